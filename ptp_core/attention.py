@@ -1,0 +1,101 @@
+"""Attention over a cropped KV cache, plugged into transformers' model classes.
+
+B batch    H query heads    G key/value heads, each serving H/G query heads
+T new rows of the call      K all rows so far, the new ones included      D head size
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import AttentionInterface
+
+NAME = "ptp"
+_QUERY_BLOCK = 512  # rows scored at once: bounds the memory of a long prompt's first call
+
+
+class KVCache:
+    """Keys and values of one run, preallocated; rewinding is setting `length`.
+
+    Implements the two methods that transformers' layers call on a cache. `update` writes the new
+    rows behind the first `length` ones and returns views; they count only after `keep`.
+    """
+
+    def __init__(self, num_layers: int, max_rows: int) -> None:
+        self.max_rows = max_rows
+        self.length = 0
+        self._keys: list[Tensor | None] = [None] * num_layers
+        self._values: list[Tensor | None] = [None] * num_layers
+
+    def update(self, key: Tensor, value: Tensor, layer: int, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """key, value (B, G, T, D) -> views (B, G, length + T, D) of the buffers."""
+        end = self.length + key.shape[2]
+        if end > self.max_rows:
+            raise ValueError(f"The KV cache holds {self.max_rows} rows, {end} are needed.")
+        keys, values = self._keys[layer], self._values[layer]
+        if keys is None or values is None:
+            batch, heads, _, size = key.shape
+            keys = key.new_empty(batch, heads, self.max_rows, size)
+            values = value.new_empty(batch, heads, self.max_rows, value.shape[-1])
+            self._keys[layer], self._values[layer] = keys, values
+        keys[:, :, self.length : end] = key
+        values[:, :, self.length : end] = value
+        return keys[:, :, :end], values[:, :, :end]
+
+    def get_seq_length(self, layer: int = 0) -> int:
+        return self.length
+
+    def keep(self, length: int) -> None:
+        """Crops to (or accepts up to) the first `length` rows."""
+        self.length = length
+
+
+def attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Grouped-query attention: query (B, H, T, D), key and value (B, G, K, D) -> (B, T, H, D).
+
+    attention_mask is additive, (1, 1, T, K); it is always given (see masks.py).
+    """
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if query.device.type != "cpu" or query.shape[0] > 1:
+        grouped = query.shape[1] != key.shape[1]
+        out = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=attention_mask, scale=scale, enable_gqa=grouped
+        )
+        return out.transpose(1, 2), None
+    return attend_grouped(query, key, value, attention_mask, scale).transpose(1, 2), None
+
+
+def attend_grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """One sequence on the CPU: (1, H, T, D) with (1, G, K, D) -> (1, H, T, D).
+
+    Query heads that share keys become rows of one product, so no key is repeated.
+    """
+    if query.shape[2] > _QUERY_BLOCK:
+        masks = mask.split(_QUERY_BLOCK, dim=2) if mask is not None else [None] * -(-query.shape[2] // _QUERY_BLOCK)
+        blocks = zip(query.split(_QUERY_BLOCK, dim=2), masks, strict=True)
+        return torch.cat([attend_grouped(q, key, value, m, scale) for q, m in blocks], dim=2)
+    _, heads, rows, size = query.shape
+    groups = key.shape[1]
+    q = query.reshape(groups, heads // groups * rows, size)
+    keys = key[0].transpose(1, 2)
+    if mask is None:
+        scores = torch.bmm(q, keys).mul_(scale)  # (G, H/G T, K)
+    else:
+        scores = torch.baddbmm(mask[0].repeat(1, heads // groups, 1), q, keys, alpha=scale)
+    weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)
+    return torch.bmm(weights, value[0]).view(1, heads, rows, value.shape[-1])
+
+
+AttentionInterface.register(NAME, attend)

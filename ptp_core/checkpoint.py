@@ -1,0 +1,196 @@
+"""Adapters on disk: what a PTP adapter is, how it is saved and loaded.
+
+An adapter folder holds
+    adapter_model.safetensors   LoRA matrices under PEFT's key names (PEFT loads them as they are)
+    adapter_config.json         PEFT's configuration of them
+    u_embed.safetensors         the u embedding, float32
+    ptp_config.json             AdapterConfig: target, variant, u embedding, CDF order, window, evaluation
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from .gated_lora import LoraConfig
+from .hub import resolve_folder
+from .sampling import ORDERS
+from .u_embed import U_EMBEDDINGS
+
+FORMAT = "ptp-adapter-1"
+VARIANTS = ("o-ptp", "c-ptp", "independent")
+FILES = ("adapter_model.safetensors", "adapter_config.json", "u_embed.safetensors", "ptp_config.json")
+_PEFT_PREFIX = "base_model.model."
+_U_PREFIX = "u_embed."
+
+
+@dataclass(frozen=True)
+class AdapterConfig:
+    """Everything about an adapter besides its weights.
+
+    variant          o-ptp (argmax at the slot that carries u_k), c-ptp (a distribution from the slot
+                     that carries u_{k-1}) or independent (a distribution from a slot without u)
+    window           most slots in a row that it was trained for
+    order            CDF order of the tokens
+    position_shift   RoPE position of a slot minus the position of the token that it predicts
+    draft_run        P(N >= k) for k = 1, 2, ...: how far the drafts behind a settled token stay right
+    confidence       weights of the calibration [of logit(prob), of log(margin), constant]
+    target           name, file, sha256, hidden_size, num_layers, vocab_size of the frozen model
+    """
+
+    variant: str = "o-ptp"
+    window: int = 6
+    order: str = "probability"
+    position_shift: int = -1
+    u_embedding: Mapping[str, Any] = field(default_factory=lambda: {"kind": "fourier"})
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    draft_run: tuple[float, ...] = ()
+    confidence: tuple[float, float, float] | None = None
+    target: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "adapter"
+
+    def __post_init__(self) -> None:
+        if self.variant not in VARIANTS:
+            raise ValueError(f"Unknown adapter variant {self.variant!r}; known: {', '.join(VARIANTS)}.")
+        if self.order not in ORDERS:
+            raise ValueError(f"Unknown CDF order {self.order!r}; known: {', '.join(ORDERS)}.")
+        if self.u_embedding.get("kind") not in U_EMBEDDINGS:
+            raise ValueError(f"Unknown u embedding {self.u_embedding.get('kind')!r}; known: {', '.join(U_EMBEDDINGS)}.")
+        if not 1 <= self.window <= 1024:
+            raise ValueError(f"The adapter's window must lie between 1 and 1024, got {self.window!r}.")
+
+    @property
+    def reads_u(self) -> bool:
+        return U_EMBEDDINGS[self.u_embedding["kind"]].reads_u
+
+    @property
+    def lead(self) -> int:
+        """Tokens between the assumed prefix and the first slot's own: o-ptp 0, the others 1 (masks.py)."""
+        return 0 if self.variant == "o-ptp" else 1
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A loaded adapter. lora maps 'layer name' -> (A (r, in), B (out, r)); u_embed is a state dict."""
+
+    config: AdapterConfig
+    lora: Mapping[str, tuple[Tensor, Tensor]]
+    u_embed: Mapping[str, Tensor]
+    sha256: str = ""
+
+
+def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
+    """Reads an adapter from a folder or, if there is none of that name, from the Hugging Face hub.
+
+    Raises FileNotFoundError if it is in neither place, ValueError if files are missing or damaged.
+    """
+    path = resolve_folder(str(folder), "adapter", FILES)
+    missing = [name for name in FILES if not (path / name).is_file()]
+    if missing:
+        raise ValueError(f"{path} is not a PTP adapter: {', '.join(missing)} missing.")
+    try:
+        raw = json.loads((path / "ptp_config.json").read_text(encoding="utf-8"))
+        peft = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
+        tensors = load_file(path / "adapter_model.safetensors")
+        u_embed = load_file(path / "u_embed.safetensors")
+    except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"The adapter in {path} is damaged: {error}") from None
+    config = _parse_config(raw, peft, path.name)
+    return Adapter(
+        config,
+        _pair_up(tensors),
+        {name.removeprefix(_U_PREFIX): tensor for name, tensor in u_embed.items()},
+        adapter_sha256(path),
+    )
+
+
+def adapter_sha256(folder: Path) -> str:
+    """One hash over the adapter's weights: results that were made with it quote this."""
+    digest = hashlib.sha256()
+    for name in ("adapter_model.safetensors", "u_embed.safetensors"):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()
+
+
+def save_adapter(
+    folder: str | os.PathLike[str],
+    config: AdapterConfig,
+    lora: Mapping[str, tuple[Tensor, Tensor]],
+    u_embed: Mapping[str, Tensor],
+) -> None:
+    """Writes an adapter; each file replaces its predecessor in one step."""
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    tensors = {}
+    for name, (a, b) in lora.items():
+        tensors[f"{_PEFT_PREFIX}{name}.lora_A.weight"] = a.detach().cpu().contiguous()
+        tensors[f"{_PEFT_PREFIX}{name}.lora_B.weight"] = b.detach().cpu().contiguous()
+    u_tensors = {_U_PREFIX + name: tensor.detach().cpu().contiguous() for name, tensor in u_embed.items()}
+    for file, content in (("adapter_model", tensors), ("u_embed", u_tensors)):
+        part = path / f".{file}.part"
+        save_file(content, part, metadata={"format": "pt"})
+        part.chmod(0o644)  # safetensors writes files that only their owner can read
+        part.replace(path / f"{file}.safetensors")
+    _write_json(path / "adapter_config.json", _peft_config(config))
+    _write_json(path / "ptp_config.json", {"format": FORMAT, **asdict(config)})
+
+
+def _parse_config(raw: Any, peft: Any, name: str) -> AdapterConfig:
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        found = raw.get("format") if isinstance(raw, dict) else None
+        raise ValueError(f"ptp_config.json has format {found!r}; this version reads {FORMAT!r}.")
+    known = {f.name for f in fields(AdapterConfig)}
+    values = {key: value for key, value in raw.items() if key in known}
+    try:
+        values["lora"] = LoraConfig(int(peft["r"]), float(peft["lora_alpha"]), tuple(peft["target_modules"]))
+        values["draft_run"] = tuple(float(p) for p in values.get("draft_run", ()))
+        if values.get("confidence") is not None:
+            values["confidence"] = tuple(float(w) for w in values["confidence"])
+        return AdapterConfig(**{"name": name, **values})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"The adapter's configuration is incomplete: {error}") from None
+
+
+def _peft_config(config: AdapterConfig) -> dict[str, Any]:
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "r": config.lora.rank,
+        "lora_alpha": config.lora.alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": list(config.lora.target_modules),
+        "base_model_name_or_path": config.target.get("name"),
+        "inference_mode": True,
+    }
+
+
+def _pair_up(tensors: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+    pairs: dict[str, tuple[Tensor, Tensor]] = {}
+    for key, a in tensors.items():
+        if not key.startswith(_PEFT_PREFIX) or not key.endswith((".lora_A.weight", ".lora_B.weight")):
+            raise ValueError(f"The adapter holds a tensor that is no LoRA matrix: {key}.")
+        if key.endswith(".lora_A.weight"):
+            b = tensors.get(key.replace(".lora_A.", ".lora_B."))
+            if b is None or a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
+                raise ValueError(f"The adapter's matrices do not fit each other: {key}.")
+            pairs[key.removeprefix(_PEFT_PREFIX).removesuffix(".lora_A.weight")] = (a, b)
+    return pairs
+
+
+def _write_json(path: Path, content: Any) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(content, indent=1, default=list) + "\n", encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,184 @@
+"""What a call of n positions costs on this machine, and the draft budget that pays there.
+
+The curve is measured once per machine, device, dtype and model size, and kept in the cache folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from . import branches, masks
+from .attention import KVCache
+from .model import PTPModel
+from .weights import cache_folder
+
+_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
+_CONTEXT = 128
+MAX_SLOTS = 128  # u-slots of one call, whatever the budget
+MAX_AUTO_SLOTS = 64
+_REPEATS = 5
+_PRIOR_TOKENS = 8.0  # how many tokens of experience the adapter's own figures count for
+
+
+@dataclass(frozen=True)
+class CostCurve:
+    """Milliseconds of one call against its number of positions, piecewise linear, never falling."""
+
+    positions: tuple[int, ...]
+    milliseconds: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.positions) < 2 or len(self.positions) != len(self.milliseconds):
+            raise ValueError("A cost curve needs two points at least.")
+        rising = [max(self.milliseconds[: i + 1]) for i in range(len(self.milliseconds))]
+        object.__setattr__(self, "milliseconds", tuple(rising))
+
+    def ms(self, positions: float) -> float:
+        i = min(max(bisect_left(self.positions, positions), 1), len(self.positions) - 1)
+        x0, x1 = self.positions[i - 1], self.positions[i]
+        y0, y1 = self.milliseconds[i - 1], self.milliseconds[i]
+        return max(y0 + (y1 - y0) * (positions - x0) / (x1 - x0), self.milliseconds[0])
+
+
+@torch.inference_mode()
+def measure_cost_curve(model: PTPModel) -> CostCurve:
+    """Times calls as decoding makes them, best of several: real rows with logits and, with an adapter,
+    slots of one branch and its logits. The context is 128 tokens."""
+    cache = model.new_cache(_CONTEXT + max(_SIZES))
+    prompt = masks.call_layout(0, _CONTEXT, 0)
+    model(_zeros(model, _CONTEXT), positions=prompt.positions, mask=prompt.mask, cache=cache)
+    cache.keep(_CONTEXT)
+    return CostCurve(_SIZES, tuple(_time_call(model, cache, size) for size in _SIZES))
+
+
+def _time_call(model: PTPModel, cache: KVCache, size: int) -> float:
+    """Milliseconds of a call of `size` rows, a third of them drafts to verify."""
+    real = 1 + (size - 1) // 3 if model.adapter else size
+    slots = size - real
+    layout = masks.call_layout(_CONTEXT, 1, real - 1, [(real - 1, slots)] if slots else [])
+    tokens, u = _zeros(model, real), torch.full((1, slots), 0.5)
+
+    def call() -> None:
+        embedded = model.embed_u(u, 0.7) if slots else None
+        hidden = model(tokens, embedded, positions=layout.positions, mask=layout.mask, cache=cache)[0]
+        model.logits(hidden)[0].argmax().item()
+
+    return _best_of(call)
+
+
+def _zeros(model: PTPModel, count: int) -> torch.Tensor:
+    return torch.zeros(1, count, dtype=torch.long, device=model.device)
+
+
+def _best_of(call: Callable[[], None]) -> float:
+    call()
+    times = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        call()
+        times.append(1e3 * (time.perf_counter() - start))
+    return min(times)
+
+
+def measurements_folder() -> Path:
+    return cache_folder() / "cost"
+
+
+def cost_curve(model: PTPModel) -> CostCurve:
+    """The model's curve on this machine: from memory, from the cache folder, or measured now (about two seconds)."""
+    known = getattr(model, "_cost_curve", None)
+    if known is None:
+        path = measurements_folder() / f"{_fingerprint(model)}.json"
+        try:
+            known = CostCurve(**{k: tuple(v) for k, v in json.loads(path.read_text()).items()})
+        except (OSError, ValueError, TypeError):
+            known = measure_cost_curve(model)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{os.getpid()}")
+            part.write_text(json.dumps({"positions": known.positions, "milliseconds": known.milliseconds}))
+            part.replace(path)
+        object.__setattr__(model, "_cost_curve", known)
+    return known
+
+
+def _fingerprint(model: PTPModel) -> str:
+    rank = model.adapter.lora.rank if model.adapter else 0
+    device = torch.cuda.get_device_name() if model.device.type == "cuda" else f"{platform.processor()}{os.cpu_count()}"
+    parts = [model.name, model.target_info["num_layers"], model.dtype, rank, model.device.type, device]
+    parts += [torch.get_num_threads(), torch.__version__, platform.node()]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+class DraftBudget:
+    """Chooses branch lengths call by call, and learns from what came true.
+
+    A fixed budget spends that many slots on every call. "auto" adds slots while the tokens that they
+    bring are worth more time than they cost: it knows the machine's cost curve, the adapter's
+    acceptance, and how both did in this run so far. Where drafts do not pay it spends nothing.
+    """
+
+    def __init__(
+        self, run: Sequence[float], num_settled: int, longest: int, budget: int | str, curve: CostCurve | None
+    ):
+        self.gain = branches.expected_gain(run, num_settled, longest)
+        self.num_settled = num_settled
+        self.budget = budget
+        self.curve = curve
+        self._expected = self._accepted = 0.0
+        self._calls_ms = self._tokens = 0.0
+        if curve is not None:
+            slots = range(len(self.gain))
+            self._prior = min(curve.ms(1 + b + max(b - num_settled, 0)) / (1 + self.gain[b]) for b in slots)
+
+    def plan(self, confidences: Sequence[float], limits: Sequence[int]) -> list[int]:
+        """Slots for each outcome m = 0..g of verifying g drafts; limits[m] caps branch m."""
+        probabilities = branches.branch_probabilities(confidences)
+        if self.curve is None:
+            return branches.allocate(probabilities, self.gain, int(self.budget), limits)
+        return self._best_paying(probabilities, limits, len(confidences) + 1)
+
+    def observe(self, expected: float, accepted: int, positions: int, emitted: int) -> None:
+        """Records one call: drafts expected to be right and drafts that were, its size, its tokens."""
+        self._expected += expected
+        self._accepted += accepted
+        self._tokens += emitted
+        if self.curve is not None:
+            self._calls_ms += self.curve.ms(positions)
+
+    @property
+    def luck(self) -> float:
+        """Right drafts so far over expected ones, shrunk towards 1."""
+        return (self._accepted + _PRIOR_TOKENS / 2) / (self._expected + _PRIOR_TOKENS / 2)
+
+    def _token_value(self) -> float:
+        """Milliseconds that one more token saves: what a token costs at the pace of this run."""
+        assert self.curve is not None
+        pace = (self._calls_ms + _PRIOR_TOKENS * self._prior) / (self._tokens + _PRIOR_TOKENS)
+        return min(pace, self.curve.ms(1))
+
+    def _best_paying(self, probabilities: list[float], limits: Sequence[int], real_rows: int) -> list[int]:
+        assert self.curve is not None
+        cost, value, luck = self.curve.ms, self._token_value(), self.luck
+        allocations = branches.Allocations(probabilities, self.gain, min(sum(limits), MAX_AUTO_SLOTS), limits)
+        best, best_net = [0] * len(probabilities), 0.0
+        for slots in range(1, len(allocations.best)):
+            if allocations.best[slots] <= allocations.best[slots - 1]:
+                continue
+            lengths = allocations.lengths(slots)
+            to_verify = sum(p * max(b - self.num_settled, 0) for p, b in zip(probabilities, lengths, strict=True))
+            now = cost(real_rows + slots) - cost(real_rows)
+            then = cost(1 + slots + to_verify) - cost(1 + slots)
+            net = float(allocations.best[slots]) * luck * value - now - then
+            if net > best_net:
+                best, best_net = lengths, net
+        return best

@@ -1,0 +1,266 @@
+"""Decoding: autoregressive, and in parallel with exactly the same text.
+
+Every decoder is a generator of DecodeStep, one per model call, and the same loop drives them all.
+They differ in two things only: how many u-slots a call carries, and where its drafts come from.
+
+    method          a call carries                               drafts
+    ar              the last token                               none
+    ptp             slots, then drafts to verify, in turn        argmax at slots that read u (or Pick)
+    pqd             drafts to verify and slots for the next      the same, from the branch that came true
+    independent     as pqd, slots without u                      Pick from the slots' marginals
+    prompt_lookup   drafts to verify                             what followed these words before
+
+Since each token is Pick(u, P), with P the frozen target's distribution, all of them give the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
+
+from .cost import MAX_SLOTS, DraftBudget, cost_curve
+from .model import PTPModel
+from .noise import NoiseTape
+from .run import Run
+from .sampling import SamplingConfig
+from .trace import SCHEMA_VERSION, DecodeStep, Draft, Trace
+
+METHODS = ("ar", "ptp", "pqd", "independent", "prompt_lookup")
+DEFAULT_RUN = (0.4, 0.2, 0.1, 0.05)  # P(N >= k) where an adapter brings no measurement of its own
+LOOKUP_DRAFTS = 5
+LOOKUP_LONGEST, LOOKUP_SHORTEST = 3, 1  # n-gram sizes, tried in this order
+
+Plan = Callable[[Sequence[Draft]], list[int]]
+Propose = Callable[[], list[Draft]]
+
+
+def _decode(run: Run, plan: Plan, propose: Propose | None = None) -> Generator[DecodeStep, None, None]:
+    """The loop of every method: plan the slots, call the model, pass on the drafts of the branch that came true."""
+    drafts: list[Draft] = []
+    while not run.done:
+        step, drafts = run.call(drafts, plan(drafts))
+        if propose is not None and not run.done:
+            drafts = propose()
+        yield step
+
+
+def _window(model: PTPModel, num_speculative_tokens: int | None) -> int:
+    if num_speculative_tokens is None:
+        return max(model.require_adapter().window - 1, 1)
+    if not 0 <= num_speculative_tokens <= 64:
+        raise ValueError(f"num_speculative_tokens must lie between 0 and 64, got {num_speculative_tokens}.")
+    return int(num_speculative_tokens)
+
+
+def decode_ar(
+    model: PTPModel,
+    ids: Sequence[int],
+    noise: NoiseTape,
+    sampling: SamplingConfig,
+    *,
+    max_new_tokens: int = 64,
+    details: bool = True,
+) -> Iterator[DecodeStep]:
+    """Autoregressive decoding: one token per call. The baseline, on the same kernels as the others."""
+    run = Run(model, ids, noise, sampling, max_new_tokens, 0, details=details)
+    return _decode(run, lambda drafts: [])
+
+
+def decode_ptp(
+    model: PTPModel,
+    ids: Sequence[int],
+    noise: NoiseTape,
+    sampling: SamplingConfig,
+    *,
+    max_new_tokens: int = 64,
+    num_speculative_tokens: int | None = None,
+    draft_budget: int | str = "auto",
+    details: bool = True,
+) -> Iterator[DecodeStep]:
+    """Draft call, verify call, in turn. A draft call also settles the token behind its context.
+
+    Raises ValueError without an adapter.
+    """
+    run = Run(model, ids, noise, sampling, max_new_tokens, _window(model, num_speculative_tokens), details=details)
+    cap = run.max_drafts + run.num_settled if draft_budget == "auto" else _budget(draft_budget)
+    return _decode(run, lambda drafts: [0] if drafts else [min(cap, run.slot_limits(0)[0])])
+
+
+def decode_pqd(
+    model: PTPModel,
+    ids: Sequence[int],
+    noise: NoiseTape,
+    sampling: SamplingConfig,
+    *,
+    max_new_tokens: int = 64,
+    num_speculative_tokens: int | None = None,
+    draft_budget: int | str = "auto",
+    details: bool = True,
+) -> Iterator[DecodeStep]:
+    """Partial quadratic decoding: each call verifies the last drafts and prepares the next ones, one
+    branch per outcome. draft_budget = slots per call, or "auto": what pays on this machine.
+
+    Raises ValueError without an adapter.
+    """
+    model.require_adapter()
+    run = Run(model, ids, noise, sampling, max_new_tokens, _window(model, num_speculative_tokens), details=details)
+    return _decode_in_branches(run, model, draft_budget)
+
+
+def decode_independent(
+    model: PTPModel,
+    ids: Sequence[int],
+    noise: NoiseTape,
+    sampling: SamplingConfig,
+    *,
+    max_new_tokens: int = 64,
+    num_speculative_tokens: int | None = None,
+    draft_budget: int | str = "auto",
+    details: bool = True,
+) -> Iterator[DecodeStep]:
+    """As decode_pqd, but the slots do not see u: drafts are Pick(u, marginal). The baseline that PTP
+    is compared with; fair only with an adapter that was trained u-blind (independent_note says so).
+
+    Raises ValueError without an adapter.
+    """
+    model.require_adapter()
+    window = _window(model, num_speculative_tokens)
+    run = Run(model, ids, noise, sampling, max_new_tokens, window, reads_u=False, details=details)
+    return _decode_in_branches(run, model, draft_budget)
+
+
+def decode_prompt_lookup(
+    model: PTPModel,
+    ids: Sequence[int],
+    noise: NoiseTape,
+    sampling: SamplingConfig,
+    *,
+    max_new_tokens: int = 64,
+    num_speculative_tokens: int | None = None,
+    details: bool = True,
+) -> Iterator[DecodeStep]:
+    """Drafts what followed the last occurrence of the text's last words. No model drafts anything."""
+    longest = LOOKUP_DRAFTS if num_speculative_tokens is None else _window(model, num_speculative_tokens)
+    run = Run(model, ids, noise, sampling, max_new_tokens, longest, details=details)
+
+    def propose() -> list[Draft]:
+        tokens = find_continuation(run.tokens, min(longest, run.remaining - 1))
+        start = run.num_emitted
+        drafts = [Draft(t, model.label(t), noise[start + i], 0.5, "pending") for i, t in enumerate(tokens)]
+        return drafts[: run.until_eos(drafts)]
+
+    return _decode(run, lambda drafts: [], propose)
+
+
+def _decode_in_branches(run: Run, model: PTPModel, draft_budget: int | str) -> Iterator[DecodeStep]:
+    """PQD's loop around a budget that learns from each call."""
+    curve = cost_curve(model) if draft_budget == "auto" else None
+    measured = model.require_adapter().draft_run or DEFAULT_RUN
+    longest = run.max_drafts + run.num_settled
+    amount = draft_budget if draft_budget == "auto" else _budget(draft_budget)
+    budget = DraftBudget(measured, run.num_settled, longest, amount, curve)
+
+    def plan(drafts: Sequence[Draft]) -> list[int]:
+        return budget.plan([d.prob for d in drafts], run.slot_limits(len(drafts)))
+
+    def steps() -> Iterator[DecodeStep]:
+        for step in _decode(run, plan):
+            expected = sum(measured[: len(step.drafts)])
+            positions = step.num_positions if step.index else 1  # the prompt's rows are nobody's choice
+            budget.observe(expected, step.num_accepted, positions, len(step.emitted))
+            yield step
+
+    return steps()
+
+
+def _budget(value: int | str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_SLOTS:
+        raise ValueError(f'draft_budget is "auto" or a whole number between 0 and {MAX_SLOTS}, got {value!r}.')
+    return value
+
+
+def find_continuation(tokens: Sequence[int], count: int) -> list[int]:
+    """Up to `count` tokens that followed the most recent earlier occurrence of the last n-gram, longest n first."""
+    if count < 1:
+        return []
+    for size in range(LOOKUP_LONGEST, LOOKUP_SHORTEST - 1, -1):
+        tail = list(tokens[-size:])
+        for start in range(len(tokens) - size - 1, -1, -1):
+            if list(tokens[start : start + size]) == tail:
+                return list(tokens[start + size : start + size + count])
+    return []
+
+
+DECODERS: dict[str, Callable[..., Iterator[DecodeStep]]] = {
+    "ar": decode_ar,
+    "ptp": decode_ptp,
+    "pqd": decode_pqd,
+    "independent": decode_independent,
+    "prompt_lookup": decode_prompt_lookup,
+}
+
+
+def start_decoding(
+    model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, sampling: SamplingConfig, **options: Any
+) -> Iterator[DecodeStep]:
+    """The decoder called `method`, with those of the options that it knows; ValueError for an unknown method."""
+    if method not in DECODERS:
+        raise ValueError(f"Unknown method {method!r}; methods: {', '.join(METHODS)}.")
+    unknown = {"ar": {"num_speculative_tokens", "draft_budget"}, "prompt_lookup": {"draft_budget"}}.get(method, set())
+    return DECODERS[method](model, ids, noise, sampling, **{k: v for k, v in options.items() if k not in unknown})
+
+
+def notes_on(model: PTPModel, method: str, sampling: SamplingConfig) -> list[str]:
+    """What a reader of a trace of this combination must know."""
+    notes = list(model.notes)
+    if model.adapter and method in ("ptp", "pqd", "independent") and model.adapter.order != sampling.order:
+        notes.append(
+            f"The adapter was trained with the CDF in order of {model.adapter.order}; this run uses {sampling.order}, "
+            "so its drafts are mostly wrong. The text is exact all the same."
+        )
+    if model.adapter and method == "independent" and model.adapter.reads_u:
+        notes.append("The adapter was trained to read u: its marginals without u are weaker than a u-blind adapter's.")
+    return notes
+
+
+def new_trace(
+    model: PTPModel,
+    ids: Sequence[int],
+    method: str,
+    noise: NoiseTape,
+    sampling: SamplingConfig,
+    prompt: str,
+    steps: list[DecodeStep],
+) -> Trace:
+    """A trace of steps that were decoded with these arguments."""
+    return Trace(
+        schema_version=SCHEMA_VERSION,
+        model=model.name,
+        adapter=model.adapter.name if model.adapter else None,
+        device=model.device.type,
+        dtype=str(model.dtype).removeprefix("torch."),
+        prompt=prompt,
+        prompt_tokens=list(ids),
+        sampling=sampling,
+        noise=noise,
+        method=method,
+        steps=steps,
+        notes=notes_on(model, method, sampling),
+    )
+
+
+def generate(
+    model: PTPModel,
+    ids: Sequence[int],
+    method: str = "pqd",
+    noise: NoiseTape | None = None,
+    sampling: SamplingConfig | None = None,
+    *,
+    prompt: str | None = None,
+    **options: Any,
+) -> Trace:
+    """Decodes to the end and returns the trace. Options: max_new_tokens, num_speculative_tokens,
+    draft_budget, details (see the decoders). `prompt` is the text that the trace shows."""
+    noise, sampling = noise or NoiseTape(0), sampling or SamplingConfig()
+    steps = list(start_decoding(model, ids, method, noise, sampling, **options))
+    return new_trace(model, ids, method, noise, sampling, model.decode(ids) if prompt is None else prompt, steps)

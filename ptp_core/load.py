@@ -1,0 +1,134 @@
+"""load_model: target and adapter, from the default, a folder or the hub, placed and checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import attention
+from .checkpoint import Adapter, load_adapter
+from .hub import resolve_folder
+from .model import PTPModel
+from .weights import TARGET_INFO, TARGET_NAME, Progress, default_target, silent
+
+DEFAULT_ADAPTER = "smollm2-135m-ptp-seed"
+_PROBE = (3, 1, 4, 2)  # token ids that every vocabulary has
+_MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+_TOLERANCE = 1e-3  # of the largest logit: what other kernels may change in float32
+
+
+def adapters_folder() -> Path:
+    """Where the adapters that come with the project lie."""
+    return Path(os.environ.get("PTP_LAB_ADAPTERS") or Path(__file__).resolve().parent.parent / "assets" / "adapters")
+
+
+def load_model(
+    name: str | os.PathLike[str] | None = None,
+    adapter: str | os.PathLike[str] | None = None,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    quick: bool = True,
+    progress: Progress = silent,
+) -> PTPModel:
+    """A target with its PTP adapter, ready to decode.
+
+    name      None: the default target; otherwise a folder or a hub id of any Llama-like causal LM
+    adapter   None: the default adapter for the default target, no adapter for others; otherwise a
+              folder or hub id, or "none"
+    device    "auto" takes CUDA, then MPS, then the CPU; dtype "auto" is float32, in which all exact
+              methods agree (TF32 is switched off); "bfloat16" is opt-in
+    quick     on the CPU, use inference kernels (the target can then not be trained)
+
+    Raises WeightsMissing, FileNotFoundError (no such model or adapter) or ValueError (it does not fit).
+    """
+    place = resolve_device(device)
+    kind = resolve_dtype(dtype)
+    info: Mapping[str, Any]
+    if name is None:
+        source, shown, info = str(default_target(progress)), TARGET_NAME, TARGET_INFO
+    else:
+        folder = resolve_folder(str(name), "model", _MODEL_FILES)
+        source, shown, info = str(folder), Path(name).name if folder == Path(name) else str(name), {}
+    found = _find_adapter(adapter, is_default=name is None)
+    progress(0.97, f"loading {shown}")
+    target, tokenizer = _load_target(source, place, kind)
+    probe = _probe_logits(target)
+    target.set_attn_implementation(attention.NAME)
+    model = PTPModel(target, tokenizer, found, name=shown, target_info=info, quick=quick and place == "cpu").eval()
+    if not _agrees(probe, model):
+        if model.is_fast:  # a layout that only looks like Llama's: transformers' own layers know better
+            return load_model(name, adapter, device=device, dtype=dtype, quick=False, progress=progress)
+        raise ValueError(
+            f"{shown} is not Llama-like enough: its logits, computed here, differ from its own. "
+            "Llama, Mistral, Qwen, SmolLM and GPT-NeoX layouts work."
+        )
+    progress(1.0, f"{shown} ready")
+    return model
+
+
+def resolve_device(device: str = "auto") -> str:
+    """Resolves "auto" to cuda, mps or cpu; anything else must be a device that this machine has (ValueError)."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(device.split(":")[0], False):
+        usable = ", ".join(name for name, there in available.items() if there)
+        raise ValueError(f"There is no device {device!r} here; available: {usable}.")
+    return device
+
+
+def resolve_dtype(dtype: str = "auto") -> torch.dtype:
+    """Resolves "auto" to float32, with TF32 off so that products of every size agree; or "bfloat16"."""
+    kinds = {"auto": torch.float32, "float32": torch.float32, "bfloat16": torch.bfloat16}
+    if dtype not in kinds:
+        raise ValueError(f"The dtype is one of {', '.join(kinds)}, got {dtype!r}.")
+    if kinds[dtype] == torch.float32:
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = False
+    return kinds[dtype]
+
+
+def _find_adapter(adapter: str | os.PathLike[str] | None, is_default: bool) -> Adapter | None:
+    if adapter is None:
+        return load_adapter(adapters_folder() / DEFAULT_ADAPTER) if is_default else None
+    if str(adapter) == "none":
+        return None
+    shipped = adapters_folder() / str(adapter)
+    return load_adapter(shipped if shipped.is_dir() else adapter)
+
+
+def _load_target(source: str, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    placement = "auto" if device == "cuda" and torch.cuda.device_count() > 1 else {"": device}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        target = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, device_map=placement)
+    except OSError as error:  # transformers' word for "not there", offline or damaged
+        reason = str(error).strip().splitlines()[0]
+        raise FileNotFoundError(f"The model {source!r} could not be loaded: {reason}") from None
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{source!r} is not a causal language model that this lab can load: {error}") from None
+    return target.eval(), tokenizer
+
+
+@torch.inference_mode()
+def _probe_logits(target: Any) -> torch.Tensor:
+    """The untouched model's own logits for a few tokens, (4, V)."""
+    ids = torch.tensor([_PROBE], device=target.get_input_embeddings().weight.device)
+    return target(input_ids=ids).logits[0].float()
+
+
+def _agrees(probe: torch.Tensor, model: PTPModel) -> bool:
+    """Whether the logits computed here are the target's own. Models that scale or cap their logits, say,
+    fail this: they would decode, but not as themselves."""
+    ours = model.target_logits(_PROBE).to(probe.device)
+    tolerance = _TOLERANCE if model.dtype == torch.float32 else 0.05
+    return torch.allclose(ours, probe, rtol=0, atol=tolerance * float(probe.abs().max()))

@@ -1,0 +1,96 @@
+"""Who attends to whom: positions and masks of calls that carry real tokens and u-slots.
+
+    C  tokens in the KV cache            R  real rows of this call (pending tokens, then drafts)
+    S  u-slot rows of this call          Q = R + S rows in all
+    N  training windows per sequence     L  slots per window
+
+A decoding call's rows, with g drafts and branches that assume m of them right:
+
+    columns:   cache 0..C-1 | pending | d_1 .. d_g | branch m=0 slots | branch m=1 slots | ...
+    pending    all            causal
+    drafts     all            all       causal
+    slots of m all            all       d_1..d_m     own branch, causal; nothing of the others
+
+No real row ever attends to a slot, so slots change nothing about the target. A slot that predicts
+the token at position p has RoPE position p + shift (shift -1: where the target's own logits for
+that token come from).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class CallLayout:
+    """positions (Q,) int64 RoPE positions; mask (Q, C + Q) bool, True where a row may attend;
+    branch_rows[i] the slot rows of branch i, counted from the first slot."""
+
+    positions: Tensor
+    mask: Tensor
+    branch_rows: list[range]
+
+
+def call_layout(
+    num_context: int,
+    num_pending: int,
+    num_drafts: int,
+    branches: Sequence[tuple[int, int]] = (),
+    lead: int = 0,
+    shift: int = -1,
+) -> CallLayout:
+    """Layout of one decoding call; `branches` holds (assumed drafts m, number of slots) pairs.
+
+    lead = how many tokens behind the assumed prefix a branch's first slot predicts: 0 for the very
+    next token (O-PTP), 1 for the one after it (C-PTP, whose slot carries the u of the next token).
+    """
+    real = num_pending + num_drafts
+    rows = real + sum(length for _, length in branches)
+    mask = torch.zeros(rows, num_context + rows, dtype=torch.bool)
+    mask[:, :num_context] = True
+    own = mask[:, num_context:]  # (Q, Q)
+    own[:real, :real] = torch.ones(real, real, dtype=torch.bool).tril_()
+    positions = list(range(num_context, num_context + real))
+    branch_rows = []
+    start = real
+    for assumed, length in branches:
+        end = start + length
+        own[start:end, : num_pending + assumed] = True
+        own[start:end, start:end] = torch.ones(length, length, dtype=torch.bool).tril_()
+        predicted = num_context + num_pending + assumed + lead
+        positions += range(predicted + shift, predicted + shift + length)
+        branch_rows.append(range(start - real, end - real))
+        start = end
+    return CallLayout(torch.tensor(positions), mask, branch_rows)
+
+
+def window_layout(starts: Tensor, num_tokens: int, window: int, lead: int = 0, shift: int = -1) -> CallLayout:
+    """Layout of a training sequence: num_tokens real rows, then one window of slots per start.
+
+    starts (N,): number of real tokens before each window, so its first slot predicts the token at
+    position start + lead. A slot sees the tokens before its window and the earlier slots of its own.
+    """
+    branches = [(int(s), window) for s in starts]
+    rows = num_tokens + window * len(branches)
+    mask = torch.zeros(rows, rows, dtype=torch.bool)
+    mask[:num_tokens, :num_tokens] = torch.ones(num_tokens, num_tokens, dtype=torch.bool).tril_()
+    columns = torch.arange(num_tokens)
+    before = columns[None, :] < starts.repeat_interleave(window)[:, None]  # (N L, R)
+    mask[num_tokens:, :num_tokens] = before
+    own = torch.ones(window, window, dtype=torch.bool).tril_()
+    mask[num_tokens:, num_tokens:] = torch.block_diag(*[own] * len(branches)).bool()
+    slot_positions = (starts[:, None] + lead + shift + torch.arange(window)).reshape(-1)
+    positions = torch.cat([columns, slot_positions])
+    offsets = [range(i * window, (i + 1) * window) for i in range(len(branches))]
+    return CallLayout(positions, mask, offsets)
+
+
+def additive(mask: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """A boolean mask (Q, K) as the (1, 1, Q, K) tensor that is added to attention scores."""
+    out = torch.zeros(mask.shape, dtype=dtype)
+    out.masked_fill_(~mask, torch.finfo(dtype).min)
+    return out[None, None].to(device)

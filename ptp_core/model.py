@@ -1,0 +1,267 @@
+"""PTPModel: one frozen causal LM that verifies at real tokens and drafts at u-slots.
+
+Q rows of a call = R real tokens, then S u-slots    V vocabulary    E hidden size
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from . import attention, masks
+from .checkpoint import Adapter, AdapterConfig
+from .fast_cpu import FastLlama, PackedLinear
+from .gated_lora import Gate, add_gated_lora
+from .sampling import SamplingConfig, warp
+from .u_embed import build_u_embedding
+
+
+class PTPModel(nn.Module):
+    """A transformers causal LM, its tokenizer and, where there is one, a PTP adapter.
+
+    Without an adapter it still decodes autoregressively and by prompt lookup. quick=True swaps in the
+    CPU's inference kernels (fast_cpu.py), after which the target can no longer be trained or moved.
+    """
+
+    def __init__(
+        self,
+        target: Any,
+        tokenizer: Any,
+        adapter: Adapter | None = None,
+        *,
+        name: str = "model",
+        target_info: Mapping[str, Any] | None = None,
+        quick: bool = False,
+    ) -> None:
+        super().__init__()
+        self.target: Any = target
+        self.target.requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.name = name
+        self.notes: list[str] = []  # what a user should know about this combination
+        self.config: Any = target.config
+        self.target_info = {**_dimensions(target), **(target_info or {})}
+        self.gate = Gate()
+        self._lock = threading.Lock()
+        self._labels: dict[int, str] = {}
+        self._embed: Any = self.target.get_input_embeddings()
+        self.device: torch.device = self._embed.weight.device
+        self.dtype: torch.dtype = self._embed.weight.dtype
+        head = _float32_head(target)
+        self._head_device: torch.device = head.weight.device
+        fast = quick and FastLlama.fits(self.target.base_model)
+        self._head: Any = PackedLinear(head.weight, head.bias) if fast else head
+        self.adapter = adapter.config if adapter else None
+        self.adapter_sha256 = adapter.sha256 if adapter else ""
+        if adapter:
+            self._attach(adapter)
+        self._fast = FastLlama(self.target.base_model) if fast else None
+
+    # ---- text ----------------------------------------------------------------------------------
+
+    def encode(self, prompt: str, chat: bool = False) -> list[int]:
+        """Token ids of a prompt; chat=True puts it into the model's chat template where it has one."""
+        if chat and self.has_chat_template:
+            message = [{"role": "user", "content": prompt}]
+            text = self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+            return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return list(self.tokenizer(prompt)["input_ids"])
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of generated tokens, special tokens left out."""
+        return self.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def label(self, token: int) -> str:
+        """One token as it may stand in a list of candidates: its text or, for part of a character
+        or a special token, its vocabulary entry in angle brackets."""
+        if token not in self._labels:
+            text = self.tokenizer.decode([token], clean_up_tokenization_spaces=False)
+            special = token in self.tokenizer.all_special_ids
+            if not text or special or "\ufffd" in text:
+                entry = str(self.tokenizer.convert_ids_to_tokens(token))
+                text = f"⟨{entry.strip('<>|')}⟩"
+            self._labels[token] = text
+        return self._labels[token]
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether the CPU's inference kernels are in use."""
+        return self._fast is not None
+
+    @property
+    def has_chat_template(self) -> bool:
+        return bool(getattr(self.tokenizer, "chat_template", None))
+
+    @property
+    def eos_tokens(self) -> frozenset[int]:
+        generation = getattr(self.target, "generation_config", None)
+        found: set[int] = set()
+        for value in (getattr(generation, "eos_token_id", None), getattr(self.tokenizer, "eos_token_id", None)):
+            found.update([value] if isinstance(value, int) else value or [])
+        return frozenset(found)
+
+    @property
+    def max_context(self) -> int:
+        """Most tokens, prompt and answer together: the trained context or a narrower sliding window."""
+        trained = int(getattr(self.config, "max_position_embeddings", None) or 2048)
+        sliding = getattr(self.config, "sliding_window", None)
+        kinds = getattr(self.config, "layer_types", None)
+        if sliding and (kinds is None or "sliding_attention" in kinds):
+            return min(trained, int(sliding))
+        return trained
+
+    # ---- forward -------------------------------------------------------------------------------
+
+    def forward(
+        self,
+        tokens: Tensor,
+        slots: Tensor | None = None,
+        *,
+        positions: Tensor,
+        mask: Tensor,
+        cache: attention.KVCache | None = None,
+    ) -> Tensor:
+        """Last hidden states (B, Q, E) of real tokens (B, R), then u-slots (B, S, E) that are embedded already.
+
+        positions (Q,) or (B, Q); mask (Q, C + Q) bool with C = cache.length, or additive (B, 1, Q, C + Q).
+        The delta acts on the slot rows of this call only. The cache is written but not advanced.
+        With the fast CPU kernels, B must be 1.
+        """
+        embeddings = self._embed(tokens)
+        if slots is not None:
+            embeddings = torch.cat([embeddings, slots.to(embeddings.dtype)], dim=1)
+        if mask.ndim == 2:
+            mask = masks.additive(mask, embeddings.device, embeddings.dtype)
+        positions = positions.to(embeddings.device)
+        first_slot = tokens.shape[1] if slots is not None else None
+        if self._fast is not None:
+            return self._fast(embeddings[0], positions, mask, cache, first_slot)[None]
+        with self._lock:
+            self.gate.first_slot = first_slot
+            try:
+                out = self.target.base_model(
+                    inputs_embeds=embeddings,
+                    attention_mask=mask,
+                    position_ids=positions[None] if positions.ndim == 1 else positions,
+                    past_key_values=cache,
+                    use_cache=cache is not None,
+                )
+            finally:
+                self.gate.first_slot = None
+        return out.last_hidden_state
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., E) -> (..., V), float32 whatever the model's dtype."""
+        return self._head(hidden.to(self._head_device, torch.float32))
+
+    def embed_u(self, u: Tensor, temperature: Tensor | float) -> Tensor:
+        """Slot embeddings (..., E) in the model's dtype for u (...,)."""
+        return self.u_embed(u.to(self.device), temperature).to(self.dtype)
+
+    def new_cache(self, max_rows: int) -> attention.KVCache:
+        return attention.KVCache(int(self.config.num_hidden_layers), max_rows)
+
+    @torch.inference_mode()
+    def target_logits(self, ids: Sequence[int]) -> Tensor:
+        """Logits (len(ids), V), float32, of the frozen target: row i is for the token behind ids[i]."""
+        return self.logits(self._hidden(ids, None)[0])
+
+    @torch.inference_mode()
+    def draft_logits(
+        self, ids: Sequence[int], u: Sequence[float] | Tensor, sampling: SamplingConfig | None = None
+    ) -> Tensor:
+        """Logits (len(u), V), float32, of the draft for the len(u) tokens behind ids, given their u's.
+
+        o-ptp: row k has its maximum at the draft of token k. Other variants: softmax of row k is the
+        draft's distribution of token k; its first row is the target's own, already warped.
+        Raises ValueError without an adapter.
+        """
+        config = self.require_adapter()
+        sampling = sampling or SamplingConfig(order=config.order)
+        u = torch.as_tensor(u, dtype=torch.float32).reshape(-1)
+        carried = u[: len(u) - config.lead]
+        hidden = self._hidden(ids, self.embed_u(carried, sampling.temperature) if len(carried) else None)[0]
+        rows = self.logits(hidden[len(ids) :])
+        if config.lead:
+            first = warp(self.logits(hidden[len(ids) - 1 : len(ids)]), sampling).log()
+            rows = torch.cat([first, rows])
+        return rows
+
+    def require_adapter(self) -> AdapterConfig:
+        if self.adapter is None:
+            raise ValueError(
+                f"{self.name} has no PTP adapter, so it cannot draft. Load one, or use 'ar' or 'prompt_lookup'."
+            )
+        return self.adapter
+
+    def _hidden(self, ids: Sequence[int], slots: Tensor | None) -> Tensor:
+        lead, shift = (self.adapter.lead, self.adapter.position_shift) if self.adapter else (0, -1)
+        branches = [(0, len(slots))] if slots is not None else []
+        layout = masks.call_layout(0, len(ids), 0, branches, lead, shift)
+        tokens = torch.tensor([list(ids)], device=self.device)
+        return self(tokens, None if slots is None else slots[None], positions=layout.positions, mask=layout.mask)
+
+    # ---- adapter -------------------------------------------------------------------------------
+
+    def _attach(self, adapter: Adapter) -> None:
+        """Wraps the target's linear layers and fills in the adapter's weights; ValueError if they do not fit."""
+        config = adapter.config
+        self._refuse_foreign(config)
+        wrapped = add_gated_lora(self.target, config.lora, self.gate)
+        if set(wrapped) != set(adapter.lora):
+            odd = sorted(set(wrapped) ^ set(adapter.lora))[0]
+            raise ValueError(f"The adapter {config.name!r} does not fit {self.name}: layer {odd} is on one side only.")
+        for name, layer in wrapped.items():
+            a, b = adapter.lora[name]
+            if a.shape != layer.lora_A.shape or b.shape != layer.lora_B.shape:
+                raise ValueError(f"The adapter {config.name!r} does not fit {self.name}: {name} has another size.")
+            layer.lora_A = nn.Parameter(a.to(self.device, self.dtype), requires_grad=False)
+            layer.lora_B = nn.Parameter(b.to(self.device, self.dtype), requires_grad=False)
+        options = {k: v for k, v in config.u_embedding.items() if k != "kind"}
+        self.u_embed = build_u_embedding(config.u_embedding["kind"], self.target_info["hidden_size"], **options)
+        try:
+            self.u_embed.load_state_dict({k: v.float() for k, v in adapter.u_embed.items()})
+        except RuntimeError as error:
+            raise ValueError(f"The adapter's u embedding does not fit: {str(error).splitlines()[-1].strip()}") from None
+        self.u_embed.to(self.device).requires_grad_(False)
+
+    def _refuse_foreign(self, config: AdapterConfig) -> None:
+        """An adapter of another model is an error where sizes differ, a note where only names or hashes do."""
+        for key in ("hidden_size", "num_layers", "vocab_size"):
+            theirs, ours = config.target.get(key), self.target_info[key]
+            if theirs is not None and theirs != ours:
+                raise ValueError(
+                    f"The adapter {config.name!r} was trained for {config.target.get('name', 'another model')} "
+                    f"({key} {theirs}); {self.name} has {key} {ours}."
+                )
+        theirs, ours = config.target.get("sha256"), self.target_info.get("sha256")
+        if theirs != ours:
+            self.notes.append(
+                f"The adapter was trained for {config.target.get('name', 'other weights')}; these weights are "
+                "not known to be the same, so fewer drafts may be right. The text stays exact."
+            )
+
+
+def _dimensions(target: Any) -> dict[str, int]:
+    config = target.config
+    return {
+        "hidden_size": int(config.hidden_size),
+        "num_layers": int(config.num_hidden_layers),
+        "vocab_size": int(target.get_output_embeddings().out_features),
+    }
+
+
+def _float32_head(target: Any) -> nn.Linear:
+    """The output layer in float32: the target's own where it is that already, else a copy."""
+    head = target.get_output_embeddings()
+    if head.weight.dtype == torch.float32:
+        return head
+    copy = nn.Linear(head.in_features, head.out_features, bias=head.bias is not None, device="meta")
+    copy.weight = nn.Parameter(head.weight.detach().float(), requires_grad=False)
+    if head.bias is not None:
+        copy.bias = nn.Parameter(head.bias.detach().float(), requires_grad=False)
+    return copy

@@ -1,0 +1,250 @@
+"""One decoding run: its cache, its text so far, and the model call that extends both.
+
+A call carries [pending tokens | drafts to verify | u-slots of every branch] and does, in this order:
+forward, Pick with the target's logits, verify, rewind the cache, read the drafts of the branch that
+came true. What only pictures need is computed after the clock has stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from .branches import branch_probabilities, calibrated
+from .cost import MAX_SLOTS
+from .masks import call_layout
+from .model import PTPModel
+from .noise import NoiseTape
+from .pieces import PieceStream
+from .record import draft_status, emitted_record, step_kind
+from .sampling import Candidates, SamplingConfig, candidates
+from .trace import Branch, DecodeStep, Draft, Emitted, Source
+from .verify import ExtraKind, Verdict, verify
+
+
+class Run:
+    """One decoding run: its cache, its text so far, and the model call that extends both."""
+
+    def __init__(
+        self,
+        model: PTPModel,
+        ids: Sequence[int],
+        noise: NoiseTape,
+        sampling: SamplingConfig,
+        max_new_tokens: int,
+        num_speculative_tokens: int,
+        reads_u: bool = True,
+        details: bool = True,
+    ) -> None:
+        self.model, self.noise, self.sampling = model, noise, sampling
+        self.limit = _token_limit(model, ids, max_new_tokens)
+        self.pending = list(ids)  # tokens that the next call puts into the cache, before its drafts
+        self.tokens = list(ids)
+        self.num_prompt = len(ids)
+        self.details = details
+        self.reads_u = reads_u
+        self.ended = False
+        self.max_drafts = num_speculative_tokens
+        self._eos = model.eos_tokens
+        self._pieces = PieceStream(model.decode)
+        self._steps = 0
+        config = model.adapter
+        self._lead = config.lead if config else 0
+        self._shift = config.position_shift if config else -1
+        self._argmax = config is not None and config.variant == "o-ptp" and reads_u
+        self.num_settled = 1 - self._lead
+        slots = min((num_speculative_tokens + 1) ** 2, MAX_SLOTS)
+        self._cache = model.new_cache(len(ids) + self.limit + num_speculative_tokens + slots)
+
+    @property
+    def num_emitted(self) -> int:
+        return len(self.tokens) - self.num_prompt
+
+    @property
+    def remaining(self) -> int:
+        return self.limit - self.num_emitted
+
+    @property
+    def done(self) -> bool:
+        return self.ended or self.remaining <= 0
+
+    def slot_limits(self, num_drafts: int) -> list[int]:
+        """Most slots of branch m, for m = 0..num_drafts, that can still bring a token of the text."""
+        limits = []
+        for m in range(num_drafts + 1):
+            useful = min(self.max_drafts, self.remaining - m - 2)
+            limits.append(useful + self.num_settled if useful > 0 else 0)
+        return limits
+
+    @torch.inference_mode()
+    def call(self, drafts: Sequence[Draft], lengths: Sequence[int]) -> tuple[DecodeStep, list[Draft]]:
+        """Verifies the drafts, prepares branch m with lengths[m] slots, returns the step and the kept drafts."""
+        start = time.perf_counter()
+        context, first = self._cache.length, self.num_emitted
+        real = len(self.pending) + len(drafts)
+        spec = [(m, length) for m, length in enumerate(lengths) if length > 0]
+        layout = call_layout(context, len(self.pending), len(drafts), spec, self._lead, self._shift)
+        hidden = self._forward(drafts, spec, layout.positions, layout.mask, first)
+        # the head is a fifth of the weights, so one product for all rows is the cheapest
+        logits = self.model.logits(hidden[real - len(drafts) - 1 :])
+        targets, slots = logits[: len(drafts) + 1], logits[len(drafts) + 1 :]
+
+        found, columns = self._pick(targets, self.noise.values(first, first + len(drafts) + 1))
+        target_tokens = found.tokens.gather(1, columns).squeeze(1).tolist()
+        verdict = verify([d.token for d in drafts], target_tokens)
+        new, num_accepted = self._accept(target_tokens, verdict)
+        self._cache.keep(context + len(self.pending) + num_accepted)
+        self.pending = new[-1:]
+        kept = next((i for i, (m, _) in enumerate(spec) if m == verdict.num_accepted and not self.done), None)
+        pending = [] if kept is None else self._read(slots, layout.branch_rows[kept], first + spec[kept][0])
+        pending = pending[: self.until_eos(pending)]
+        seconds = time.perf_counter() - start
+
+        step = DecodeStep(
+            index=self._steps,
+            kind=step_kind(self._steps, drafts, spec),
+            drafts=[replace(d, status=draft_status(i, verdict.num_accepted)) for i, d in enumerate(drafts)],
+            target_tokens=target_tokens,
+            num_accepted=num_accepted,
+            extra_token=new[-1] if len(new) > num_accepted else None,
+            extra_kind=verdict.extra_kind if len(new) > num_accepted else None,
+            emitted=self._emitted(found, columns, new, first, num_accepted, verdict.extra_kind),
+            branches=self._branches(spec, layout.branch_rows, slots, kept, pending, first, drafts),
+            num_positions=real + sum(length for _, length in spec),
+            seconds=seconds,
+        )
+        self._steps += 1
+        return step, pending
+
+    def _accept(self, target_tokens: Sequence[int], verdict: Verdict) -> tuple[list[int], int]:
+        """Extends the text by the accepted drafts and the target's own token; nothing follows an end of text.
+
+        Returns the new tokens and how many of them were drafts.
+        """
+        new = list(target_tokens[: verdict.num_accepted])
+        self.ended = any(token in self._eos for token in new)
+        if not self.ended:
+            new.append(verdict.extra_token)
+            self.ended = verdict.extra_token in self._eos
+        self.tokens += new
+        return new, verdict.num_accepted
+
+    def _forward(
+        self, drafts: Sequence[Draft], spec: Sequence[tuple[int, int]], positions: Tensor, mask: Tensor, first: int
+    ) -> Tensor:
+        """Hidden states (Q, E) of pending tokens, drafts and the slots of all branches."""
+        tokens = torch.tensor([self.pending + [d.token for d in drafts]], device=self.model.device)
+        slots = None
+        if spec:
+            u = [self.noise[first + m + j] if self.reads_u else 0.5 for m, length in spec for j in range(length)]
+            slots = self.model.embed_u(torch.tensor(u), self.sampling.temperature)[None]
+        return self.model(tokens, slots, positions=positions, mask=mask, cache=self._cache)[0]
+
+    def _pick(self, logits: Tensor, u: Sequence[float]) -> tuple[Candidates, Tensor]:
+        """The target's distributions (g + 1 rows) and the column (g + 1, 1) that each u falls into."""
+        values = torch.tensor(u, device=logits.device)
+        found = candidates(logits, self.sampling, full=False)
+        columns = found.find(values)
+        if not found.complete and bool((columns == found.tokens.shape[1]).any()):
+            found = candidates(logits, self.sampling)
+            columns = found.find(values)
+        return found, columns[:, None]
+
+    def _read(self, slots: Tensor, rows: range, start: int, settled: bool = False) -> list[Draft]:
+        """The drafts of one branch, `pending`, from the logits of all slots (S, V).
+
+        start = generated position of the token that verification decides. settled=True includes the
+        slots that only stand for that token.
+        """
+        skip = 0 if settled else self.num_settled
+        rows = rows[skip:]
+        if len(rows) == 0:
+            return []
+        first = start + self._lead + skip
+        u = self.noise.values(first, first + len(rows))
+        tokens, confidences = self._draft_tokens(slots[rows.start : rows.stop], u)
+        return [
+            Draft(token, self.model.label(token), value, confidence, "pending")
+            for token, value, confidence in zip(tokens, u, confidences, strict=True)
+        ]
+
+    def _draft_tokens(self, logits: Tensor, u: Sequence[float]) -> tuple[list[int], list[float]]:
+        """Drafted tokens and confidences: argmax where the slot read its own u, else Pick."""
+        weights = self.model.require_adapter().confidence if self.reads_u else None
+        if self._argmax or self.sampling.temperature == 0:
+            top, token = (logits - logits.logsumexp(-1, keepdim=True)).max(-1)
+            probs = top.exp().tolist()
+            return token.tolist(), [calibrated(p, 1.0, weights) for p in probs]
+        found = candidates(logits, SamplingConfig(1.0, 0, 1.0, self.sampling.order), full=False)
+        values = torch.tensor(u, device=logits.device)
+        columns = found.find(values).clamp(max=found.tokens.shape[1] - 1)[:, None]
+        left, right = found.left.gather(1, columns).squeeze(1), found.right.gather(1, columns).squeeze(1)
+        margins = torch.minimum(values - left, right - values).clamp(min=0).tolist()
+        probs = found.probs.gather(1, columns).squeeze(1).tolist()
+        tokens = found.tokens.gather(1, columns).squeeze(1).tolist()
+        return tokens, [calibrated(p, m, weights) for p, m in zip(probs, margins, strict=True)]
+
+    def until_eos(self, drafts: Sequence[Draft]) -> int:
+        """How many drafts there are up to and including an end of text."""
+        for i, draft in enumerate(drafts):
+            if draft.token in self._eos:
+                return i + 1
+        return len(drafts)
+
+    def _branches(
+        self,
+        spec: Sequence[tuple[int, int]],
+        branch_rows: Sequence[range],
+        slots: Tensor,
+        kept: int | None,
+        pending: list[Draft],
+        first: int,
+        drafts: Sequence[Draft],
+    ) -> list[Branch]:
+        """Records of all branches. Without details only the kept one's drafts are read."""
+        probabilities = branch_probabilities([d.prob for d in drafts])
+        records = []
+        for i, (assumed, _) in enumerate(spec):
+            whole = self._read(slots, branch_rows[i], first + assumed, settled=True) if self.details else []
+            if i == kept:
+                shown = [*(replace(d, status="settled") for d in whole[: self.num_settled]), *pending]
+            else:
+                shown = [replace(d, status="unused") for d in whole]
+            records.append(Branch(assumed, probabilities[assumed], shown, i == kept))
+        return records
+
+    def _emitted(
+        self, found: Candidates, columns: Tensor, new: Sequence[int], first: int, accepted: int, extra_kind: ExtraKind
+    ) -> list[Emitted]:
+        rows = []
+        for i, token in enumerate(new):
+            last = self.done and i == len(new) - 1
+            piece = self._pieces.push(token, last)
+            source: Source = "accepted" if i < accepted else extra_kind
+            row = Candidates(
+                found.tokens[i : i + 1], found.probs[i : i + 1], found.right[i : i + 1], found.raw[i : i + 1]
+            )
+            rows.append(
+                emitted_record(
+                    self.model, row, int(columns[i]), first + i, self.noise[first + i], piece, source, self.details
+                )
+            )
+        return rows
+
+
+def _token_limit(model: PTPModel, ids: Sequence[int], max_new_tokens: int) -> int:
+    """How many tokens may be generated; ValueError if there is no prompt or no room for an answer."""
+    if not ids:
+        raise ValueError("The prompt is empty.")
+    if max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens must be 1 or more, got {max_new_tokens}.")
+    room = model.max_context - len(ids)
+    if room < 1:
+        raise ValueError(
+            f"The prompt has {len(ids)} tokens; {model.name} reads {model.max_context} at most, its answer included."
+        )
+    return min(max_new_tokens, room)

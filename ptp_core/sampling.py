@@ -1,0 +1,192 @@
+"""The final sampling distribution and its inverse CDF: t = Pick(u, P).
+
+There is one filter and one CDF in this project. Decoding, training, analysis and every picture
+come through `candidates`, which enumerates the tokens of the distribution in CDF order.
+
+    R rows of logits    V vocabulary    K enumerated tokens, in CDF order
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+ORDERS = ("probability", "token_id")
+FILTERS = ("standard", "reference")
+_SHORTLIST = 1024  # without top-k: the most probable tokens that are looked at before a full sort
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How logits become the distribution that u is dropped on.
+
+    temperature 0 is greedy, top_k 0 and top_p 1 switch a filter off. `order` is the order in which
+    the CDF runs through the vocabulary. filter="reference" takes top-p on probabilities that were
+    not renormalised after top-k, as the paper's reference decoder does.
+    """
+
+    temperature: float = 0.7
+    top_k: int = 50
+    top_p: float = 0.95
+    order: str = "probability"
+    filter: str = "standard"
+
+    def __post_init__(self) -> None:
+        if not _is_number(self.temperature) or not 0 <= self.temperature <= 100:
+            raise ValueError(f"The temperature must lie between 0 and 100, got {self.temperature!r}.")
+        if not _is_number(self.top_k) or self.top_k != int(self.top_k) or self.top_k < 0:
+            raise ValueError(f"top_k must be a whole number, 0 (off) or more, got {self.top_k!r}.")
+        if not _is_number(self.top_p) or not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must lie in (0, 1], 1 meaning off, got {self.top_p!r}.")
+        if self.order not in ORDERS:
+            raise ValueError(f"The CDF order is one of {', '.join(ORDERS)}, got {self.order!r}.")
+        if self.filter not in FILTERS:
+            raise ValueError(f"The filter is one of {', '.join(FILTERS)}, got {self.filter!r}.")
+        object.__setattr__(self, "temperature", float(self.temperature))
+        object.__setattr__(self, "top_k", int(self.top_k))
+        object.__setattr__(self, "top_p", float(self.top_p))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The distribution of R positions, its tokens in CDF order.
+
+    tokens (R, K) int64; probs (R, K) float32, 0 where a filter removed the token; right (R, K)
+    float32, the right edge of each token's bin; raw (R, K) the probabilities at this temperature
+    before the filters. `complete` is False when K is a shortlist that misses part of the mass.
+    """
+
+    tokens: Tensor
+    probs: Tensor
+    right: Tensor
+    raw: Tensor
+    complete: bool = True
+
+    @property
+    def left(self) -> Tensor:  # (R, K)
+        return torch.cat([torch.zeros_like(self.right[:, :1]), self.right[:, :-1]], dim=-1)
+
+    def find(self, u: Tensor) -> Tensor:
+        """Column of min{j : F_j > u} for each row's u (R,); K where a shortlist ends before u."""
+        return torch.searchsorted(self.right, u[:, None].contiguous(), right=True).squeeze(-1)
+
+    def dense(self, vocab_size: int) -> Tensor:  # (R, V)
+        return self.probs.new_zeros(len(self.probs), vocab_size).scatter_(1, self.tokens, self.probs)
+
+
+def _sorted(values: Tensor, depth: int) -> tuple[Tensor, Tensor]:
+    """The `depth` largest values of each row, descending, ties to the lower index: values, indices."""
+    if depth < values.shape[-1]:
+        top, index = values.topk(depth, dim=-1, sorted=True)
+        tie_at_cut = ((values >= top[:, -1:]).sum(-1) > depth).any()
+        if not tie_at_cut:
+            index, by_id = index.sort(dim=-1)
+            top, by_value = top.gather(1, by_id).sort(dim=-1, descending=True, stable=True)
+            return top, index.gather(1, by_value)
+    top, index = values.sort(dim=-1, descending=True, stable=True)
+    return top[:, :depth], index[:, :depth]
+
+
+def _right_edges(probs: Tensor) -> Tensor:
+    """CDF of probs (R, K) in the given order; from the last supported token on it is exactly 1."""
+    edges = probs.cumsum(-1).clamp_(max=1.0)
+    if edges.device.type != "cpu":
+        edges = edges.cummax(-1).values  # a parallel scan's rounding need not be monotone
+    columns = torch.arange(probs.shape[-1], device=probs.device)
+    last = torch.where(probs > 0, columns, -1).amax(-1, keepdim=True)
+    return torch.where(columns >= last, torch.ones_like(edges), edges)
+
+
+def _in_order(tokens: Tensor, probs: Tensor, raw: Tensor, order: str) -> Candidates:
+    if order == "token_id":
+        tokens, by_id = tokens.sort(dim=-1)
+        probs, raw = probs.gather(1, by_id), raw.gather(1, by_id)
+    return Candidates(tokens, probs, _right_edges(probs), raw)
+
+
+def candidates(logits: Tensor, sampling: SamplingConfig, full: bool = True) -> Candidates:
+    """The final distribution of each row of logits (R, V), its tokens in CDF order.
+
+    full=False may stop at a shortlist of the most probable tokens (`complete` says so); bins inside
+    the shortlist are the same either way. Raises ValueError on NaN logits.
+    """
+    logits = logits.float()
+    vocab = logits.shape[-1]
+    top = logits.amax(-1, keepdim=True)
+    if not bool(torch.isfinite(top).all()):
+        raise ValueError("The model returned logits that are not finite.")
+    columns = torch.arange(vocab, device=logits.device)
+    if sampling.temperature == 0:
+        token = torch.where(logits == top, columns, vocab).amin(-1, keepdim=True)
+        one = torch.ones_like(top)
+        return Candidates(token, one, one, one)
+
+    probs = ((logits - top) / sampling.temperature).softmax(-1)  # (R, V)
+    if sampling.top_k == 0 and sampling.top_p == 1:
+        return _unfiltered(probs, sampling.order, full)
+    raw, tokens = _sorted(probs, min(sampling.top_k or _SHORTLIST, vocab))
+    if sampling.top_k == 0 and bool((raw.sum(-1) < sampling.top_p).any()):
+        raw, tokens = _sorted(probs, vocab)
+    renormalise = sampling.top_k and sampling.filter == "standard"
+    ranked = raw / raw.sum(-1, keepdim=True) if renormalise else raw
+    if sampling.top_p < 1:
+        before = torch.cat([torch.zeros_like(top), ranked.cumsum(-1)[:, :-1]], dim=-1)
+        ranked = torch.where(before < sampling.top_p, ranked, 0.0)
+    return _in_order(tokens, ranked / ranked.sum(-1, keepdim=True), raw, sampling.order)
+
+
+def _unfiltered(probs: Tensor, order: str, full: bool) -> Candidates:
+    """The whole vocabulary (R, V) in CDF order, or its shortlist in order of probability."""
+    if order == "token_id":
+        tokens = torch.arange(probs.shape[-1], device=probs.device).expand_as(probs)
+        return Candidates(tokens, probs, _right_edges(probs), probs)
+    if not full and probs.shape[-1] > _SHORTLIST:
+        ranked, tokens = _sorted(probs, _SHORTLIST)
+        return Candidates(tokens, ranked, ranked.cumsum(-1).clamp_(max=1.0), ranked, complete=False)
+    ranked, tokens = _sorted(probs, probs.shape[-1])
+    return Candidates(tokens, ranked, _right_edges(ranked), ranked)
+
+
+def warp(logits: Tensor, sampling: SamplingConfig) -> Tensor:
+    """The final sampling distribution: logits (..., V) -> probabilities (..., V), float32, sum 1."""
+    rows = logits.reshape(-1, logits.shape[-1])
+    return candidates(rows, sampling).dense(rows.shape[-1]).reshape(logits.shape)
+
+
+def order_by(probs: Tensor, order: str) -> Candidates:
+    """Probabilities (R, V) as candidates in CDF order; raises ValueError for an unknown order."""
+    if order not in ORDERS:
+        raise ValueError(f"The CDF order is one of {', '.join(ORDERS)}, got {order!r}.")
+    return _unfiltered(probs.float(), order, full=True)
+
+
+def pick(probs: Tensor, u: Tensor | float, order: str = "probability") -> Tensor:
+    """Pick(u, P) = min{j : F_j > u}: probs (..., V), u (...) in [0, 1) -> tokens (...), int64.
+
+    Raises ValueError if a u lies outside [0, 1).
+    """
+    rows = order_by(probs.reshape(-1, probs.shape[-1]), order)
+    u = torch.as_tensor(u, dtype=torch.float32, device=probs.device).expand(probs.shape[:-1]).reshape(-1)
+    if not bool(((u >= 0) & (u < 1)).all()):
+        raise ValueError("Every u must lie in [0, 1).")
+    return rows.tokens.gather(1, rows.find(u)[:, None]).reshape(probs.shape[:-1])
+
+
+def bin_edges(probs: Tensor, tokens: Tensor | int, order: str = "probability") -> tuple[Tensor, Tensor]:
+    """The interval [left, right) of u that picks each token: probs (..., V), tokens (...) -> (...), (...)."""
+    rows = order_by(probs.reshape(-1, probs.shape[-1]), order)
+    tokens = torch.as_tensor(tokens, device=probs.device).expand(probs.shape[:-1]).reshape(-1)
+    column = (rows.tokens == tokens[:, None]).int().argmax(-1, keepdim=True)
+    left, right = rows.left.gather(1, column), rows.right.gather(1, column)
+    return left.reshape(probs.shape[:-1]), right.reshape(probs.shape[:-1])

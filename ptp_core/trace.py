@@ -1,0 +1,258 @@
+"""What a run did: steps, trace, statistics, and their JSON. Pictures read nothing else.
+
+JSON keys are the field names. `Trace.from_json` accepts only whole traces of a known version.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from .noise import NoiseTape
+from .sampling import SamplingConfig
+from .verify import ExtraKind
+
+SCHEMA_VERSION = 1
+MAX_FILE_BYTES = 64 << 20
+
+StepKind = Literal["prefill", "draft", "verify", "verify_and_draft", "decode"]
+DraftStatus = Literal["accepted", "rejected", "discarded", "settled", "pending", "unused"]
+Source = Literal["accepted", "recovered", "bonus"]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A drafted token, the u it was drafted with, the confidence in it, and what became of it:
+    accepted | rejected | discarded (behind the first wrong one) | settled (stands for the token that
+    verification decides itself) | pending (kept for the next call) | unused (its branch did not come true)."""
+
+    token: int
+    text: str
+    u: float
+    prob: float
+    status: DraftStatus
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Slots that assumed num_assumed drafts right; probability is the estimate before verification."""
+
+    num_assumed: int
+    probability: float
+    drafts: list[Draft]
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A token of the final distribution and its bin [left, right) of u."""
+
+    token: int
+    text: str
+    prob: float
+    left: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A token that top-k or top-p removed, with its probability at this temperature."""
+
+    token: int
+    text: str
+    prob: float
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """A verified token of the text.
+
+    position counts generated tokens from 0; margin is u's distance to the nearer edge that another
+    token lies behind (null when there is no other); omitted_mass is the final probability of tokens
+    not listed in candidates; excluded_mass what the filters removed before renormalising.
+    """
+
+    position: int
+    token: int
+    text: str
+    source: Source
+    u: float
+    prob: float
+    left: float
+    right: float
+    margin: float | None
+    candidates: list[Candidate]
+    excluded: list[Excluded]
+    omitted_mass: float
+    excluded_mass: float
+
+
+@dataclass(frozen=True)
+class DecodeStep:
+    """One model call: what it verified, what it emitted, what it drafted, what it cost.
+
+    target_tokens are the target's picks behind 0, 1, ... right drafts. extra_token is null only
+    where the text ended inside the accepted drafts.
+    """
+
+    index: int
+    kind: StepKind
+    drafts: list[Draft]
+    target_tokens: list[int]
+    num_accepted: int
+    extra_token: int | None
+    extra_kind: ExtraKind | None
+    emitted: list[Emitted]
+    branches: list[Branch]
+    num_positions: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TraceStats:
+    """Counts of verified tokens and of all calls, prefill and draft-only calls included.
+
+    mean_accepted_length = mean(num_accepted + 1) over verifying calls; acceptance_rate = accepted /
+    drafted over the drafts that were verified. Both are null where nothing was verified.
+    """
+
+    num_tokens: int
+    num_calls: int
+    tokens_per_call: float
+    mean_accepted_length: float | None
+    acceptance_rate: float | None
+    seconds: float
+    tokens_per_second: float
+
+
+def stats_of(steps: Sequence[DecodeStep]) -> TraceStats:
+    tokens = sum(len(step.emitted) for step in steps)
+    seconds = sum(step.seconds for step in steps)
+    verifying = [step for step in steps if step.drafts]
+    drafted = sum(len(step.drafts) for step in verifying)
+    accepted = sum(step.num_accepted for step in verifying)
+    return TraceStats(
+        num_tokens=tokens,
+        num_calls=len(steps),
+        tokens_per_call=tokens / len(steps) if steps else 0.0,
+        mean_accepted_length=1 + accepted / len(verifying) if verifying else None,
+        acceptance_rate=accepted / drafted if drafted else None,
+        seconds=seconds,
+        tokens_per_second=tokens / seconds if seconds > 0 else 0.0,
+    )
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A whole run. `notes` says what a reader must know (an adapter used beside its purpose, say)."""
+
+    schema_version: int
+    model: str
+    adapter: str | None
+    device: str
+    dtype: str
+    prompt: str
+    prompt_tokens: list[int]
+    sampling: SamplingConfig
+    noise: NoiseTape
+    method: str
+    steps: list[DecodeStep]
+    notes: list[str]
+
+    @property
+    def emitted(self) -> list[Emitted]:
+        return [token for step in self.steps for token in step.emitted]
+
+    @property
+    def tokens(self) -> list[int]:
+        return [token.token for token in self.emitted]
+
+    @property
+    def text(self) -> str:
+        return "".join(token.text for token in self.emitted)
+
+    @property
+    def stats(self) -> TraceStats:
+        return stats_of(self.steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        data = asdict(self)
+        data["noise"], data["sampling"] = self.noise.to_json(), self.sampling.to_json()
+        return data
+
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Writes the trace to a file."""
+        text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        Path(path).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Trace:
+        """The inverse of to_dict; ValueError with a sentence on anything else."""
+        if not isinstance(data, dict) or "schema_version" not in data or "steps" not in data:
+            raise ValueError("This is not a PTP Lab trace: it has no schema_version and steps.")
+        if data["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(
+                f"This trace has schema version {data['schema_version']!r}; this lab reads version {SCHEMA_VERSION}."
+            )
+        try:
+            noise = NoiseTape.from_json(data["noise"])
+            sampling = SamplingConfig(**data["sampling"])
+            rest = {**data, "noise": {}, "sampling": {}}
+            checked = _SCHEMA.validate_python({**rest, "noise": noise, "sampling": sampling})
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"This trace is damaged at {place}: {first['msg']}.") from None
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"This trace is incomplete: {error}.") from None
+        _check_story(checked)
+        return checked
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> Trace:
+        """Reads a trace from a file; ValueError with a sentence on anything that is not a whole one."""
+        try:
+            if Path(path).stat().st_size > MAX_FILE_BYTES:
+                raise ValueError(f"This file is larger than {MAX_FILE_BYTES >> 20} MB, too large for a trace.")
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except UnicodeDecodeError:
+            raise ValueError("This file is not text, so it is no trace.") from None
+        except json.JSONDecodeError as error:
+            raise ValueError(f"This file is not whole JSON (it breaks at character {error.pos}).") from None
+        except RecursionError:
+            raise ValueError("This file is nested too deeply to be a trace.") from None
+
+
+_SCHEMA = TypeAdapter(Trace)
+
+
+def _check_story(trace: Trace) -> None:
+    """What types alone cannot say: positions count up, steps are numbered, edges are in order."""
+    if not trace.steps:
+        raise ValueError("This trace is empty: it has no steps.")
+    for expected, token in enumerate(trace.emitted):
+        if token.position != expected:
+            raise ValueError(f"This trace is damaged: token {expected} says that it is token {token.position}.")
+        if not (0 <= token.left <= token.u < token.right <= 1):
+            raise ValueError(f"This trace is damaged: u of token {expected} lies outside its bin.")
+    for expected, step in enumerate(trace.steps):
+        if step.index != expected:
+            raise ValueError(f"This trace is damaged: step {expected} says that it is step {step.index}.")
+        if not 0 <= step.num_accepted <= len(step.drafts) or not step.seconds >= 0:
+            raise ValueError(f"This trace is damaged: the counts of step {expected} do not fit.")
+        if len(step.emitted) != step.num_accepted + (step.extra_token is not None):
+            raise ValueError(f"This trace is damaged: step {expected} does not emit what it accepted.")
+
+
+def first_divergence(a: Sequence[int], b: Sequence[int]) -> int | None:
+    """First position at which two token lists differ, a missing token included; None if they are equal."""
+    for i, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return i
+    return None if len(a) == len(b) else min(len(a), len(b))
