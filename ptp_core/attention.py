@@ -48,6 +48,11 @@ class KVCache:
     def get_seq_length(self, layer: int = 0) -> int:
         return self.length
 
+    def select(self, rows: Tensor) -> None:
+        """Keeps only these sequences of the batch."""
+        self._keys = [None if k is None else k[rows] for k in self._keys]
+        self._values = [None if v is None else v[rows] for v in self._values]
+
     def keep(self, length: int) -> None:
         """Crops to (or accepts up to) the first `length` rows."""
         self.length = length
@@ -68,7 +73,7 @@ def attend(
     attention_mask is additive, (1, 1, T, K); it is always given (see masks.py).
     """
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    if query.device.type != "cpu" or query.shape[0] > 1:
+    if query.device.type != "cpu":
         grouped = query.shape[1] != key.shape[1]
         out = F.scaled_dot_product_attention(
             query, key, value, attn_mask=attention_mask, scale=scale, enable_gqa=grouped
@@ -78,7 +83,7 @@ def attend(
 
 
 def attend_grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-    """One sequence on the CPU: (1, H, T, D) with (1, G, K, D) -> (1, H, T, D).
+    """On the CPU: (B, H, T, D) with (B, G, K, D) -> (B, H, T, D); mask (B or 1, 1, T, K), additive.
 
     Query heads that share keys become rows of one product, so no key is repeated.
     """
@@ -86,16 +91,18 @@ def attend_grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Non
         masks = mask.split(_QUERY_BLOCK, dim=2) if mask is not None else [None] * -(-query.shape[2] // _QUERY_BLOCK)
         blocks = zip(query.split(_QUERY_BLOCK, dim=2), masks, strict=True)
         return torch.cat([attend_grouped(q, key, value, m, scale) for q, m in blocks], dim=2)
-    _, heads, rows, size = query.shape
+    batch, heads, rows, size = query.shape
     groups = key.shape[1]
-    q = query.reshape(groups, heads // groups * rows, size)
-    keys = key[0].transpose(1, 2)
+    q = query.reshape(batch * groups, heads // groups * rows, size)
+    keys = key.flatten(0, 1).transpose(1, 2)  # (B G, D, K)
     if mask is None:
-        scores = torch.bmm(q, keys).mul_(scale)  # (G, H/G T, K)
+        scores = torch.bmm(q, keys).mul_(scale)  # (B G, H/G T, K)
     else:
-        scores = torch.baddbmm(mask[0].repeat(1, heads // groups, 1), q, keys, alpha=scale)
+        bias = mask.repeat(1, 1, heads // groups, 1)
+        bias = bias[0] if len(bias) == 1 else bias.expand(-1, groups, -1, -1).flatten(0, 1)
+        scores = torch.baddbmm(bias, q, keys, alpha=scale)
     weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)
-    return torch.bmm(weights, value[0]).view(1, heads, rows, value.shape[-1])
+    return torch.bmm(weights, value.flatten(0, 1)).view(batch, heads, rows, value.shape[-1])
 
 
 AttentionInterface.register(NAME, attend)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from . import attention, masks
 from .checkpoint import Adapter, AdapterConfig
-from .fast_cpu import FastLlama, PackedLinear
+from .fast_cpu import FastLlama, PackedLinear, can_pack
 from .gated_lora import Gate, add_gated_lora
 from .sampling import SamplingConfig, warp
 from .u_embed import build_u_embedding
@@ -54,7 +54,8 @@ class PTPModel(nn.Module):
         head = _float32_head(target)
         self._head_device: torch.device = head.weight.device
         fast = quick and FastLlama.fits(self.target.base_model)
-        self._head: Any = PackedLinear(head.weight, head.bias) if fast else head
+        packs = self.device.type == "cpu" and can_pack()
+        self._head: Any = PackedLinear(head.weight, head.bias) if packs else head
         self.adapter = adapter.config if adapter else None
         self.adapter_sha256 = adapter.sha256 if adapter else ""
         if adapter:
@@ -65,11 +66,25 @@ class PTPModel(nn.Module):
 
     def encode(self, prompt: str, chat: bool = False) -> list[int]:
         """Token ids of a prompt; chat=True puts it into the model's chat template where it has one."""
-        if chat and self.has_chat_template:
-            message = [{"role": "user", "content": prompt}]
-            text = self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
-            return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        if chat:
+            return self.encode_messages([{"role": "user", "content": prompt}])
         return list(self.tokenizer(prompt)["input_ids"])
+
+    def encode_messages(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Token ids of a conversation ({role, content} each) up to where the model's answer begins."""
+        if self.has_chat_template:
+            return self.tokenize(self.render_messages(messages))
+        return self.encode(self.render_messages(messages))
+
+    def render_messages(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """The conversation in the chat template, or joined by newlines where the model has none."""
+        if self.has_chat_template:
+            return self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        return "\n".join(message["content"] for message in messages)
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of text that holds its special tokens already."""
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of generated tokens, special tokens left out."""
