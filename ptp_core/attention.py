@@ -6,6 +6,7 @@ T new rows of the call      K all rows so far, the new ones included      D head
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -48,6 +49,12 @@ class KVCache:
     def get_seq_length(self, layer: int = 0) -> int:
         return self.length
 
+    def layer(self, index: int) -> tuple[Tensor, Tensor]:
+        """Keys and values (B, G, length, D) of one layer."""
+        keys, values = self._keys[index], self._values[index]
+        assert keys is not None and values is not None, "nothing was cached yet"
+        return keys[:, :, : self.length], values[:, :, : self.length]
+
     def select(self, rows: Tensor) -> None:
         """Keeps only these sequences of the batch."""
         self._keys = [None if k is None else k[rows] for k in self._keys]
@@ -56,6 +63,23 @@ class KVCache:
     def keep(self, length: int) -> None:
         """Crops to (or accepts up to) the first `length` rows."""
         self.length = length
+
+
+@dataclass(frozen=True)
+class Windows:
+    """For training: rows are windows of `length` slots each, over a finished context of real rows.
+
+    Stands in for a cache in transformers' layers and leaves the windows' own keys where they are.
+    """
+
+    context: KVCache
+    length: int
+
+    def update(self, key: Tensor, value: Tensor, layer: int, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        return key, value
+
+    def get_seq_length(self, layer: int = 0) -> int:
+        return self.context.length
 
 
 def attend(
@@ -73,6 +97,10 @@ def attend(
     attention_mask is additive, (1, 1, T, K); it is always given (see masks.py).
     """
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    windows: Windows | None = kwargs.get("windows")
+    if windows is not None:
+        context = windows.context.layer(module.layer_idx)  # type: ignore[arg-type]
+        return attend_windows(query, key, value, *context, attention_mask, windows.length, scale).transpose(1, 2), None
     if query.device.type != "cpu":
         grouped = query.shape[1] != key.shape[1]
         out = F.scaled_dot_product_attention(
@@ -103,6 +131,43 @@ def attend_grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Non
         scores = torch.baddbmm(bias, q, keys, alpha=scale)
     weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)
     return torch.bmm(weights, value.flatten(0, 1)).view(batch, heads, rows, value.shape[-1])
+
+
+def attend_windows(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    context_key: Tensor,
+    context_value: Tensor,
+    mask: Tensor | None,
+    length: int,
+    scale: float,
+) -> Tensor:
+    """Windows of L = length slots: each sees the context that `mask` allows and, causally, its own window.
+
+    query (B, H, N L, D), key and value (B, G, N L, D), context (B, G, S, D), mask additive
+    (B, 1, N L, S) -> (B, H, N L, D). The same as one big masked product, without the N^2 windows.
+    """
+    batch, heads, rows, size = query.shape
+    groups, shared, count = key.shape[1], heads // key.shape[1], rows // length
+    q = query.reshape(batch, groups, shared * rows, size)
+    seen = torch.matmul(q, context_key.transpose(2, 3)).mul_(scale).view(batch, groups, shared, rows, -1)
+    if mask is not None:
+        seen = seen + mask[:, :, None]
+    own_q = query.reshape(batch, groups, shared, count, length, size)
+    own_k = key.reshape(batch, groups, 1, count, length, size)
+    own_v = value.reshape(batch, groups, 1, count, length, size)
+    own = torch.matmul(own_q, own_k.transpose(-1, -2)) * scale  # (B, G, H/G, N, L, L)
+    later = torch.ones(length, length, dtype=torch.bool, device=query.device).triu_(1)
+    own = own.masked_fill(later, torch.finfo(own.dtype).min).reshape(batch, groups, shared, rows, length)
+    weights = torch.cat([seen, own], dim=-1).softmax(-1, dtype=torch.float32).to(query.dtype)
+    split = seen.shape[-1]
+    out = torch.matmul(weights[..., :split].reshape(batch, groups, shared * rows, split), context_value)
+    own_weights = weights[..., split:].reshape(batch, groups, shared, count, length, length)
+    out = out.view(batch, groups, shared, rows, -1) + torch.matmul(own_weights, own_v).reshape(
+        batch, groups, shared, rows, -1
+    )
+    return out.view(batch, heads, rows, -1)
 
 
 AttentionInterface.register(NAME, attend)

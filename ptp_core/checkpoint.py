@@ -41,6 +41,7 @@ class AdapterConfig:
                      that carries u_{k-1}) or independent (a distribution from a slot without u)
     window           most slots in a row that it was trained for
     order            CDF order of the tokens
+    anchor           whether a window's first slot also gets the embedding of the last token before it
     position_shift   RoPE position of a slot minus the position of the token that it predicts
     draft_run        P(N >= k) for k = 1, 2, ...: how far the drafts behind a settled token stay right
     confidence       weights of the calibration [of logit(prob), of log(margin), constant]
@@ -50,6 +51,7 @@ class AdapterConfig:
     variant: str = "o-ptp"
     window: int = 6
     order: str = "probability"
+    anchor: bool = False
     position_shift: int = -1
     u_embedding: Mapping[str, Any] = field(default_factory=lambda: {"kind": "fourier"})
     lora: LoraConfig = field(default_factory=LoraConfig)

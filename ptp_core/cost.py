@@ -66,10 +66,10 @@ def _time_call(model: PTPModel, cache: KVCache, size: int) -> float:
     real = 1 + (size - 1) // 3 if model.adapter else size
     slots = size - real
     layout = masks.call_layout(_CONTEXT, 1, real - 1, [(real - 1, slots)] if slots else [])
-    tokens, u = _zeros(model, real), torch.full((1, slots), 0.5)
+    tokens, u = _zeros(model, real), torch.full((slots,), 0.5)
 
     def call() -> None:
-        embedded = model.embed_u(u, 0.7) if slots else None
+        embedded = model.embed_slots(u, 0.7, tokens[0, :1], tokens[0, :1])[None] if slots else None
         hidden = model(tokens, embedded, positions=layout.positions, mask=layout.mask, cache=cache)[0]
         model.logits(hidden)[0].argmax().item()
 

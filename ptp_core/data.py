@@ -100,7 +100,8 @@ def generate_shard(
         nonlocal tokens
         tokens += count
         if bar is not None:
-            bar.set_postfix_str(f"{tokens / max(time.monotonic() - start, 1e-9):.0f} tokens/s")
+            bar.set_postfix_str(f"{tokens / max(time.monotonic() - start, 1e-9):.0f} tokens/s", refresh=False)
+            bar.update(0)
 
     if texts is None:
         drafts = _write_questions(model, recipe, draw, report)

@@ -56,7 +56,10 @@ class GatedLoraLinear(nn.Module):
         if first is None:
             return y
         low = F.linear(x[..., first:, :], self.lora_A.to(x.dtype))  # (..., S, r)
-        y[..., first:, :] += F.linear(low, self.lora_B.to(x.dtype)) * self.scale
+        delta = F.linear(low, (self.lora_B * self.scale).to(x.dtype))
+        if first == 0:
+            return y + delta
+        y[..., first:, :] += delta
         return y
 
 

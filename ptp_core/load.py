@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,28 +47,63 @@ def load_model(
 
     Raises WeightsMissing, FileNotFoundError (no such model or adapter) or ValueError (it does not fit).
     """
-    place = resolve_device(device)
-    kind = resolve_dtype(dtype)
+    found = _find_adapter(adapter, is_default=name is None)
+    target = load_target(name, device, dtype, progress)
+    try:
+        model = assemble(target, found, quick)
+    except NotAsItself:
+        if not quick:
+            raise  # otherwise a layout that only looks like Llama's: transformers' own layers know better
+        return load_model(name, adapter, device=device, dtype=dtype, quick=False, progress=progress)
+    progress(1.0, f"{target.name} ready")
+    return model
+
+
+@dataclass(frozen=True)
+class Target:
+    """A loaded causal LM. probe (4, V): its own logits for a few tokens, before anything was changed."""
+
+    model: Any
+    tokenizer: Any
+    name: str
     info: Mapping[str, Any]
+    probe: torch.Tensor
+
+
+class NotAsItself(ValueError):
+    """The model's logits, computed here, are not its own."""
+
+
+def load_target(
+    name: str | os.PathLike[str] | None = None, device: str = "auto", dtype: str = "auto", progress: Progress = silent
+) -> Target:
+    """The causal LM alone; arguments and errors are those of load_model."""
+    place, kind = resolve_device(device), resolve_dtype(dtype)
+    info: Mapping[str, Any] = {}
     if name is None:
         source, shown, info = str(default_target(progress)), TARGET_NAME, TARGET_INFO
     else:
         folder = resolve_folder(str(name), "model", _MODEL_FILES)
-        source, shown, info = str(folder), Path(name).name if folder == Path(name) else str(name), {}
-    found = _find_adapter(adapter, is_default=name is None)
+        source, shown = str(folder), Path(name).name if folder == Path(name) else str(name)
     progress(0.97, f"loading {shown}")
-    target, tokenizer = _load_target(source, place, kind)
-    probe = _probe_logits(target)
-    target.set_attn_implementation(attention.NAME)
-    model = PTPModel(target, tokenizer, found, name=shown, target_info=info, quick=quick and place == "cpu").eval()
-    if not _agrees(probe, model):
-        if model.is_fast:  # a layout that only looks like Llama's: transformers' own layers know better
-            return load_model(name, adapter, device=device, dtype=dtype, quick=False, progress=progress)
-        raise ValueError(
-            f"{shown} is not Llama-like enough: its logits, computed here, differ from its own. "
+    model, tokenizer = _from_pretrained(source, place, kind)
+    probe = _probe_logits(model)
+    model.set_attn_implementation(attention.NAME)
+    return Target(model, tokenizer, shown, info, probe)
+
+
+def assemble(target: Target, adapter: Adapter | None, quick: bool) -> PTPModel:
+    """Target and adapter as one model. Raises ValueError if they do not fit, NotAsItself if the target
+    computes its logits in a way that this lab does not (scaled or capped, say)."""
+    fast = quick and target.model.device.type == "cpu"
+    model = PTPModel(
+        target.model, target.tokenizer, adapter, name=target.name, target_info=target.info, quick=fast
+    ).eval()
+    if not _agrees(target.probe, model):
+        raise NotAsItself(
+            f"{target.name} is not Llama-like enough: its logits, computed here, differ from its own. "
             "Llama, Mistral, Qwen, SmolLM and GPT-NeoX layouts work."
         )
-    progress(1.0, f"{shown} ready")
     return model
 
 
@@ -104,7 +140,7 @@ def _find_adapter(adapter: str | os.PathLike[str] | None, is_default: bool) -> A
     return load_adapter(shipped if shipped.is_dir() else adapter)
 
 
-def _load_target(source: str, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
+def _from_pretrained(source: str, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     placement = "auto" if device == "cuda" and torch.cuda.device_count() > 1 else {"": device}

@@ -17,7 +17,7 @@ from .checkpoint import Adapter, AdapterConfig
 from .fast_cpu import FastLlama, PackedLinear, can_pack
 from .gated_lora import Gate, add_gated_lora
 from .sampling import SamplingConfig, warp
-from .u_embed import build_u_embedding
+from .u_embed import UEmbedding, build_u_embedding
 
 
 class PTPModel(nn.Module):
@@ -169,13 +169,42 @@ class PTPModel(nn.Module):
                 self.gate.first_slot = None
         return out.last_hidden_state
 
+    def forward_windows(self, slots: Tensor, *, positions: Tensor, mask: Tensor, context: attention.KVCache) -> Tensor:
+        """Last hidden states (B, N, L, E) of training windows (B, N, L, E) over cached real rows.
+
+        positions (B, N L); mask additive (B, 1, N L, S): which real rows each slot sees. Differentiable
+        in the slots and the adapter; the context stays constant. Not for the fast CPU kernels.
+        """
+        windows = attention.Windows(context, slots.shape[2])
+        with self._lock:
+            self.gate.first_slot = 0
+            try:
+                out = self.target.base_model(
+                    inputs_embeds=slots.flatten(1, 2),
+                    attention_mask=mask,
+                    position_ids=positions,
+                    past_key_values=windows,
+                    use_cache=True,
+                    windows=windows,
+                )
+            finally:
+                self.gate.first_slot = None
+        return out.last_hidden_state.view(*slots.shape)
+
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., E) -> (..., V), float32 whatever the model's dtype."""
         return self._head(hidden.to(self._head_device, torch.float32))
 
-    def embed_u(self, u: Tensor, temperature: Tensor | float) -> Tensor:
-        """Slot embeddings (..., E) in the model's dtype for u (...,)."""
-        return self.u_embed(u.to(self.device), temperature).to(self.dtype)
+    def embed_slots(self, u: Tensor, temperature: Tensor | float, firsts: Tensor, anchors: Tensor) -> Tensor:
+        """Input embeddings (R, E), in the model's dtype, of R slots that carry u (R,).
+
+        firsts (W,): the rows at which a window or branch begins; anchors (W,): the last token before
+        each, whose embedding the first slot also gets if the adapter was trained so.
+        """
+        slots = self.u_embed(u.to(self.device), temperature).to(self.dtype)
+        if not self.require_adapter().anchor:
+            return slots
+        return slots.index_add(0, firsts.to(self.device), self._embed(anchors.to(self.device)))
 
     def new_cache(self, max_rows: int) -> attention.KVCache:
         return attention.KVCache(int(self.config.num_hidden_layers), max_rows)
@@ -199,7 +228,9 @@ class PTPModel(nn.Module):
         sampling = sampling or SamplingConfig(order=config.order)
         u = torch.as_tensor(u, dtype=torch.float32).reshape(-1)
         carried = u[: len(u) - config.lead]
-        hidden = self._hidden(ids, self.embed_u(carried, sampling.temperature) if len(carried) else None)[0]
+        anchor = torch.tensor(ids[-1:])
+        slots = self.embed_slots(carried, sampling.temperature, torch.tensor([0]), anchor) if len(carried) else None
+        hidden = self._hidden(ids, slots)[0]
         rows = self.logits(hidden[len(ids) :])
         if config.lead:
             first = warp(self.logits(hidden[len(ids) - 1 : len(ids)]), sampling).log()
@@ -226,23 +257,43 @@ class PTPModel(nn.Module):
         """Wraps the target's linear layers and fills in the adapter's weights; ValueError if they do not fit."""
         config = adapter.config
         self._refuse_foreign(config)
-        wrapped = add_gated_lora(self.target, config.lora, self.gate)
-        if set(wrapped) != set(adapter.lora):
-            odd = sorted(set(wrapped) ^ set(adapter.lora))[0]
+        self.lora = add_gated_lora(self.target, config.lora, self.gate)
+        if set(self.lora) != set(adapter.lora):
+            odd = sorted(set(self.lora) ^ set(adapter.lora))[0]
             raise ValueError(f"The adapter {config.name!r} does not fit {self.name}: layer {odd} is on one side only.")
-        for name, layer in wrapped.items():
+        for name, layer in self.lora.items():
             a, b = adapter.lora[name]
             if a.shape != layer.lora_A.shape or b.shape != layer.lora_B.shape:
                 raise ValueError(f"The adapter {config.name!r} does not fit {self.name}: {name} has another size.")
             layer.lora_A = nn.Parameter(a.to(self.device, self.dtype), requires_grad=False)
             layer.lora_B = nn.Parameter(b.to(self.device, self.dtype), requires_grad=False)
-        options = {k: v for k, v in config.u_embedding.items() if k != "kind"}
-        self.u_embed = build_u_embedding(config.u_embedding["kind"], self.target_info["hidden_size"], **options)
+        self.u_embed = _build_u_embed(config, self.target_info["hidden_size"])
         try:
             self.u_embed.load_state_dict({k: v.float() for k, v in adapter.u_embed.items()})
         except RuntimeError as error:
             raise ValueError(f"The adapter's u embedding does not fit: {str(error).splitlines()[-1].strip()}") from None
         self.u_embed.to(self.device).requires_grad_(False)
+
+    def train_adapter(self) -> list[nn.Parameter]:
+        """Makes the adapter trainable, in float32 whatever the model's dtype; returns its parameters.
+
+        Raises ValueError with the fast CPU kernels, which do not differentiate.
+        """
+        self.require_adapter()
+        if self.is_fast:
+            raise ValueError("A model with the fast CPU kernels cannot be trained: load it with quick=False.")
+        for layer in self.lora.values():
+            layer.lora_A = nn.Parameter(layer.lora_A.detach().float())
+            layer.lora_B = nn.Parameter(layer.lora_B.detach().float())
+        self.u_embed.requires_grad_(True)
+        return [p for layer in self.lora.values() for p in (layer.lora_A, layer.lora_B)] + list(
+            self.u_embed.parameters()
+        )
+
+    def adapter_weights(self) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, Tensor]]:
+        """(LoRA matrices by layer, state of the u embedding), as save_adapter takes them."""
+        lora = {name: (layer.lora_A.detach(), layer.lora_B.detach()) for name, layer in self.lora.items()}
+        return lora, {name: tensor.detach() for name, tensor in self.u_embed.state_dict().items()}
 
     def _refuse_foreign(self, config: AdapterConfig) -> None:
         """An adapter of another model is an error where sizes differ, a note where only names or hashes do."""
@@ -259,6 +310,29 @@ class PTPModel(nn.Module):
                 f"The adapter was trained for {config.target.get('name', 'other weights')}; these weights are "
                 "not known to be the same, so fewer drafts may be right. The text stays exact."
             )
+
+
+def new_adapter(target: Any, config: AdapterConfig) -> Adapter:
+    """A fresh adapter for a target: random A, B = 0, so that at first a slot differs by its embedding only.
+
+    Draws from torch's global generator, which the caller seeds.
+    """
+    layers = {
+        name: module
+        for name, module in target.named_modules()
+        if name.rsplit(".", 1)[-1] in config.lora.target_modules and hasattr(module, "in_features")
+    }
+    lora = {}
+    for name, layer in layers.items():
+        a = torch.empty(config.lora.rank, layer.in_features)
+        nn.init.kaiming_uniform_(a, a=5**0.5)
+        lora[name] = (a, torch.zeros(layer.out_features, config.lora.rank))
+    return Adapter(config, lora, _build_u_embed(config, int(target.config.hidden_size)).state_dict())
+
+
+def _build_u_embed(config: AdapterConfig, hidden_size: int) -> UEmbedding:
+    options = {key: value for key, value in config.u_embedding.items() if key != "kind"}
+    return build_u_embedding(config.u_embedding["kind"], hidden_size, **options)
 
 
 def _dimensions(target: Any) -> dict[str, int]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from torch import Tensor
+
 from .model import PTPModel
-from .sampling import Candidates
+from .sampling import Candidates, at_temperature
 from .trace import Candidate, Draft, Emitted, Excluded, Source, StepKind
 
 MAX_CANDIDATES = 24
@@ -14,40 +16,56 @@ MAX_EXCLUDED = 6
 
 
 def emitted_record(
-    model: PTPModel, row: Candidates, column: int, position: int, u: float, piece: str, source: Source, details: bool
+    model: PTPModel,
+    logits: Tensor,
+    found: Candidates,
+    column: int,
+    temperature: float,
+    position: int,
+    u: float,
+    piece: str,
+    source: Source,
+    details: bool,
 ) -> Emitted:
-    """One emitted token with its bin and, if details are wanted, the candidates around it."""
-    left, right = float(row.left[0, column]), float(row.right[0, column])
-    distances = [d for d, other in ((u - left, left > 0), (right - u, right < 1)) if other]
+    """One emitted token with its bin and, if details are wanted, the candidates around it.
+
+    logits (V,) and `found`, one row, are the target's; `column` is the token's place in `found`.
+    """
+    tokens, probs, left, right = (part[0] for part in (found.tokens, found.probs, found.left, found.right))
+    low, high = float(left[column]), float(right[column])
+    distances = [d for d, other in ((u - low, low > 0), (high - u, high < 1)) if other]
     listed: list[Candidate] = []
     excluded: list[Excluded] = []
+    lost = 0.0
     if details:
-        shown = row.probs[0].topk(min(MAX_CANDIDATES, row.probs.shape[1])).indices.tolist()
-        shown = sorted({column, *(i for i in shown if row.probs[0, i] > 0)})
-        columns = [row.tokens[0, shown], row.probs[0, shown], row.left[0, shown], row.right[0, shown]]
-        for token, prob, low, high in zip(*(c.tolist() for c in columns), strict=True):
-            listed.append(Candidate(token, model.label(token), prob, low, high))
-        removed = row.raw[0].masked_fill(row.probs[0] > 0, 0).topk(min(MAX_EXCLUDED, row.raw.shape[1]))
-        for prob, i in zip(removed.values.tolist(), removed.indices.tolist(), strict=True):
-            if prob > 0:
-                token = int(row.tokens[0, i])
-                excluded.append(Excluded(token, model.label(token), prob))
-    kept = float(row.raw[0][row.probs[0] > 0].sum())
+        shown = probs.topk(min(MAX_CANDIDATES, len(probs))).indices.tolist()
+        shown = sorted({column, *(i for i in shown if probs[i] > 0)})
+        for token, prob, a, b in zip(*(part[shown].tolist() for part in (tokens, probs, left, right)), strict=True):
+            listed.append(Candidate(token, model.label(token), prob, a, b))
+        excluded, lost = _excluded(model, at_temperature(logits, temperature), tokens[probs > 0])
     return Emitted(
         position=position,
-        token=int(row.tokens[0, column]),
+        token=int(tokens[column]),
         text=piece,
         source=source,
         u=u,
-        prob=float(row.probs[0, column]),
-        left=left,
-        right=right,
+        prob=float(probs[column]),
+        left=low,
+        right=high,
         margin=min(distances) if distances else None,
         candidates=listed,
         excluded=excluded,
-        omitted_mass=max(0.0, 1 - sum(c.prob for c in listed)),
-        excluded_mass=max(0.0, 1 - kept),
+        omitted_mass=max(0.0, 1 - sum(c.prob for c in listed)) if details else 0.0,
+        excluded_mass=lost,
     )
+
+
+def _excluded(model: PTPModel, raw: Tensor, kept: Tensor) -> tuple[list[Excluded], float]:
+    """The most probable tokens that the filters removed from raw (V,), and the mass of all of them."""
+    lost = max(0.0, 1 - float(raw[kept].sum()))
+    removed = raw.index_fill(0, kept, 0.0).topk(MAX_EXCLUDED if len(raw) > MAX_EXCLUDED else len(raw))
+    pairs = zip(removed.indices.tolist(), removed.values.tolist(), strict=True)
+    return [Excluded(token, model.label(token), prob) for token, prob in pairs if prob > 0], lost
 
 
 def step_kind(index: int, drafts: Sequence[Draft], branches: Sequence[Any]) -> StepKind:

@@ -112,7 +112,7 @@ class Run:
             num_accepted=num_accepted,
             extra_token=new[-1] if len(new) > num_accepted else None,
             extra_kind=verdict.extra_kind if len(new) > num_accepted else None,
-            emitted=self._emitted(found, columns, new, first, num_accepted, verdict.extra_kind),
+            emitted=self._emitted(targets, found, columns, new, first, num_accepted, verdict.extra_kind),
             branches=self._branches(spec, layout.branch_rows, slots, kept, pending, first, drafts),
             num_positions=real + sum(length for _, length in spec),
             seconds=seconds,
@@ -140,9 +140,20 @@ class Run:
         tokens = torch.tensor([self.pending + [d.token for d in drafts]], device=self.model.device)
         slots = None
         if spec:
-            u = [self.noise[first + m + j] if self.reads_u else 0.5 for m, length in spec for j in range(length)]
-            slots = self.model.embed_u(torch.tensor(u), self.sampling.temperature)[None]
+            slots = self._embed_branches(drafts, spec, first)[None]
         return self.model(tokens, slots, positions=positions, mask=mask, cache=self._cache)[0]
+
+    def _embed_branches(self, drafts: Sequence[Draft], spec: Sequence[tuple[int, int]], first: int) -> Tensor:
+        """Slot embeddings (S, E) of all branches, one behind the other."""
+        u: list[float] = []
+        firsts, anchors = [], []
+        for assumed, length in spec:
+            firsts.append(len(u))
+            anchors.append(drafts[assumed - 1].token if assumed else self.pending[-1])
+            u += self.noise.values(first + assumed, first + assumed + length) if self.reads_u else [0.5] * length
+        return self.model.embed_slots(
+            torch.tensor(u), self.sampling.temperature, torch.tensor(firsts), torch.tensor(anchors)
+        )
 
     def _pick(self, logits: Tensor, u: Sequence[float]) -> tuple[Candidates, Tensor]:
         """The target's distributions (g + 1 rows) and the column (g + 1, 1) that each u falls into."""
@@ -218,22 +229,28 @@ class Run:
         return records
 
     def _emitted(
-        self, found: Candidates, columns: Tensor, new: Sequence[int], first: int, accepted: int, extra_kind: ExtraKind
+        self,
+        logits: Tensor,
+        found: Candidates,
+        columns: Tensor,
+        new: Sequence[int],
+        first: int,
+        num_accepted: int,
+        extra_kind: ExtraKind,
     ) -> list[Emitted]:
-        rows = []
+        """Records of the new tokens; logits (g + 1, V), `found` and columns (g + 1, 1) are the target's."""
+        records = []
         for i, token in enumerate(new):
-            last = self.done and i == len(new) - 1
-            piece = self._pieces.push(token, last)
-            source: Source = "accepted" if i < accepted else extra_kind
-            row = Candidates(
-                found.tokens[i : i + 1], found.probs[i : i + 1], found.right[i : i + 1], found.raw[i : i + 1]
-            )
-            rows.append(
+            piece = self._pieces.push(token, last=self.done and i == len(new) - 1)
+            source: Source = "accepted" if i < num_accepted else extra_kind
+            row = Candidates(found.tokens[i : i + 1], found.probs[i : i + 1], found.right[i : i + 1])
+            u, warmth = self.noise[first + i], self.sampling.temperature
+            records.append(
                 emitted_record(
-                    self.model, row, int(columns[i]), first + i, self.noise[first + i], piece, source, self.details
+                    self.model, logits[i], row, int(columns[i]), warmth, first + i, u, piece, source, self.details
                 )
             )
-        return rows
+        return records
 
 
 def _token_limit(model: PTPModel, ids: Sequence[int], max_new_tokens: int) -> int:

@@ -63,14 +63,13 @@ class Candidates:
     """The distribution of R positions, its tokens in CDF order.
 
     tokens (R, K) int64; probs (R, K) float32, 0 where a filter removed the token; right (R, K)
-    float32, the right edge of each token's bin; raw (R, K) the probabilities at this temperature
-    before the filters. `complete` is False when K is a shortlist that misses part of the mass.
+    float32, the right edge of each token's bin. `complete` is False when K is a shortlist that misses
+    part of the mass.
     """
 
     tokens: Tensor
     probs: Tensor
     right: Tensor
-    raw: Tensor
     complete: bool = True
 
     @property
@@ -108,11 +107,11 @@ def _right_edges(probs: Tensor) -> Tensor:
     return torch.where(columns >= last, torch.ones_like(edges), edges)
 
 
-def _in_order(tokens: Tensor, probs: Tensor, raw: Tensor, order: str) -> Candidates:
+def _in_order(tokens: Tensor, probs: Tensor, order: str) -> Candidates:
     if order == "token_id":
         tokens, by_id = tokens.sort(dim=-1)
-        probs, raw = probs.gather(1, by_id), raw.gather(1, by_id)
-    return Candidates(tokens, probs, _right_edges(probs), raw)
+        probs = probs.gather(1, by_id)
+    return Candidates(tokens, probs, _right_edges(probs))
 
 
 def candidates(logits: Tensor, sampling: SamplingConfig, full: bool = True) -> Candidates:
@@ -128,34 +127,42 @@ def candidates(logits: Tensor, sampling: SamplingConfig, full: bool = True) -> C
         raise ValueError("The model returned logits that are not finite.")
     columns = torch.arange(vocab, device=logits.device)
     if sampling.temperature == 0:
+        columns = torch.arange(vocab, device=logits.device)
         token = torch.where(logits == top, columns, vocab).amin(-1, keepdim=True)
-        one = torch.ones_like(top)
-        return Candidates(token, one, one, one)
-
-    probs = ((logits - top) / sampling.temperature).softmax(-1)  # (R, V)
+        return Candidates(token, torch.ones_like(top), torch.ones_like(top))
     if sampling.top_k == 0 and sampling.top_p == 1:
-        return _unfiltered(probs, sampling.order, full)
-    raw, tokens = _sorted(probs, min(sampling.top_k or _SHORTLIST, vocab))
-    if sampling.top_k == 0 and bool((raw.sum(-1) < sampling.top_p).any()):
-        raw, tokens = _sorted(probs, vocab)
-    renormalise = sampling.top_k and sampling.filter == "standard"
-    ranked = raw / raw.sum(-1, keepdim=True) if renormalise else raw
+        return _unfiltered(at_temperature(logits, sampling.temperature), sampling.order, full)
+    if sampling.top_k and sampling.filter == "standard":  # renormalised, so the rest of the vocabulary does not matter
+        shortlist, tokens = _sorted(logits, min(sampling.top_k, vocab))
+        ranked = at_temperature(shortlist, sampling.temperature)
+    else:
+        probs = at_temperature(logits, sampling.temperature)
+        ranked, tokens = _sorted(probs, min(sampling.top_k or _SHORTLIST, vocab))
+        if sampling.top_k == 0 and bool((ranked.sum(-1) < sampling.top_p).any()):
+            ranked, tokens = _sorted(probs, vocab)
     if sampling.top_p < 1:
         before = torch.cat([torch.zeros_like(top), ranked.cumsum(-1)[:, :-1]], dim=-1)
         ranked = torch.where(before < sampling.top_p, ranked, 0.0)
-    return _in_order(tokens, ranked / ranked.sum(-1, keepdim=True), raw, sampling.order)
+    return _in_order(tokens, ranked / ranked.sum(-1, keepdim=True), sampling.order)
+
+
+def at_temperature(logits: Tensor, temperature: float) -> Tensor:
+    """Probabilities (..., V) before any filter; all on the first maximum where the temperature is 0."""
+    if temperature == 0:
+        return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
+    return ((logits - logits.amax(-1, keepdim=True)) / temperature).softmax(-1)
 
 
 def _unfiltered(probs: Tensor, order: str, full: bool) -> Candidates:
     """The whole vocabulary (R, V) in CDF order, or its shortlist in order of probability."""
     if order == "token_id":
         tokens = torch.arange(probs.shape[-1], device=probs.device).expand_as(probs)
-        return Candidates(tokens, probs, _right_edges(probs), probs)
+        return Candidates(tokens, probs, _right_edges(probs))
     if not full and probs.shape[-1] > _SHORTLIST:
         ranked, tokens = _sorted(probs, _SHORTLIST)
-        return Candidates(tokens, ranked, ranked.cumsum(-1).clamp_(max=1.0), ranked, complete=False)
+        return Candidates(tokens, ranked, ranked.cumsum(-1).clamp_(max=1.0), complete=False)
     ranked, tokens = _sorted(probs, probs.shape[-1])
-    return Candidates(tokens, ranked, _right_edges(ranked), ranked)
+    return Candidates(tokens, ranked, _right_edges(ranked))
 
 
 def warp(logits: Tensor, sampling: SamplingConfig) -> Tensor:

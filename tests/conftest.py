@@ -1,27 +1,19 @@
-"""Shared fixtures: a tiny random Llama with a character tokenizer, with and without adapters."""
+"""Shared fixtures: the tiny model, with and without adapters."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from tiny import make_adapter, make_target, make_tokenizer
 
-from ptp_core import attention, cost
-from ptp_core.checkpoint import Adapter, AdapterConfig
-from ptp_core.gated_lora import LoraConfig
+from ptp_core import cost
 from ptp_core.model import PTPModel
-from ptp_core.u_embed import build_u_embedding
 
 torch.set_num_threads(int(os.environ.get("PTP_TEST_THREADS", "2")))
-
-ALPHABET = "abcdefgh .,"
-CHAT = "{% for m in messages %}{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}.{% endif %}"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -31,61 +23,6 @@ def _own_measurements(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cost, "measurements_folder", lambda: folder)
         yield
-
-
-def make_tokenizer(chat_template: str | None = CHAT) -> PreTrainedTokenizerFast:
-    vocabulary = {token: i for i, token in enumerate(["<eos>", "<unk>", *ALPHABET])}
-    inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    inner.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    inner.decoder = decoders.Fuse()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<eos>", unk_token="<unk>")
-    tokenizer.chat_template = chat_template
-    return tokenizer
-
-
-def make_target(seed: int = 0, vocab: int | None = None, spread: float = 0.35, context: int = 128) -> LlamaForCausalLM:
-    """A random 2-layer Llama whose distributions are neither flat nor one-sided."""
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=vocab or len(ALPHABET) + 2,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=context,
-        initializer_range=spread,
-        bos_token_id=None,
-        eos_token_id=0,
-        tie_word_embeddings=False,
-    )
-    target = LlamaForCausalLM(config).eval()
-    target.set_attn_implementation(attention.NAME)
-    return target
-
-
-def make_adapter(seed: int = 1, layers: int = 2, size: float = 0.3, **changes: object) -> Adapter:
-    """A random adapter for make_target; size scales its delta."""
-    kind = str(changes.pop("kind", "fourier"))
-    options = {"hidden": 16} if kind == "fourier" else {}
-    config = replace(
-        AdapterConfig(
-            window=5, u_embedding={"kind": kind, **options}, lora=LoraConfig(4, 8.0), name=f"tiny-{seed}",
-            draft_run=(0.5, 0.3, 0.2, 0.1),
-        ),
-        **changes,  # type: ignore[arg-type]
-    )  # fmt: skip
-    shapes = {"q_proj": (32, 32), "k_proj": (16, 32), "v_proj": (16, 32), "o_proj": (32, 32)}
-    mlp = {"gate_proj": (48, 32), "up_proj": (48, 32), "down_proj": (32, 48)}
-    torch.manual_seed(seed)
-    lora = {}
-    for layer in range(layers):
-        for part, group in (("self_attn", shapes), ("mlp", mlp)):
-            for name, (out, into) in group.items():
-                pair = (torch.randn(4, into) * size, torch.randn(out, 4) * size)
-                lora[f"model.layers.{layer}.{part}.{name}"] = pair
-    u_embed = build_u_embedding(kind, 32, **options).state_dict()
-    return Adapter(config, lora, u_embed, "tiny")
 
 
 MakeModel = Callable[..., PTPModel]

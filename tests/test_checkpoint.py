@@ -2,8 +2,8 @@ import json
 
 import pytest
 import torch
-from conftest import make_adapter, make_target, make_tokenizer
 from peft import PeftModel
+from tiny import make_adapter, make_target, make_tokenizer
 
 from ptp_core import NoiseTape, generate, load_adapter, save_adapter
 from ptp_core.model import PTPModel

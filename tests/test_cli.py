@@ -22,7 +22,7 @@ def test_generate_writes_text_stats_and_trace(tiny_folder, tmp_path, capsys):
 
 
 def test_every_method_prints_the_same_text(tiny_folder, tmp_path, capsys):
-    from conftest import make_adapter
+    from tiny import make_adapter
 
     from ptp_core import save_adapter
 

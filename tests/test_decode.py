@@ -2,7 +2,7 @@ import itertools
 import random
 
 import pytest
-from conftest import make_target, make_tokenizer
+from tiny import make_target, make_tokenizer
 
 from ptp_core import NoiseTape, SamplingConfig, decode_ar, decode_pqd, first_divergence, generate
 from ptp_core.cost import CostCurve, DraftBudget

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from conftest import make_adapter, make_tokenizer
+from tiny import make_adapter, make_tokenizer
 from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,

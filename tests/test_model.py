@@ -2,7 +2,7 @@ import threading
 
 import pytest
 import torch
-from conftest import make_adapter, make_target, make_tokenizer
+from tiny import make_adapter, make_target, make_tokenizer
 
 from ptp_core import SamplingConfig, warp
 from ptp_core.masks import call_layout
@@ -15,7 +15,8 @@ def hidden_of(model, ids, u=None, tail=0):
     """One call over ids, with len(u) slots behind all but the last `tail` of them."""
     branches = [(len(ids) - 1 - tail, len(u))] if u is not None else []
     layout = call_layout(0, 1, len(ids) - 1, branches)
-    slots = model.embed_u(torch.tensor(u), 0.7)[None] if u is not None else None
+    nothing = torch.tensor([0])
+    slots = model.embed_slots(torch.tensor(u), 0.7, nothing, nothing)[None] if u is not None else None
     with torch.inference_mode():
         return model(torch.tensor([ids]), slots, positions=layout.positions, mask=layout.mask)[0]
 

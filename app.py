@@ -1,0 +1,8 @@
+"""Entry point of the lab, here and on a Hugging Face Space: python app.py"""
+
+from app.main import build_demo, launch_options
+
+demo = build_demo()
+
+if __name__ == "__main__":
+    demo.launch(**launch_options())

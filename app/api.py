@@ -1,0 +1,85 @@
+"""The public endpoints, typed and documented; also the MCP tools. They run what the page runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ptp_core.decode import METHODS
+
+from .handlers import RaceSettings, decode_lane, race_steps
+from .runs import Race
+from .runtime import SHELF, ModelChoice
+
+
+def race(
+    prompt: str,
+    seed: int = 7,
+    max_new_tokens: int = 64,
+    temperature: float = 0.7,
+    top_k: int = 50,
+    top_p: float = 0.95,
+    num_speculative_tokens: int | None = None,
+    draft_budget: str = "auto",
+    chat: bool = True,
+) -> dict[str, Any]:
+    """Decodes one prompt twice from the same noise: autoregressively and by Parallel Token Prediction.
+
+    Args:
+        prompt: the text to answer or continue
+        seed: the seed of the noise tape; the same seed gives the same text
+        max_new_tokens: at most so many tokens, 1 to 256
+        temperature: 0 is greedy
+        top_k: 0 is off
+        top_p: 1 is off
+        num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
+        draft_budget: u-slots per call, a number or "auto"
+        chat: put the prompt into the model's chat template
+
+    Returns:
+        {"ar": trace, "ptp": trace, "identical": bool, "first_divergence": position or null}
+    """
+    settings = RaceSettings.parse(**locals())
+    result = Race()
+    for _ in race_steps(SHELF.get(ModelChoice()), settings, result):
+        pass
+    place = result.first_divergence
+    lanes = {lane: trace.to_dict() for lane, trace in result.lanes.items()}
+    return {**lanes, "identical": place is None, "first_divergence": place}
+
+
+def generate(
+    prompt: str,
+    method: str = "pqd",
+    seed: int = 7,
+    max_new_tokens: int = 64,
+    temperature: float = 0.7,
+    top_k: int = 50,
+    top_p: float = 0.95,
+    num_speculative_tokens: int | None = None,
+    draft_budget: str = "auto",
+    chat: bool = True,
+) -> dict[str, Any]:
+    """Decodes one prompt by one method and returns the whole trace: every call, draft, branch and bin.
+
+    Args:
+        prompt: the text to answer or continue
+        method: ar, ptp, pqd, independent or prompt_lookup; all give the same text
+        seed: the seed of the noise tape; the same seed gives the same text
+        max_new_tokens: at most so many tokens, 1 to 256
+        temperature: 0 is greedy
+        top_k: 0 is off
+        top_p: 1 is off
+        num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
+        draft_budget: u-slots per call, a number or "auto"
+        chat: put the prompt into the model's chat template
+
+    Returns:
+        the trace (schema version 1)
+    """
+    raw = dict(locals())
+    if method not in METHODS:
+        raise ValueError(f"Unknown method {method!r}; methods: {', '.join(METHODS)}.")
+    settings = RaceSettings.parse(**{k: v for k, v in raw.items() if k != "method"})
+    trace, steps = decode_lane(SHELF.get(ModelChoice()), settings, method)
+    trace.steps.extend(steps)
+    return trace.to_dict()

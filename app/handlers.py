@@ -1,0 +1,239 @@
+"""From what a visitor asks to what the views show: checked settings, and generators of view values."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from ptp_core import NoiseTape, SamplingConfig
+from ptp_core.decode import new_trace, start_decoding
+from ptp_core.model import PTPModel
+from ptp_core.trace import DecodeStep, Trace
+
+from .runs import LANES, Race, recorded_names
+from .runtime import MAX_NEW_TOKENS, MAX_PROMPT_CHARACTERS, MAX_PROMPT_TOKENS, RUNS, SHELF, ModelChoice, on_gpu
+from .views.race import chunk_view, meta_view, steps_view, summary_view
+
+METHOD_OF = {"ar": "ar", "ptp": "pqd"}
+BUDGETS = ("auto", "0", "4", "6", "8", "12", "16", "24", "32", "48", "64")
+_UPDATE_SECONDS = 0.12  # Gradio merges updates that come faster
+_GPU_SECONDS = 60
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RaceSettings:
+    """What one race runs. `parse` makes it from raw input and says in a sentence what is wrong with it."""
+
+    prompt: str
+    chat: bool = True
+    seed: int = 7
+    max_new_tokens: int = 64
+    temperature: float = 0.7
+    top_k: int = 50
+    top_p: float = 0.95
+    num_speculative_tokens: int | None = 5  # None: what the adapter was trained for
+    draft_budget: int | str = "auto"
+
+    @classmethod
+    def parse(cls, **raw: Any) -> RaceSettings:
+        prompt = raw.get("prompt")
+        if not isinstance(prompt, str) or not prompt.strip():
+            raise ValueError("Type a prompt first.")
+        if len(prompt) > MAX_PROMPT_CHARACTERS:
+            raise ValueError(f"The prompt has {len(prompt):,} characters; this lab takes {MAX_PROMPT_CHARACTERS:,}.")
+        drafts = raw.get("num_speculative_tokens", 5)
+        settings = cls(
+            prompt=prompt,
+            chat=bool(raw.get("chat", True)),
+            seed=_whole(raw.get("seed", 7), "The seed", 0, 2**53),
+            max_new_tokens=_whole(raw.get("max_new_tokens", 64), "The number of tokens", 1, MAX_NEW_TOKENS),
+            temperature=_number(raw.get("temperature", 0.7), "The temperature", 0, 5),
+            top_k=_whole(raw.get("top_k", 50), "top-k", 0, 100_000),
+            top_p=_number(raw.get("top_p", 0.95), "top-p", 0.01, 1),
+            num_speculative_tokens=None if drafts is None else _whole(drafts, "The number of drafts", 0, 16),
+            draft_budget=_budget(raw.get("draft_budget", "auto")),
+        )
+        settings.sampling()
+        return settings
+
+    def sampling(self, order: str = "probability") -> SamplingConfig:
+        return SamplingConfig(self.temperature, self.top_k, self.top_p, order)
+
+    def query(self) -> str:
+        """The settings as the query of a link; what equals its default is left out."""
+        plain = RaceSettings("")
+        values = {k: v for k, v in vars(self).items() if v != getattr(plain, k)}
+        return urlencode({k: int(v) if isinstance(v, bool) else v for k, v in values.items()})
+
+
+def _number(value: Any, name: str, low: float, high: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number.") from None
+    if not math.isfinite(number) or not low <= number <= high:
+        raise ValueError(f"{name} must lie between {low:g} and {high:g}.")
+    return number
+
+
+def _whole(value: Any, name: str, low: int, high: int) -> int:
+    number = _number(value, name, low, high)
+    if number != int(number):
+        raise ValueError(f"{name} must be a whole number.")
+    return int(number)
+
+
+def _budget(value: Any) -> int | str:
+    if value in (None, "", "auto"):
+        return "auto"
+    return _whole(value, 'The draft budget ("auto" or a number)', 0, 64)
+
+
+# ---- decoding -----------------------------------------------------------------------------------------
+
+
+def prepare(model: PTPModel, settings: RaceSettings) -> tuple[list[int], NoiseTape, SamplingConfig]:
+    """Prompt tokens, noise and sampling of a run; ValueError if the prompt is too long for this lab or the model."""
+    ids = model.encode(settings.prompt, chat=settings.chat)
+    limit = min(MAX_PROMPT_TOKENS, model.max_context - settings.max_new_tokens)
+    if len(ids) > limit:
+        raise ValueError(
+            f"The prompt has {len(ids):,} tokens; with {settings.max_new_tokens} tokens of answer this lab takes "
+            f"{limit:,}. Your text is still in the box."
+        )
+    order = model.adapter.order if model.adapter else "probability"
+    return ids, NoiseTape(settings.seed), settings.sampling(order)
+
+
+def decode_lane(model: PTPModel, settings: RaceSettings, method: str) -> tuple[Trace, Iterator[DecodeStep]]:
+    """A trace without steps and the generator of the steps that belong into it."""
+    ids, noise, sampling = prepare(model, settings)
+    if method != "ar":
+        model.require_adapter()
+    steps = start_decoding(
+        model, ids, method, noise, sampling,
+        max_new_tokens=settings.max_new_tokens,
+        num_speculative_tokens=settings.num_speculative_tokens,
+        draft_budget=settings.draft_budget,
+    )  # fmt: skip
+    return new_trace(model, ids, method, noise, sampling, settings.prompt, []), steps
+
+
+@on_gpu(_GPU_SECONDS)
+def race_steps(model: PTPModel, settings: RaceSettings, race: Race) -> Iterator[tuple[str, DecodeStep]]:
+    """Decodes both lanes, one after the other, into the race; yields (lane, step)."""
+    for lane in LANES:
+        race.lanes[lane], steps = decode_lane(model, settings, METHOD_OF[lane])
+        for step in steps:
+            race.lanes[lane].steps.append(step)
+            yield lane, step
+
+
+# ---- events of the Race page ----------------------------------------------------------------------------
+
+
+def run_race(choice: ModelChoice, **raw: Any) -> Iterator[Event]:
+    """Everything between a click on Run and the end of the race, as small events; errors are events too.
+
+    start | loading (share, text) | steps (run, lane, chunk, summary) | done (run, summary) | error (message)
+    """
+    try:
+        settings = RaceSettings.parse(**raw)
+        yield {"event": "start", "query": settings.query()}
+        for share, text in SHELF.loading(choice):
+            yield {"event": "loading", "share": share, "text": text}
+        model = SHELF.get(choice)
+        race = Race()
+        run = RUNS.add(race)
+        yield from _lane_events(run, race, race_steps(model, settings, race))
+        yield {"event": "done", "run": run, "meta": meta_view(race), "summary": summary_view(race)}
+    except (ValueError, RuntimeError, FileNotFoundError, OSError) as error:
+        yield {"event": "error", "message": str(error)}
+
+
+def _lane_events(run: str, race: Race, steps: Iterator[tuple[str, DecodeStep]]) -> Iterator[Event]:
+    """Bundles steps so that updates are few and small."""
+    sent = dict.fromkeys(LANES, 0)
+    current, last = LANES[0], 0.0
+
+    def bundle(lane: str) -> Event:
+        known = race.steps(lane)
+        chunk = {"start": sent[lane], "steps": steps_view(known[sent[lane] :]), "total": len(known)}
+        sent[lane] = len(known)
+        told = {"meta": meta_view(race), "summary": summary_view(race)}
+        return {"event": "steps", "run": run, "lane": lane, "chunk": chunk, **told}
+
+    for lane, _ in steps:
+        if lane != current:
+            yield bundle(current)
+            current = lane
+        if time.monotonic() - last >= _UPDATE_SECONDS:
+            last = time.monotonic()
+            yield bundle(lane)
+    yield bundle(current)
+
+
+def open_run(run: str) -> Event:
+    """The event that shows a race which is there already; the browser then asks for its steps."""
+    try:
+        race = RUNS.get(run)
+    except KeyError:
+        return {"event": "error", "message": "This run is no longer in memory. Run it again, or upload its file."}
+    return {"event": "open", "run": run, "meta": meta_view(race), "summary": summary_view(race)}
+
+
+# ---- what the browser asks for directly (no model work) ---------------------------------------------------
+
+
+def fetch_steps(request: Event) -> Event:
+    """Calls of a lane from request["start"] on: a chunk, or {"error": sentence}."""
+    try:
+        race = RUNS.get(str(request["run"]))
+        return chunk_view(race.steps(str(request["lane"])), int(request["start"]))
+    except (KeyError, TypeError, ValueError):
+        return {"error": "This run is no longer in memory. Run it again, or upload its file."}
+
+
+def export_run(request: Event) -> Event:
+    """The whole race as a file's content, or {"error": sentence}."""
+    try:
+        return {"race": RUNS.get(str(request["run"])).to_dict()}
+    except (KeyError, TypeError):
+        return {"error": "This run is no longer in memory. Run it again to download it."}
+
+
+def open_file(request: Event) -> Event:
+    """Opens an uploaded file's text as a race; the event to show it, or {"error": sentence}."""
+    try:
+        return open_run(RUNS.add(Race.from_text(str(request["text"]))))
+    except (ValueError, KeyError, TypeError) as error:
+        return {"error": str(error)}
+
+
+# ---- links ------------------------------------------------------------------------------------------------
+
+
+def settings_of_query(query: dict[str, str]) -> RaceSettings:
+    """The settings that a link names, defaults for the rest; ValueError if they are not valid."""
+    known = {k: v for k, v in query.items() if k in RaceSettings.__dataclass_fields__}
+    if "chat" in known:
+        known["chat"] = known["chat"] not in ("0", "false", "False", "")  # type: ignore[assignment]
+    return RaceSettings.parse(**known)
+
+
+def recorded_for(settings: RaceSettings) -> str | None:
+    """The name of a recorded race of exactly these settings, if there is one."""
+    for name in recorded_names():
+        trace = RUNS.get(f"recorded:{name}").lanes["ptp"]
+        same = (trace.prompt, trace.noise.seed, trace.sampling.temperature, trace.sampling.top_k, trace.sampling.top_p)
+        wanted = (settings.prompt, settings.seed, settings.temperature, settings.top_k, settings.top_p)
+        plain = replace(settings, prompt="", seed=7, temperature=0.7, top_k=50, top_p=0.95) == RaceSettings("")
+        if same == wanted and plain:
+            return name
+    return None

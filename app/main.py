@@ -1,0 +1,56 @@
+"""build_demo(): the pages, their header and footer, and the public endpoints."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gradio as gr
+
+from . import api, theme
+from .pages import race
+from .runtime import CONCURRENCY_ID
+
+TITLE = "PTP Lab"
+PAPER = "https://arxiv.org/abs/2512.21323"
+CITATION = """@inproceedings{draxler2026ptp,
+  title     = {Parallel Token Prediction for Language Models},
+  author    = {Draxler, Felix and Will, Justus and Sofian, Farrin Marouf and Karaletsos, Theofanis and Singh, Sameer and Mandt, Stephan},
+  booktitle = {International Conference on Learning Representations},
+  year      = {2026}
+}"""  # noqa: E501
+
+HEADER = """<header class="ptp-header"><span class="ptp-brand">⚅ PTP Lab</span>
+<nav aria-label="Pages"><a href="./" aria-current="page">Race</a></nav>
+<span class="ptp-sub">Same noise, same text: once token by token, once several tokens a call.</span></header>"""
+
+FOOTER = f"""<footer class="ptp-footer">Parallel Token Prediction (Draxler et al., ICLR 2026):
+<a href="{PAPER}" target="_blank" rel="noopener">the paper</a>
+<details><summary>Cite</summary><pre>{CITATION}</pre></details></footer>"""
+
+
+def build_demo() -> gr.Blocks:
+    """The whole app, ready to launch with launch_options()."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as demo:
+        gr.HTML(HEADER, apply_default_css=False)
+        race.build()
+        gr.HTML(FOOTER, apply_default_css=False)
+        for endpoint in (api.race, api.generate):
+            gr.api(endpoint, concurrency_id=CONCURRENCY_ID, concurrency_limit=1)
+    demo.queue(max_size=64)
+    return demo
+
+
+def launch_options() -> dict[str, Any]:
+    """Arguments of launch(): look, privacy (nothing logged, nothing sent), MCP."""
+    return {
+        "theme": theme.theme(),
+        "css": theme.css(),
+        "head": theme.head(),
+        "footer_links": ["api", "settings"],
+        "run_history": False,
+        "enable_monitoring": False,
+        "mcp_server": True,
+        "show_error": True,
+        "server_name": os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+    }

@@ -1,0 +1,1 @@
+"""One file per page: its layout and event wiring, nothing else."""

@@ -1,0 +1,134 @@
+"""The race as the browser draws it: small values that say everything the picture shows.
+
+Keys are short because a value travels with every update: k kind, s seconds, n positions, a accepted,
+x kind of the extra token, d drafts, b branches, e emitted tokens. app/static/race.js reads them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from app.runs import LANES, Race
+from ptp_core.trace import Branch, DecodeStep, Draft, Emitted, Trace, stats_of
+
+CHUNK_CHARACTERS = 40_000  # about what one update carries
+
+
+def as_value(event: dict[str, Any]) -> str:
+    """An event as a component's value: one string. Gradio streams other values as patches of the last one,
+    and those go wrong where an update is merged away. "<" is escaped, so no value looks like markup."""
+    return json.dumps(event, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+
+
+def steps_view(steps: Sequence[DecodeStep]) -> list[dict[str, Any]]:
+    """One small dictionary per call."""
+    return [
+        {
+            "k": step.kind,
+            "s": round(step.seconds, 5),
+            "n": step.num_positions,
+            "a": step.num_accepted,
+            "x": step.extra_kind,
+            "d": [_draft(d) for d in step.drafts],
+            "b": [_branch(b) for b in step.branches],
+            "e": [_emitted(e) for e in step.emitted],
+        }
+        for step in steps
+    ]
+
+
+def chunk_view(steps: Sequence[DecodeStep], start: int) -> dict[str, Any]:
+    """Calls from `start` on, as many as one update should carry, and how many there are."""
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for step in steps[start:]:
+        view = steps_view([step])[0]
+        size += 60 + 18 * sum(len(b["d"]) + 2 for b in view["b"]) + 24 * sum(len(e["c"]) + 6 for e in view["e"])
+        if chunk and size > CHUNK_CHARACTERS:
+            break
+        chunk.append(view)
+    return {"start": start, "steps": chunk, "total": len(steps)}
+
+
+def meta_view(race: Race) -> dict[str, Any]:
+    """What was run, on what, with which noise."""
+    traces = [race.lanes[lane] for lane in LANES if lane in race.lanes]
+    trace = traces[-1]
+    notes = dict.fromkeys(note for t in traces for note in t.notes)
+    return {
+        "prompt": trace.prompt,
+        "seed": trace.noise.seed,
+        "edits": len(trace.noise.edits),
+        "sampling": trace.sampling.to_json(),
+        "model": trace.model,
+        "adapter": trace.adapter,
+        "device": trace.device,
+        "dtype": trace.dtype,
+        "methods": {lane: race.lanes[lane].method for lane in LANES if lane in race.lanes},
+        "recorded": race.recorded,
+        "notes": list(notes),
+    }
+
+
+def summary_view(race: Race) -> dict[str, Any]:
+    """The headline figures: measured, or derived from what was measured."""
+    lanes = {lane: _lane_summary(race.lanes[lane]) for lane in LANES if lane in race.lanes}
+    both = len(lanes) == 2 and all(lanes[lane]["tokens"] for lane in LANES)
+    place = race.first_divergence
+    return {
+        "lanes": lanes,
+        "speedup": lanes["ar"]["seconds"] / lanes["ptp"]["seconds"] if both and lanes["ptp"]["seconds"] else None,
+        "divergence": place,
+        "margin": _margin_at(race.lanes["ar"], place) if place is not None else None,
+    }
+
+
+def _lane_summary(trace: Trace) -> dict[str, Any]:
+    stats = stats_of(trace.steps)
+    return {
+        "tokens": stats.num_tokens,
+        "calls": stats.num_calls,
+        "tokens_per_call": stats.tokens_per_call,
+        "mean_accepted_length": stats.mean_accepted_length,
+        "acceptance_rate": stats.acceptance_rate,
+        "seconds": stats.seconds,
+    }
+
+
+def _margin_at(trace: Trace, place: int) -> float | None:
+    emitted = trace.emitted
+    return emitted[place].margin if place < len(emitted) else None
+
+
+def _draft(draft: Draft) -> list[Any]:
+    return [draft.text, draft.status, round(draft.prob, 3)]
+
+
+def _branch(branch: Branch) -> dict[str, Any]:
+    return {
+        "m": branch.num_assumed,
+        "p": round(branch.probability, 4),
+        "kept": branch.kept,
+        "d": [_draft(d) for d in branch.drafts],
+    }
+
+
+def _emitted(token: Emitted) -> dict[str, Any]:
+    own = next((c.text for c in token.candidates if c.token == token.token), "")
+    return {
+        "p": token.position,
+        "t": token.text,
+        "l": own if token.text != own else "",
+        "src": token.source,
+        "u": round(token.u, 6),
+        "pr": round(token.prob, 5),
+        "lo": round(token.left, 6),
+        "hi": round(token.right, 6),
+        "m": None if token.margin is None else round(token.margin, 6),
+        "c": [[c.text, round(c.prob, 5), round(c.left, 6), c.token == token.token] for c in token.candidates],
+        "ex": [[c.text, round(c.prob, 5)] for c in token.excluded],
+        "om": round(token.omitted_mass, 5),
+        "xm": round(token.excluded_mass, 5),
+    }

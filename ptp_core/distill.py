@@ -1,0 +1,208 @@
+"""Distillation: teaching u-slots to say what the target will pick.
+
+    B sequences    S tokens of each    N windows per sequence    L slots per window
+    V vocabulary   K tokens of the teacher's final distribution   M tokens of the restricted head
+
+A window starts behind `start` real tokens. Its u's are drawn inside the teacher's bins of the tokens
+that follow in the text, so those tokens are what Pick gives. Slot j carries the u of the j-th of
+them and predicts that token (o-ptp) or the distribution of the one behind it (c-ptp, independent).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .attention import KVCache
+from .data import Conversation
+from .masks import additive
+from .model import PTPModel
+from .sampling import Candidates, SamplingConfig, candidates
+
+IGNORE = -100
+LOSSES = ("cross_entropy", "kl", "reverse_kl")
+_FLOOR = 1e-6  # probability of a token outside the teacher's support, where a loss needs its logarithm
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows over B sequences. targets are token ids or IGNORE; support (B, N, L, K) and probs hold the
+    teacher's final distribution of each target; temperature (B,) is that of each sequence's sampling."""
+
+    input_ids: Tensor  # (B, S)
+    starts: Tensor  # (B, N)
+    u: Tensor  # (B, N, L), what each slot carries
+    own_u: Tensor  # (B, N, L), the u of the token that each slot predicts
+    targets: Tensor  # (B, N, L)
+    support: Tensor  # (B, N, L, K)
+    probs: Tensor  # (B, N, L, K)
+    temperature: Tensor  # (B,)
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """How windows are drawn: L slots, at most `count` starts per sequence, b ~ Beta(beta, beta) inside a bin."""
+
+    length: int = 4
+    count: int = 128
+    beta: float = 0.5
+    top_k: int = 50
+    top_p: float = 0.95
+    order: str = "probability"
+
+
+@torch.no_grad()
+def draw_windows(
+    model: PTPModel, rows: Sequence[Conversation], config: WindowConfig, generator: torch.Generator
+) -> tuple[Batch, KVCache]:
+    """One teacher pass over the conversations, then windows at random starts of their answers.
+
+    Returns the batch and the cache that holds the real rows. All randomness comes from `generator`.
+    """
+    assert model.adapter is not None
+    width = max(len(row.ids) for row in rows)
+    input_ids = torch.tensor([row.ids + [0] * (width - len(row.ids)) for row in rows], device=model.device)
+    context = model.new_cache(width)
+    causal = torch.ones(width, width, dtype=torch.bool).tril()
+    mask = additive(causal, model.device, model.dtype)
+    hidden = model(input_ids, positions=torch.arange(width), mask=mask, cache=context)
+    context.keep(width)
+    parts = [_windows_of(model, row, hidden[i], config, model.adapter.lead, generator) for i, row in enumerate(rows)]
+    count = max(len(part[0]) for part in parts)
+    starts, u, own_u, targets, support, probs = (
+        torch.stack([_pad_to(part[k], count, IGNORE if k == 3 else 0) for part in parts]) for k in range(6)
+    )
+    temperature = torch.tensor([row.temperature for row in rows])
+    return Batch(input_ids, starts.clamp(min=1), u, own_u, targets, support, probs, temperature), context
+
+
+def _windows_of(
+    model: PTPModel, row: Conversation, hidden: Tensor, config: WindowConfig, lead: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """starts (N,), u, own_u and targets (N, L), support and probs (N, L, K) of one conversation."""
+    length, end = config.length, len(row.ids)
+    sampling = SamplingConfig(row.temperature, config.top_k, config.top_p, config.order)
+    found = candidates(model.logits(hidden[row.p - 1 : end - 1]), sampling)  # row i is for token p + i
+    tokens = torch.tensor(row.ids[row.p :], device=model.device)
+    drawn, inside = draw_u(found, tokens, config.beta, generator)
+
+    possible = torch.arange(row.p, end - lead)
+    chosen = torch.randperm(len(possible), generator=generator)[: config.count].sort().values
+    starts = possible[chosen].to(model.device)
+    carried = starts[:, None] - row.p + torch.arange(length, device=model.device)  # (N, L) index of the u's token
+    predicted = carried + lead
+    last = len(tokens) - 1
+    valid = (predicted <= last) & inside[carried.clamp(max=last)].cummin(
+        -1
+    ).values  # a u outside any bin spoils the rest
+    valid &= inside[predicted.clamp(max=last)]
+    predicted, carried = predicted.clamp(max=last), carried.clamp(max=last)
+    targets = torch.where(valid, tokens[predicted], IGNORE)
+    return starts, drawn[carried], drawn[predicted], targets, found.tokens[predicted], found.probs[predicted]
+
+
+def draw_u(found: Candidates, tokens: Tensor, beta: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """u (R,) inside the bin of each row's token, b ~ Beta(beta, beta) across it, and whether there is a bin.
+
+    Rows whose token the filters removed get u = 0 and False.
+    """
+    match = (found.tokens == tokens[:, None]) & (found.probs > 0)
+    inside = match.any(-1)
+    column = match.int().argmax(-1, keepdim=True)
+    left, right = found.left.gather(1, column).squeeze(1), found.right.gather(1, column).squeeze(1)
+    place = sample_beta(beta, len(tokens), generator).to(left.device)
+    u = left + place * (right - left)
+    below = torch.nextafter(right, torch.zeros_like(right))
+    return torch.where(inside, torch.minimum(u, below).clamp(min=0), torch.zeros_like(u)), inside
+
+
+def sample_beta(beta: float, count: int, generator: torch.Generator) -> Tensor:
+    """(count,) draws of Beta(beta, beta) from the generator; beta 1 is uniform. Johnk's method for beta <= 1."""
+    if beta == 1:
+        return torch.rand(count, generator=generator)
+    if not 0 < beta < 1:
+        raise ValueError(f"beta must lie in (0, 1], got {beta!r}.")
+    out = torch.empty(0)
+    while len(out) < count:
+        x, y = torch.rand(2, 2 * count + 16, generator=generator) ** (1 / beta)
+        total = x + y
+        out = torch.cat([out, (x / total)[(total <= 1) & (total > 0)]])
+    return out[:count]
+
+
+def window_hidden(model: PTPModel, batch: Batch, context: KVCache) -> Tensor:
+    """Last hidden states (B, N, L, E) of all slots; differentiable in the adapter."""
+    assert model.adapter is not None
+    config = model.adapter
+    length = batch.u.shape[-1]
+    temperature = batch.temperature.to(model.device)[:, None, None].expand_as(batch.u).flatten()
+    anchors = batch.input_ids.gather(1, batch.starts - 1).flatten()
+    firsts = torch.arange(0, batch.u.numel(), length)
+    slots = model.embed_slots(batch.u.flatten(), temperature, firsts, anchors).view(*batch.u.shape, -1)
+    offsets = torch.arange(length, device=model.device)
+    positions = (batch.starts[..., None] + config.lead + config.position_shift + offsets).flatten(1)
+    columns = torch.arange(context.length, device=model.device)
+    seen = columns < batch.starts[..., None, None].expand(-1, -1, length, -1).flatten(1, 2)  # (B, N L, S)
+    mask = torch.zeros(seen.shape, dtype=model.dtype, device=model.device)
+    mask.masked_fill_(~seen, torch.finfo(model.dtype).min)
+    return model.forward_windows(slots, positions=positions, mask=mask[:, None], context=context)
+
+
+def restricted_vocabulary(batch: Batch) -> Tensor:
+    """(M,) sorted ids of every token that some teacher distribution of the batch holds."""
+    used = torch.cat([batch.support.flatten(), batch.targets[batch.targets != IGNORE]])
+    return used.unique()
+
+
+def distillation_loss(
+    model: PTPModel,
+    batch: Batch,
+    hidden: Tensor,
+    loss: str = "cross_entropy",
+    decay: float = 0.75,
+    vocabulary: Tensor | None = None,
+) -> Tensor:
+    """Mean loss over all valid slots, slot j weighted by decay^j. Scalar, float32.
+
+    loss: cross_entropy with the target token (o-ptp), kl(teacher || draft) or reverse_kl. With a
+    `vocabulary` (M,) the softmax runs over those tokens only.
+    """
+    head = model.target.get_output_embeddings().weight
+    ids = torch.arange(len(head), device=head.device) if vocabulary is None else vocabulary
+    valid = batch.targets != IGNORE  # (B, N, L)
+    weights = (decay ** torch.arange(batch.u.shape[-1], device=valid.device)).expand_as(valid)[valid]
+    logits = F.linear(hidden[valid], head if vocabulary is None else head[ids]).float()  # (slots, M)
+    if loss == "cross_entropy":
+        each = F.cross_entropy(logits, torch.searchsorted(ids, batch.targets[valid]), reduction="none")
+    else:
+        columns = torch.searchsorted(ids, batch.support[valid]).clamp(max=len(ids) - 1)
+        each = divergence(logits, columns, batch.probs[valid], reverse=loss == "reverse_kl")
+    return (each * weights).sum() / weights.sum().clamp(min=1e-9)
+
+
+def divergence(logits: Tensor, columns: Tensor, probs: Tensor, reverse: bool) -> Tensor:
+    """KL(teacher || draft) or, reverse, KL(draft || teacher) of each row.
+
+    logits (R, M); the teacher gives probs (R, K) to the columns (R, K) and nothing to the others.
+    """
+    log_draft = logits.log_softmax(-1)
+    if not reverse:
+        entropy = (probs * probs.clamp(min=_FLOOR).log()).sum(-1)
+        return entropy - (probs * log_draft.gather(1, columns)).sum(-1)
+    log_teacher = torch.full_like(logits, _FLOOR).scatter(1, columns, probs.clamp(min=_FLOOR)).log()
+    return (log_draft.exp() * (log_draft - log_teacher)).sum(-1)
+
+
+def default_loss(variant: str) -> str:
+    return "cross_entropy" if variant == "o-ptp" else "kl"
+
+
+def _pad_to(tensor: Tensor, count: int, value: int) -> Tensor:
+    if len(tensor) == count:
+        return tensor
+    filler = torch.full((count - len(tensor), *tensor.shape[1:]), value, dtype=tensor.dtype, device=tensor.device)
+    return torch.cat([tensor, filler])

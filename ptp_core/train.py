@@ -1,0 +1,313 @@
+"""Training an adapter by distillation: `python -m ptp_core train ...`, or train(config).
+
+Every random draw of step n comes from (seed, n), so a run that was killed goes on from its last
+checkpoint as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from .checkpoint import VARIANTS, AdapterConfig, load_adapter, save_adapter
+from .data import Conversation, load_conversations, split_held_out
+from .distill import (
+    IGNORE,
+    LOSSES,
+    WindowConfig,
+    default_loss,
+    distillation_loss,
+    draw_windows,
+    restricted_vocabulary,
+    window_hidden,
+)
+from .evaluate import Evaluation, evaluate
+from .gated_lora import LoraConfig
+from .load import assemble, load_target
+from .model import PTPModel, new_adapter
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a run. A step is `batch` conversations per process, `accumulate` times."""
+
+    data: str
+    out: str
+    model: str | None = None  # None: the default target
+    init: str | None = None  # an adapter to start from; decides variant, embedding and LoRA sizes
+    variant: str = "o-ptp"
+    anchor: bool = False
+    loss: str = ""  # empty: cross_entropy for o-ptp, kl for the others
+    u_embedding: str = "fourier"  # "blank" for independent
+    rank: int = 32
+    alpha: float = 32.0
+    window: int = 4
+    starts: int = 128
+    beta: float = 0.5
+    decay: float = 0.75
+    order: str = "probability"
+    steps: int = 1000
+    batch: int = 1
+    accumulate: int = 2
+    learning_rate: float = 1e-3
+    warmup: int = 50
+    final_share: float = 0.05  # of the learning rate, where the cosine ends
+    clip: float = 1.0
+    ema: float = 0.0
+    whole_vocabulary: bool = False  # False: the softmax runs over tokens that the teacher considers
+    max_tokens: int = 1024  # longer conversations are left out
+    evaluate_every: int = 200
+    evaluate_rows: int = 40
+    save_every: int = 100
+    minutes: float = 0.0  # stop after so much time, 0: after `steps`; the schedule follows the clock then
+    seed: int = 0
+    dtype: str = "bfloat16"
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.variant not in VARIANTS:
+            raise ValueError(f"Unknown variant {self.variant!r}; known: {', '.join(VARIANTS)}.")
+        if self.loss and self.loss not in LOSSES:
+            raise ValueError(f"Unknown loss {self.loss!r}; known: {', '.join(LOSSES)}.")
+
+    @property
+    def windows(self) -> WindowConfig:
+        return WindowConfig(self.window, self.starts, self.beta, order=self.order)
+
+
+class Distiller(nn.Module):
+    """The model with its loss as one module, so that accelerate can spread it over processes."""
+
+    def __init__(self, model: PTPModel, config: TrainConfig) -> None:
+        super().__init__()
+        self.model, self.config = model, config
+
+    def forward(self, rows: Sequence[Conversation], generator: torch.Generator) -> tuple[Tensor, int]:
+        """Loss of windows drawn from the conversations, and how many targets it counts."""
+        config = self.config
+        batch, context = draw_windows(self.model, rows, config.windows, generator)
+        hidden = window_hidden(self.model, batch, context)
+        vocabulary = None if config.whole_vocabulary else restricted_vocabulary(batch)
+        loss = config.loss or default_loss(config.variant)
+        return (
+            distillation_loss(self.model, batch, hidden, loss, config.decay, vocabulary),
+            int((batch.targets != IGNORE).sum()),
+        )
+
+
+def train(config: TrainConfig) -> Evaluation:
+    """Runs or resumes the training in config.out; returns the last evaluation on held-out conversations.
+
+    Writes <out>/adapter (the best so far by tokens per call), <out>/checkpoint and <out>/metrics.jsonl.
+    """
+    accelerator = Accelerator(cpu=config.device == "cpu")
+    out = Path(config.out)
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(config.seed)
+    model, config = build_model(config, config.device)
+    rows = [r for r in load_conversations(config.data) if len(r.ids) <= config.max_tokens and len(r.ids) - r.p > 8]
+    training, held_out = split_held_out(rows)
+    held_out = held_out[: config.evaluate_rows]
+    parameters = model.train_adapter()
+    optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    distiller, optimizer = accelerator.prepare(Distiller(model, config), optimizer)
+    average = [p.detach().clone() for p in parameters] if config.ema else []
+    state = _load_checkpoint(out, parameters, average, optimizer)
+    log = _Log(out / "metrics.jsonl", state, accelerator.is_main_process)
+
+    bar = tqdm(total=config.steps, initial=state.step, disable=not accelerator.is_local_main_process, unit="step")
+    result: Evaluation | None = None
+    while not _finished(config, state):
+        began = time.monotonic()
+        rate = config.learning_rate * _schedule(config, state)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss, targets = 0.0, 0
+        for part in range(config.accumulate):
+            chosen, generator = _choose(training, config, state.step, part, accelerator)
+            each, count = distiller(chosen, generator)
+            accelerator.backward(each / config.accumulate)
+            loss, targets = loss + float(each.detach()) / config.accumulate, targets + count
+        accelerator.clip_grad_norm_(parameters, config.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        for mean, parameter in zip(average, parameters, strict=True) if average else ():
+            mean.lerp_(parameter.detach(), 1 - config.ema)
+        state.advance(time.monotonic() - began, targets * accelerator.num_processes)
+        log.write(step=state.step, loss=round(loss, 5), lr=rate, targets=state.targets, seconds=round(state.seconds, 2))
+        bar.set_postfix_str(f"loss {loss:.3f}, {state.targets / state.seconds:.0f} targets/s", refresh=False)
+        bar.update()
+
+        last = _finished(config, state)
+        if accelerator.is_main_process and (last or state.step % config.evaluate_every == 0):
+            with _averaged(parameters, average):
+                result = evaluate(model, held_out)
+                log.write(step=state.step, **result.to_json())
+                tqdm.write(f"step {state.step}: {_summary(result)}")
+                if result.tokens_per_call > state.best:
+                    state.best = result.tokens_per_call
+                    _save_adapter(out / "adapter", model, config, state, result)
+        if accelerator.is_main_process and (last or state.step % config.save_every == 0):
+            _save_checkpoint(out, parameters, average, optimizer, state)
+    bar.close()
+    return result or evaluate(model, held_out)
+
+
+def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig]:
+    """The target with a fresh adapter, or with config.init, whose kind then overrides the configuration's."""
+    target = load_target(config.model, device, config.dtype)
+    if config.init:
+        adapter = load_adapter(config.init)
+        found = adapter.config
+        variant, anchor = config.variant, config.anchor  # a start may be continued as another variant
+        adapter = replace(adapter, config=replace(found, variant=variant, anchor=anchor, window=config.window))
+        config = replace(config, u_embedding=found.u_embedding["kind"], rank=found.lora.rank, order=found.order)
+    else:
+        lora = LoraConfig(config.rank, config.alpha)
+        fresh = AdapterConfig(
+            variant=config.variant, anchor=config.anchor, window=config.window, order=config.order,
+            u_embedding={"kind": config.u_embedding}, lora=lora,
+        )  # fmt: skip
+        adapter = new_adapter(target.model, fresh)
+    return assemble(target, adapter, quick=False), config
+
+
+# ---- progress of a run ----------------------------------------------------------------------------
+
+
+@dataclass
+class _State:
+    step: int = 0
+    targets: int = 0
+    seconds: float = 0.0
+    best: float = 0.0
+
+    def advance(self, seconds: float, targets: int) -> None:
+        self.step, self.seconds, self.targets = self.step + 1, self.seconds + seconds, self.targets + targets
+
+
+def _finished(config: TrainConfig, state: _State) -> bool:
+    return state.seconds >= 60 * config.minutes if config.minutes else state.step >= config.steps
+
+
+def _schedule(config: TrainConfig, state: _State) -> float:
+    """Share of the learning rate: linear warm-up, then a cosine over steps or, if minutes are given, time."""
+    if state.step < config.warmup:
+        return (state.step + 1) / config.warmup
+    done = state.seconds / (60 * config.minutes) if config.minutes else state.step / max(config.steps, 1)
+    return config.final_share + (1 - config.final_share) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def _choose(
+    rows: Sequence[Conversation], config: TrainConfig, step: int, part: int, accelerator: Accelerator
+) -> tuple[list[Conversation], torch.Generator]:
+    """This process's conversations of one part of a step, without replacement within an epoch, and a generator."""
+    place = (step * config.accumulate + part) * accelerator.num_processes + accelerator.process_index
+    generator = torch.Generator().manual_seed((config.seed << 40) + place)
+    chosen = []
+    for i in range(place * config.batch, (place + 1) * config.batch):
+        epoch, offset = divmod(i, len(rows))
+        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed((config.seed << 40) + epoch))
+        chosen.append(rows[int(order[offset])])
+    return chosen, generator
+
+
+class _averaged:
+    """Within this context the parameters are their moving average, where one is kept."""
+
+    def __init__(self, parameters: list[nn.Parameter], average: list[Tensor]) -> None:
+        self._parameters, self._average = parameters, average
+
+    def _swap(self) -> None:
+        for parameter, mean in zip(self._parameters, self._average, strict=False):
+            kept = parameter.data.clone()
+            parameter.data.copy_(mean)
+            mean.copy_(kept)
+
+    def __enter__(self) -> None:
+        self._swap()
+
+    def __exit__(self, *exception: object) -> None:
+        self._swap()
+
+
+class _Log:
+    """metrics.jsonl: a line per step and per evaluation. Lines behind the resumed step are dropped."""
+
+    def __init__(self, path: Path, state: _State, enabled: bool) -> None:
+        self._path, self._enabled = path, enabled
+        if enabled and path.exists():
+            lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= state.step]
+            path.write_text("".join(line + "\n" for line in lines))
+
+    def write(self, **values: Any) -> None:
+        if self._enabled:
+            with self._path.open("a") as file:
+                file.write(json.dumps(values) + "\n")
+
+
+# ---- checkpoints ------------------------------------------------------------------------------------
+
+
+def _save_checkpoint(
+    out: Path, parameters: list[nn.Parameter], average: list[Tensor], optimizer: Any, state: _State
+) -> None:
+    """Replaces <out>/checkpoint in one step; a kill at any moment leaves the old or the new one whole."""
+    part, final, old = out / ".checkpoint.part", out / "checkpoint", out / ".checkpoint.old"
+    for leftover in (part, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    part.mkdir()
+    tensors = {"parameters": [p.detach() for p in parameters], "average": average, "optimizer": optimizer.state_dict()}
+    torch.save(tensors, part / "tensors.pt")
+    (part / "state.json").write_text(json.dumps(asdict(state)))
+    if final.exists():
+        final.rename(old)
+    part.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _load_checkpoint(out: Path, parameters: list[nn.Parameter], average: list[Tensor], optimizer: Any) -> _State:
+    """Fills in the last checkpoint, if there is one; returns where the run stands."""
+    folder = next((f for f in (out / "checkpoint", out / ".checkpoint.old") if (f / "state.json").is_file()), None)
+    if folder is None:
+        return _State()
+    tensors = torch.load(folder / "tensors.pt", weights_only=True)
+    with torch.no_grad():
+        for parameter, saved in zip(parameters, tensors["parameters"], strict=True):
+            parameter.copy_(saved)
+        for mean, saved in zip(average, tensors["average"], strict=True):
+            mean.copy_(saved)
+    optimizer.load_state_dict(tensors["optimizer"])
+    return _State(**json.loads((folder / "state.json").read_text()))
+
+
+def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: _State, result: Evaluation) -> None:
+    lora, u_embed = model.adapter_weights()
+    assert model.adapter is not None
+    settings = replace(
+        model.adapter,
+        name=Path(config.out).name,
+        target=dict(model.target_info),
+        draft_run=result.draft_run,
+        training={**asdict(config), "step": state.step, "targets": state.targets, "seconds": round(state.seconds)},
+        evaluation={"held_out": result.to_json()},
+        sampling={"top_k": config.windows.top_k, "top_p": config.windows.top_p, "temperature": "as sampled"},
+    )
+    halves = {name: (a.bfloat16(), b.bfloat16()) for name, (a, b) in lora.items()}
+    save_adapter(folder, settings, halves, u_embed)
+
+
+def _summary(result: Evaluation) -> str:
+    slots = " ".join(f"{a:.3f}" for a in result.slot_accuracy)
+    return f"{result.tokens_per_call:.3f} tokens per call; slots {slots}; {result.windows} windows"

@@ -1,0 +1,102 @@
+"""The app in a real browser: a server in this process with the tiny model, driven by headless Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from tiny import make_adapter, make_target, make_tokenizer
+
+from app import handlers, runtime
+from app.main import build_demo, launch_options
+from app.pages import race as race_page
+from ptp_core.cost import CostCurve
+from ptp_core.model import PTPModel
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+]  # fmt: skip
+
+
+class Endless(PTPModel):
+    """A model whose texts run to their limit, so that there is always something to see and to stop."""
+
+    eos_tokens = frozenset()
+
+
+def tiny_model(name=None, adapter=None, *, dtype="auto", progress=runtime.ModelChoice) -> PTPModel:
+    """Stands in for load_model: the tiny model for the default, an error for a name that is not there."""
+    if name is not None:
+        raise FileNotFoundError(f"There is no model folder {name!r}, and it is no hub id either.")
+    progress(0.5, "loading the tiny model")
+    found = make_adapter()
+    model = Endless(
+        make_target(context=512), make_tokenizer(), replace(found, config=replace(found.config, name="tiny"))
+    )
+    object.__setattr__(model, "_cost_curve", CostCurve((1, 64), (10.0, 11.0)))  # drafts pay, whatever else runs here
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    shelf = runtime.ModelShelf(tiny_model)
+    for module in (runtime, handlers, race_page):
+        module.SHELF = shelf
+    from app import api
+
+    api.SHELF = shelf
+    demo = build_demo()
+    options = {**launch_options(), "prevent_thread_lock": True, "quiet": True}
+    _, address, _ = demo.launch(**options)
+    yield address
+    demo.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = (
+        os.environ.get("CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
+    if path is None:
+        pytest.fail("There is no Chromium on this machine; `make test` installs one, or set CHROMIUM to its path.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, url: str) -> Iterator[OpenPage]:
+    """open_page(query="", width=1320, height=800, calm=True) -> a page with a race on it; errors fail the test."""
+    contexts, errors = [], []
+
+    def open_(query: str = "", width: int = 1320, height: int = 800, calm: bool = True, wait: bool = True) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, reduced_motion="reduce" if calm else "no-preference",
+            accept_downloads=True,
+        )  # fmt: skip
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url + query)
+        if wait:
+            page.wait_for_selector(".ptp-race .ptp-token")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert errors == []

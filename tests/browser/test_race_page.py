@@ -1,0 +1,436 @@
+"""The Race page as a visitor uses it."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.runs import RECORDED_FOLDER, Race, recorded_names, recorded_race
+
+pytestmark = pytest.mark.browser
+
+STATE = "() => { const s = PTPLab.raceState; return {run: s.run, live: s.live, head: s.head, axis: s.axis, "
+STATE += "playing: s.playing, ar: s.lanes.ar.steps.length, ptp: s.lanes.ptp.steps.length, calls: s.lanes.ptp.calls, "
+STATE += "texts: ['ar', 'ptp'].map(n => s.lanes[n].tokens.map(t => t.t).join(''))} }"
+
+
+def state(page: Page) -> dict:
+    return page.evaluate(STATE)
+
+
+def run(page: Page, prompt: str = "abc abc", seed: int = 3) -> dict:
+    """Runs a race with the tiny model and waits for its end."""
+    before = state(page)["run"]
+    page.fill("#ptp-prompt textarea", prompt)
+    page.fill("#ptp-seed input", str(seed))
+    page.click("#ptp-run")
+    page.wait_for_function(
+        "before => { const s = PTPLab.raceState; return s.run && s.run !== before && !s.live && s.summary.lanes.ptp "
+        "&& s.lanes.ptp.steps.length === s.summary.lanes.ptp.calls && document.querySelector('.ptp-banner').hidden }",
+        arg=before,
+    )
+    return state(page)
+
+
+def test_a_recorded_race_is_there_before_any_model(open_page):
+    page = open_page()
+    page.wait_for_function(
+        "PTPLab.raceState.lanes.ptp.steps.length > 10 && PTPLab.raceState.lanes.ar.steps.length > 10"
+    )
+    shown = state(page)
+    assert shown["run"] == "recorded:sky"
+    assert shown["texts"][0] == shown["texts"][1] == recorded_race("sky").lanes["ar"].text
+    assert "recorded" in page.inner_text(".ptp-pill")
+    assert page.locator(".ptp-figure b").first.inner_text() == f"{shown['ar']} → {shown['ptp']}"
+
+
+def test_run_streams_both_lanes_and_proves_that_they_are_identical(open_page):
+    page = open_page()
+    shown = run(page)
+    assert shown["texts"][0] == shown["texts"][1] != ""
+    assert page.locator(".ptp-figure b").nth(3).inner_text().startswith("✓")
+    assert float(page.locator(".ptp-figure b").nth(2).inner_text().rstrip("×")) > 0
+    assert "live" in page.inner_text(".ptp-pill")
+    assert "prompt=abc+abc" in page.url
+    assert "seed=3" in page.url
+    expect(page.locator(".ptp-spoken")).to_contain_text("identical")
+
+
+def test_the_same_seed_gives_the_same_text_again(open_page):
+    page = open_page()
+    first = run(page, seed=11)["texts"]
+    other = run(page, seed=12)["texts"]
+    assert run(page, seed=11)["texts"] == first != other
+
+
+def test_scrub_step_and_keyboard(open_page):
+    page = open_page()
+    total = run(page)["ptp"]
+    page.focus(".ptp-race")
+    page.keyboard.press("Home")
+    assert state(page)["calls"] == 0
+    page.keyboard.press("ArrowRight")
+    assert state(page)["calls"] == 1
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    assert state(page)["calls"] == 1
+    assert page.locator(".is-ptp .ptp-token:not(.is-future)").count() == 1
+    page.keyboard.press("End")
+    assert state(page)["calls"] == total
+    page.locator(".ptp-transport input[type=range]").fill("120")
+    assert 0 < state(page)["calls"] < total
+    page.keyboard.press("a")
+    page.locator(".ptp-bars.is-ptp .ptp-call").nth(2).click()
+    assert state(page)["calls"] == 3
+    expect(page.locator(".ptp-detail h3").first).to_contain_text("Call 3")
+
+
+def test_axis_toggle_keeps_the_place_and_relabels(open_page):
+    page = open_page()
+    total = run(page)["ptp"]
+    page.click('[data-do="ms"]')
+    assert state(page)["axis"] == "ms"
+    page.focus(".ptp-race")
+    page.keyboard.press("End")
+    assert state(page)["calls"] == total
+    page.keyboard.press("ArrowLeft")
+    page.click('[data-do="calls"]')
+    assert state(page)["axis"] == "calls"
+
+
+def test_play_moves_and_pauses(open_page):
+    page = open_page(calm=False)
+    run(page)
+    page.click('[data-do="calls"]')
+    page.click('[data-do="first"]')
+    page.click('[data-do="play"]')
+    page.wait_for_function("PTPLab.raceState.head > 1")
+    page.click('[data-do="play"]')
+    paused = state(page)["head"]
+    time.sleep(0.3)
+    assert state(page)["head"] == paused
+    assert not state(page)["playing"]
+
+
+def test_a_click_on_a_token_opens_its_bin(open_page):
+    page = open_page()
+    run(page)
+    tokens = page.locator(".is-ptp .ptp-token")
+    tokens.nth(4).click()
+    expect(page.locator(".ptp-detail h3").nth(1)).to_contain_text("Token 5")
+    expect(page.locator(".ptp-facts")).to_contain_text("bin ")
+    assert page.locator(".ptp-strip .ptp-bin.is-own").count() == 1
+    assert page.locator(".ptp-token.is-selected").count() == 2, "the same position is marked in both lanes"
+    page.keyboard.press("Escape")
+    assert page.locator(".ptp-token.is-selected").count() == 0
+    page.locator(".ptp-u-bar").nth(2).click()
+    expect(page.locator(".ptp-detail h3").nth(1)).to_contain_text("Token 3")
+
+
+def test_every_draft_is_visible_with_a_second_cue(open_page):
+    page = open_page()
+    run(page)
+    page.evaluate("document.querySelector('.ptp-map-box').open = true")
+    page.wait_for_selector(".ptp-map svg")
+    page.focus(".ptp-race")
+    page.keyboard.press("Home")
+    seen = set()
+    for _ in range(state(page)["ptp"]):
+        page.keyboard.press("ArrowRight")
+        names = page.eval_on_selector_all(".ptp-detail .ptp-chip", "nodes => nodes.map(n => n.className)")
+        seen.update(name.split("is-")[1] for name in names)
+    assert {"accepted", "rejected", "discarded"} & seen
+    assert {"pending", "unused"} & seen
+    styles = page.evaluate(
+        "['accepted','rejected','discarded','pending'].map(s => { "
+        "const c = document.querySelector('.ptp-legend .is-' + s); "
+        "const g = getComputedStyle(c); return g.borderBottomStyle + g.textDecorationLine + c.textContent })"
+    )
+    assert len(set(styles)) == 4
+
+
+def test_stop_stops_and_keeps_what_was_decoded(open_page, monkeypatch):
+    page = open_page()
+    slow(monkeypatch)
+    page.fill("#ptp-prompt textarea", "abcd")
+    page.click("#ptp-run")
+    page.wait_for_function("PTPLab.raceState.live && PTPLab.raceState.lanes.ar.steps.length > 2")
+    page.click("#ptp-stop")
+    expect(page.locator(".ptp-banner")).to_contain_text("Stopped")
+    time.sleep(0.5)
+    count = state(page)["ar"]
+    time.sleep(1)
+    assert state(page)["ar"] == count < 60
+    monkeypatch.undo()
+    assert run(page, "abc")["texts"][0] != ""
+
+
+def slow(monkeypatch, seconds=0.08):
+    """Makes every model call of the server take a while, so that there is something to stop."""
+    from ptp_core.run import Run
+
+    plain = Run.call
+
+    def call(self, *arguments):
+        time.sleep(seconds)
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(Run, "call", call)
+
+
+def test_two_visitors_queue_and_see_their_own_runs(open_page, monkeypatch):
+    slow(monkeypatch, 0.03)
+    one, two = open_page(), open_page()
+    for page, prompt, seed in ((one, "abc", 21), (two, "hgf", 22)):
+        page.fill("#ptp-prompt textarea", prompt)
+        page.fill("#ptp-seed input", str(seed))
+        page.click("#ptp-run")
+    expect(two.locator(".ptp-banner")).to_contain_text("take turns")
+    for page in (one, two):
+        page.wait_for_function(
+            "PTPLab.raceState.run && !PTPLab.raceState.run.startsWith('recorded') && !PTPLab.raceState.live "
+            "&& document.querySelector('.ptp-banner').hidden"
+        )
+    assert one.evaluate("PTPLab.raceState.meta.prompt") == "abc"
+    assert two.evaluate("PTPLab.raceState.meta.prompt") == "hgf"
+    assert one.evaluate("PTPLab.raceState.meta.seed") == 21
+    assert state(one)["run"] != state(two)["run"]
+
+
+def test_a_visitor_who_leaves_does_not_block_the_next(open_page, monkeypatch):
+    slow(monkeypatch, 0.2)
+    leaving = open_page()
+    leaving.fill("#ptp-prompt textarea", "abc")
+    leaving.click("#ptp-run")
+    leaving.wait_for_function("PTPLab.raceState.live")
+    leaving.close()
+    monkeypatch.undo()
+    began = time.monotonic()
+    run(open_page(), "hgf")
+    assert time.monotonic() - began < 10
+
+
+def test_a_permalink_runs_the_same_race(open_page):
+    page = open_page()
+    text = run(page, "abc hg", 5)["texts"]
+    link = page.url
+    again = open_page("?" + link.split("?", 1)[1])
+    again.wait_for_function(
+        "PTPLab.raceState.run && !PTPLab.raceState.run.startsWith('recorded') && !PTPLab.raceState.live"
+    )
+    assert state(again)["texts"] == text
+    assert again.input_value("#ptp-prompt textarea") == "abc hg"
+    assert again.input_value("#ptp-seed input") == "5"
+
+
+def test_a_permalink_of_a_recorded_race_needs_no_model(open_page):
+    prompt = recorded_race("code").lanes["ptp"].prompt
+    page = open_page(f"?prompt={prompt}")
+    page.wait_for_function("PTPLab.raceState.run === 'recorded:code'")
+
+
+def test_a_broken_permalink_says_so(open_page):
+    page = open_page("?prompt=abc&temperature=warm", wait=False)
+    expect(page.locator(".ptp-banner.is-error")).to_contain_text("temperature must be a number")
+
+
+@pytest.mark.parametrize("name", recorded_names())
+def test_examples_open_at_once(open_page, name):
+    page = open_page()
+    page.click(f"#ptp-example-{name}")
+    page.wait_for_function(f"PTPLab.raceState.run === 'recorded:{name}'")
+    assert page.input_value("#ptp-prompt textarea") == recorded_race(name).lanes["ptp"].prompt
+
+
+def test_download_and_upload_round_trip(open_page, tmp_path):
+    page = open_page()
+    shown = run(page, "abc", 9)
+    with page.expect_download() as waiting:
+        page.click('[data-do="save"]')
+    file = tmp_path / "race.json"
+    waiting.value.save_as(file)
+    race = Race.from_text(file.read_text())
+    assert race.lanes["ptp"].text == shown["texts"][1]
+    other = open_page()
+    other.set_input_files(".ptp-tools input[type=file]", file)
+    other.wait_for_function("PTPLab.raceState.run && !PTPLab.raceState.run.startsWith('recorded')")
+    other.wait_for_function(f"PTPLab.raceState.lanes.ptp.steps.length === {shown['ptp']}")
+    assert state(other)["texts"] == shown["texts"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "not whole JSON"),
+        ('{"format": "ptp-race-1"', "not whole JSON"),
+        ('{"hello": 1}', "not a PTP Lab trace"),
+        ("<html>", "not whole JSON"),
+    ],
+)
+def test_a_foreign_file_gets_a_sentence_and_loses_nothing(open_page, tmp_path, content, reason):
+    page = open_page()
+    page.wait_for_function("PTPLab.raceState.lanes.ptp.steps.length > 10")
+    (tmp_path / "bad.json").write_text(content)
+    page.set_input_files(".ptp-tools input[type=file]", tmp_path / "bad.json")
+    expect(page.locator(".ptp-banner.is-error")).to_contain_text(reason)
+    assert state(page)["run"] == "recorded:sky"
+    assert state(page)["ptp"] > 10
+
+
+def test_a_single_trace_opens_as_one_lane(open_page, tmp_path):
+    recorded_race("sky").lanes["ptp"].to_json(tmp_path / "trace.json")
+    page = open_page()
+    page.set_input_files(".ptp-tools input[type=file]", tmp_path / "trace.json")
+    page.wait_for_function("PTPLab.raceState.run && !PTPLab.raceState.run.startsWith('recorded')")
+    page.wait_for_function("PTPLab.raceState.lanes.ptp.steps.length > 10")
+    assert state(page)["ar"] == 0
+
+
+def test_bad_input_gets_a_sentence_and_loses_nothing(open_page):
+    page = open_page()
+    page.wait_for_function("PTPLab.raceState.lanes.ptp.steps.length > 10")
+    for prompt, reason in (("   ", "Type a prompt"), ("ab " * 40_000, "tokens; with")):
+        page.fill("#ptp-prompt textarea", prompt)
+        page.click("#ptp-run")
+        expect(page.locator(".ptp-banner.is-error")).to_contain_text(reason)
+        assert state(page)["run"] == "recorded:sky"
+        assert page.input_value("#ptp-prompt textarea") == prompt
+
+
+def test_pictures_of_the_race(open_page, tmp_path):
+    page = open_page()
+    run(page)
+    with page.expect_download() as svg:
+        page.click('[data-do="vector"]')
+    svg.value.save_as(tmp_path / "race.svg")
+    text = (tmp_path / "race.svg").read_text()
+    assert text.startswith("<svg")
+    assert "model calls" in text
+    with page.expect_download() as png:
+        page.click('[data-do="picture"]')
+    png.value.save_as(tmp_path / "race.png")
+    assert (tmp_path / "race.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (tmp_path / "race.png").stat().st_size > 10_000
+
+
+def test_presentation_mode_shows_the_lanes_only(open_page):
+    page = open_page()
+    page.focus(".ptp-race")
+    page.keyboard.press("p")
+    expect(page.locator(".ptp-lane").first).to_be_visible()
+    expect(page.locator(".ptp-detail")).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    expect(page.locator(".ptp-detail")).to_be_visible()
+
+
+def test_copy_link(open_page):
+    page = open_page()
+    run(page, "abc", 4)
+    page.click('[data-do="link"]')
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
+def test_settings_sentence_and_reset(open_page):
+    page = open_page()
+    label = page.locator("#ptp-settings > button")
+    expect(label).to_contain_text("temperature 0.7")
+    label.click()
+    box = page.locator("#ptp-settings input[type=number]").first
+    box.fill("0")
+    box.press("Tab")
+    expect(label).to_contain_text("greedy")
+    page.click("#ptp-reset")
+    expect(label).to_contain_text("temperature 0.7")
+
+
+def test_the_dice_changes_the_seed(open_page):
+    page = open_page()
+    page.click("#ptp-dice")
+    page.wait_for_function("document.querySelector('#ptp-seed input').value !== '7'")
+
+
+def test_charts_follow_the_run(open_page):
+    page = open_page()
+    page.click("#ptp-charts > button")
+    page.wait_for_selector("#ptp-charts .js-plotly-plot")
+    run(page)
+    expect(page.locator("#ptp-charts")).to_contain_text("Tokens against model calls")
+    expect(page.locator("#ptp-charts")).to_contain_text("Tokens per verifying call")
+
+
+def test_a_model_that_is_not_there(open_page):
+    page = open_page()
+    page.click("#ptp-model > button")
+    page.fill("#ptp-model-name textarea, #ptp-model-name input", "nobody/nothing at all")
+    page.click("#ptp-model-load")
+    expect(page.locator("#ptp-model-status")).to_contain_text("nobody/nothing")
+    assert run(page)["texts"][0] != ""
+
+
+HOSTILE = [
+    "${1+41}",
+    "{{value}}",
+    "\\",
+    "<img src=x onerror=alert(1)>",
+    "</script><b>x</b>",
+    "\u202eabc",
+    "a\u200bb",
+    "שלום",
+    "\ufffd",
+    "`x`",
+    "\n\n",
+]
+
+
+def test_hostile_tokens_show_as_text(open_page, tmp_path):
+    race = json.loads(json.dumps(recorded_race("sky").to_dict()))
+    for lane in ("ar", "ptp"):
+        emitted = [e for step in race[lane]["steps"] for e in step["emitted"]]
+        for token, text in zip(emitted, HOSTILE, strict=False):
+            token["text"] = text
+            token["candidates"][0]["text"] = text
+        for step in race[lane]["steps"]:
+            for i, draft in enumerate(step["drafts"]):
+                draft["text"] = HOSTILE[i % len(HOSTILE)]
+        race[lane]["prompt"] = "${1+41} <script>alert(1)</script>"
+    (tmp_path / "hostile.json").write_text(json.dumps(race))
+    page = open_page()
+    alerts = []
+    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    page.set_input_files(".ptp-tools input[type=file]", tmp_path / "hostile.json")
+    page.wait_for_function("PTPLab.raceState.run && !PTPLab.raceState.run.startsWith('recorded')")
+    page.wait_for_function("PTPLab.raceState.lanes.ptp.steps.length > 10")
+    texts = page.eval_on_selector_all(".is-ar .ptp-token", "nodes => nodes.map(n => n.textContent)")
+    assert texts[0] == "${1+41}"
+    assert texts[1] == "{{value}}"
+    assert texts[2] == "\\"
+    assert texts[3].startswith("<img") or "<img" in texts[3]
+    assert "U+202E" in texts[5]
+    assert "U+200B" in texts[6]
+    assert texts[7] == "שלום"
+    assert texts[10] == "↵↵"
+    assert page.locator(".ptp-race img, .ptp-race script, .ptp-text b").count() == 0
+    page.focus(".ptp-race")
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")
+    with page.expect_download():
+        page.click('[data-do="vector"]')
+    assert alerts == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1320])
+def test_nothing_overflows_and_text_has_contrast(open_page, theme, width):
+    page = open_page(f"?__theme={theme}", width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if width == 1320:
+        bottom = page.evaluate("document.querySelector('.ptp-detail').getBoundingClientRect().top")
+        assert bottom < 700, "the first screen shows figures, timeline, lanes and the current call"
+
+
+def test_recorded_races_are_small_enough_for_git():
+    assert sum(path.stat().st_size for path in RECORDED_FOLDER.iterdir()) < 1_000_000

@@ -1,0 +1,270 @@
+"""The app without a browser: settings, links, files, endpoints."""
+
+import json
+import threading
+
+import pytest
+from gradio_client import Client
+from tiny import make_adapter, make_target, make_tokenizer
+
+from app import api, handlers, runtime, theme
+from app.handlers import RaceSettings, recorded_for, run_race, settings_of_query
+from app.main import build_demo, launch_options
+from app.pages import race as race_page
+from app.runs import Race, RunStore, recorded_names, recorded_race
+from app.runtime import ModelChoice, ModelShelf
+from app.views.race import as_value, chunk_view, steps_view
+from ptp_core import Trace
+from ptp_core.model import PTPModel
+
+
+def tiny_load(name=None, adapter=None, *, dtype="auto", progress=None):
+    if name == "missing":
+        raise FileNotFoundError("There is no model 'missing'.")
+    return PTPModel(make_target(context=512), make_tokenizer(), make_adapter(), name="tiny").eval()
+
+
+@pytest.fixture
+def shelf(monkeypatch):
+    shelf = ModelShelf(tiny_load)
+    for module in (runtime, handlers, api, race_page):
+        monkeypatch.setattr(module, "SHELF", shelf)
+    return shelf
+
+
+# ---- settings ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ({"prompt": ""}, "Type a prompt"),
+        ({"prompt": None}, "Type a prompt"),
+        ({"prompt": "x" * 300_000}, "300,000 characters"),
+        ({"prompt": "a", "temperature": float("nan")}, "temperature"),
+        ({"prompt": "a", "temperature": -1}, "temperature"),
+        ({"prompt": "a", "temperature": "hot"}, "temperature"),
+        ({"prompt": "a", "top_k": 2.5}, "top-k"),
+        ({"prompt": "a", "top_p": 0}, "top-p"),
+        ({"prompt": "a", "seed": None}, "seed"),
+        ({"prompt": "a", "seed": -1}, "seed"),
+        ({"prompt": "a", "max_new_tokens": 100_000}, "tokens"),
+        ({"prompt": "a", "draft_budget": "lots"}, "draft budget"),
+        ({"prompt": "a", "draft_budget": 1000}, "draft budget"),
+        ({"prompt": "a", "num_speculative_tokens": 99}, "drafts"),
+    ],
+)
+def test_bad_settings_get_a_sentence(raw, reason):
+    with pytest.raises(ValueError, match=reason) as error:
+        RaceSettings.parse(**raw)
+    assert str(error.value).endswith(".")
+
+
+def test_links_carry_the_settings():
+    settings = RaceSettings.parse(prompt="a & b?", chat=False, seed=9, temperature=0, draft_budget="8")
+    from urllib.parse import parse_qsl
+
+    assert settings_of_query(dict(parse_qsl(settings.query()))) == settings
+    assert RaceSettings("hello").query() == "prompt=hello"
+
+
+def test_a_link_to_a_recorded_race_is_recognised():
+    for name in recorded_names():
+        prompt = recorded_race(name).lanes["ptp"].prompt
+        assert recorded_for(RaceSettings(prompt)) == name
+        assert recorded_for(RaceSettings(prompt, seed=8)) is None
+
+
+# ---- runs -------------------------------------------------------------------------------------------------
+
+
+def test_events_of_a_run(shelf):
+    events = list(run_race(ModelChoice(), prompt="abc", seed=3, max_new_tokens=12))
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "start"
+    assert kinds[-1] == "done"
+    assert set(kinds[1:-1]) <= {"loading", "steps"}
+    race = runtime.RUNS.get(events[-1]["run"])
+    assert race.first_divergence is None
+    for lane in ("ar", "ptp"):
+        told = [step for e in events if e["event"] == "steps" and e["lane"] == lane for step in e["chunk"]["steps"]]
+        assert told == steps_view(race.steps(lane))
+    assert all(len(as_value(event)) < 100_000 for event in events)
+
+
+def test_errors_of_a_run_are_events(shelf):
+    assert list(run_race(ModelChoice(), prompt=" "))[-1] == {"event": "error", "message": "Type a prompt first."}
+    long = list(run_race(ModelChoice(), prompt="abc " * 5_000))[-1]
+    assert "tokens; with" in long["message"]
+    missing = list(run_race(ModelChoice("missing"), prompt="abc"))[-1]
+    assert "no model 'missing'" in missing["message"]
+    assert not shelf.is_loaded(ModelChoice("missing"))
+
+
+def test_chunks_cover_a_race_whatever_their_size():
+    race = recorded_race("sky")
+    for lane in ("ar", "ptp"):
+        steps = []
+        while len(steps) < len(race.steps(lane)):
+            chunk = chunk_view(race.steps(lane), len(steps))
+            assert chunk["steps"]
+            assert len(json.dumps(chunk)) < 100_000
+            steps += chunk["steps"]
+        assert steps == steps_view(race.steps(lane))
+
+
+def test_a_store_forgets_the_oldest_and_never_mixes_runs():
+    store = RunStore(capacity=2)
+    races = [Race() for _ in range(3)]
+    runs = [store.add(race) for race in races]
+    assert store.get(runs[2]) is races[2]
+    with pytest.raises(KeyError):
+        store.get(runs[0])
+    with pytest.raises(KeyError):
+        store.get("recorded:../../secret")
+
+
+def test_what_the_browser_asks_for_directly_never_raises():
+    for request in ({}, {"run": "gone", "lane": "ar", "start": 0}, {"run": "recorded:sky", "lane": "x", "start": "y"}):
+        assert "error" in handlers.fetch_steps(request)
+    assert "error" in handlers.export_run({"run": "gone"})
+    assert "error" in handlers.open_file({"text": "{}"})
+    assert "error" in handlers.open_file({})
+
+
+def test_files_of_a_race():
+    race = recorded_race("sky")
+    again = Race.from_text(json.dumps(race.to_dict()))
+    assert again.lanes == race.lanes
+    single = Race.from_text(json.dumps(race.lanes["ptp"].to_dict()))
+    assert set(single.lanes) == {"ptp"}
+    mixed = {**race.to_dict(), "ar": recorded_race("code").to_dict()["ar"]}
+    with pytest.raises(ValueError, match="not one race"):
+        Race.from_text(json.dumps(mixed))
+
+
+def test_models_are_loaded_once_and_the_default_stays(shelf):
+    first = shelf.get(ModelChoice())
+    assert shelf.get(ModelChoice()) is first
+    for name in ("a", "b", "c"):
+        shelf.get(ModelChoice(name))
+    assert shelf.get(ModelChoice()) is first
+    assert not shelf.is_loaded(ModelChoice("a"))
+    assert shelf.is_loaded(ModelChoice("c"))
+
+
+def test_own_models_are_off_on_a_public_space(monkeypatch):
+    assert runtime.models_allowed()
+    monkeypatch.setenv("SPACE_ID", "someone/space")
+    assert not runtime.models_allowed()
+    monkeypatch.setenv("PTP_LAB_OWN_MODELS", "1")
+    assert runtime.models_allowed()
+
+
+# ---- look -------------------------------------------------------------------------------------------------
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a, b):
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("colours", [theme.LIGHT, theme.DARK], ids=["light", "dark"])
+def test_text_has_contrast_on_every_ground_it_stands_on(colours):
+    grounds = {"ink": ("paper", "panel", "accepted-bg", "recovered-bg", "bonus-bg", "rejected-bg", "block")}
+    grounds |= {"soft": ("paper", "panel"), "draft": ("paper", "panel"), "rejected": ("rejected-bg", "panel")}
+    grounds |= {
+        "accepted": ("accepted-bg",),
+        "recovered": ("recovered-bg",),
+        "bonus": ("bonus-bg",),
+        "on-accent": ("accent",),
+    }
+    poor = {
+        (text, ground): round(contrast(colours[text], colours[ground]), 2)
+        for text, names in grounds.items()
+        for ground in names
+        if contrast(colours[text], colours[ground]) < 4.5
+    }
+    assert poor == {}
+
+
+def test_both_tables_of_statuses_agree():
+    script = (theme.STATIC / "lab.js").read_text()
+    for status, (glyph, _, _) in theme.STATUS.items():
+        assert f'{status}: {{ glyph: "{glyph}"' in script
+
+
+# ---- endpoints ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def address():
+    shelf = ModelShelf(tiny_load)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (runtime, handlers, api, race_page):
+            patch.setattr(module, "SHELF", shelf)
+        demo = build_demo()
+        _, url, _ = demo.launch(**launch_options(), prevent_thread_lock=True, quiet=True)
+        yield url
+        demo.close()
+
+
+def test_only_two_endpoints_are_public(address):
+    names = Client(address, verbose=False).view_api(return_format="dict")["named_endpoints"]
+    assert set(names) == {"/race", "/generate"}
+    assert [p["parameter_name"] for p in names["/race"]["parameters"]] == [
+        "prompt", "seed", "max_new_tokens", "temperature", "top_k", "top_p", "num_speculative_tokens",
+        "draft_budget", "chat",
+    ]  # fmt: skip
+
+
+def test_race_endpoint(address):
+    result = Client(address, verbose=False).predict(prompt="abc", seed=5, max_new_tokens=10, api_name="/race")
+    assert result["identical"] is True
+    assert result["first_divergence"] is None
+    ar, ptp = Trace.from_dict(result["ar"]), Trace.from_dict(result["ptp"])
+    assert ar.tokens == ptp.tokens
+    assert (ar.method, ptp.method) == ("ar", "pqd")
+
+
+def test_generate_endpoint_and_its_errors(address):
+    client = Client(address, verbose=False)
+    texts = {
+        Trace.from_dict(client.predict(prompt="abc", method=m, seed=5, max_new_tokens=10, api_name="/generate")).text
+        for m in ("ar", "ptp", "pqd", "independent", "prompt_lookup")
+    }
+    assert len(texts) == 1
+    for arguments, reason in (({"method": "magic"}, "Unknown method"), ({"temperature": -1.0}, "temperature")):
+        with pytest.raises(Exception, match=reason):
+            client.predict(prompt="abc", api_name="/generate", **arguments)
+
+
+def test_two_clients_at_once_get_their_own_answers(address):
+    alone = Client(address, verbose=False).predict(prompt="abc", seed=1, max_new_tokens=20, api_name="/generate")
+    answers = {}
+
+    def ask(seed):
+        client = Client(address, verbose=False)
+        answers[seed] = client.predict(prompt="abc", seed=seed, max_new_tokens=20, api_name="/generate")
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {seed: answer["noise"]["seed"] for seed, answer in answers.items()} == {1: 1, 2: 2, 3: 3}
+    assert Trace.from_dict(answers[1]).tokens == Trace.from_dict(alone).tokens
+
+
+def test_mcp_offers_the_same_two_tools(address):
+    import httpx
+
+    schema = httpx.get(f"{address}gradio_api/mcp/schema").json()
+    names = {tool["name"].rsplit("_", 1)[-1] for tool in schema}
+    assert names == {"race", "generate"}
