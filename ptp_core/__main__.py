@@ -15,6 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ptp_core", description="Parallel Token Prediction")
     commands = parser.add_subparsers(dest="command", required=True)
     _add_generate(commands.add_parser("generate", help="decode one prompt"))
+    _add_bench(commands.add_parser("bench", help="run a question set over several methods"))
     options = parser.parse_args(arguments)
     try:
         options.run(options)
@@ -52,9 +53,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _generate(options: argparse.Namespace) -> None:
-    budget = options.draft_budget
-    if budget != "auto" and not budget.isdigit():
-        raise ValueError(f'--draft-budget is "auto" or a whole number, got {budget!r}.')
+    budget = _parse_budget(options.draft_budget)
     if not options.prompt.strip():
         raise ValueError("The prompt is empty.")
     noise = NoiseTape(options.seed)
@@ -79,7 +78,7 @@ def _generate(options: argparse.Namespace) -> None:
         prompt=options.prompt,
         max_new_tokens=options.max_new_tokens,
         num_speculative_tokens=options.num_speculative_tokens,
-        draft_budget=budget if budget == "auto" else int(budget),
+        draft_budget=budget,
     )
     print(trace.text)
     stats = trace.stats
@@ -92,6 +91,62 @@ def _generate(options: argparse.Namespace) -> None:
         print(f"note: {note}", file=sys.stderr)
     if options.trace:
         trace.to_json(options.trace)
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    defaults = SamplingConfig()
+    parser.add_argument("--questions", required=True, metavar="FILE", help="JSONL with turns or prompt")
+    parser.add_argument("--limit", type=int, help="so many questions, evenly over the file")
+    parser.add_argument("--methods", default="ar,pqd", help="comma-separated; also hf_generate, hf_prompt_lookup")
+    parser.add_argument("--max-new-tokens", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--temperature", type=float, default=defaults.temperature)
+    parser.add_argument("--top-k", type=int, default=defaults.top_k)
+    parser.add_argument("--top-p", type=float, default=defaults.top_p)
+    parser.add_argument("--num-speculative-tokens", type=int)
+    parser.add_argument("--draft-budget", default="auto")
+    parser.add_argument("--json", required=True, metavar="OUT", help="result; rows so far are in OUT.rows.jsonl")
+    add_model_options(parser)
+    parser.set_defaults(run=_bench)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from .bench import BenchConfig, load_questions, markdown_table, run_bench, write_report
+    from .load import load_model
+
+    config = BenchConfig(
+        tuple(options.methods.split(",")),
+        options.max_new_tokens,
+        options.seed,
+        options.temperature,
+        options.top_k,
+        options.top_p,
+        options.num_speculative_tokens,
+        _parse_budget(options.draft_budget),
+    )
+    questions = load_questions(options.questions, options.limit)
+    with _Bar() as bar:
+        model = load_model(
+            options.model, options.adapter, device=options.device, dtype=options.dtype, progress=bar.update
+        )
+    out = Path(options.json)
+    with _Bar() as bar:
+        rows = run_bench(
+            model,
+            questions,
+            config,
+            out.with_name(out.name + ".rows.jsonl"),
+            lambda done, total, what: bar.update(done / total, what),
+        )
+    print(markdown_table(write_report(out, model, config, rows)["methods"]))
+
+
+def _parse_budget(text: str) -> int | str:
+    if text != "auto" and not text.isdigit():
+        raise ValueError(f'--draft-budget is "auto" or a whole number, got {text!r}.')
+    return text if text == "auto" else int(text)
 
 
 class _Bar:

@@ -36,21 +36,19 @@ def expected_gain(run: Sequence[float], num_settled: int, max_slots: int) -> lis
 
 
 class Allocations:
-    """The best branch lengths for every budget at once: those with the largest sum P(m) gain[B_m].
+    """The best branch lengths for every budget at once: those with the largest sum P(m) gains[m][B_m].
 
     Exact, by dynamic programming over the branches. limits[m] is the most slots of branch m.
     """
 
     def __init__(
-        self, probabilities: Sequence[float], gain: Sequence[float], budget: int, limits: Sequence[int] | None = None
+        self, probabilities: Sequence[float], gains: Sequence[Sequence[float]], budget: int, limits: Sequence[int]
     ) -> None:
-        longest = len(gain) - 1
         self.best = np.zeros(budget + 1)  # best[b] = gain expected of b slots
         self._choice = []  # per branch: its length in the best use of b slots
-        for m, probability in enumerate(probabilities):
-            limit = longest if limits is None else min(limits[m], longest)
+        for probability, gain, limit in zip(probabilities, gains, limits, strict=True):
             best, choice = self.best.copy(), np.zeros(budget + 1, dtype=int)
-            for length in range(1, min(limit, budget) + 1):
+            for length in range(1, min(limit, len(gain) - 1, budget) + 1):
                 tried = self.best[: budget + 1 - length] + probability * gain[length]
                 better = tried > best[length:] + 1e-12  # of equals the shorter
                 best[length:][better] = tried[better]
@@ -71,7 +69,9 @@ def allocate(
     probabilities: Sequence[float], gain: Sequence[float], budget: int, limits: Sequence[int] | None = None
 ) -> list[int]:
     """branch_lengths: at most `budget` slots spread over the branches so that sum P(m) gain[B_m] is largest."""
-    return Allocations(probabilities, gain, budget, limits).lengths(budget)
+    count = len(probabilities)
+    caps = [len(gain) - 1] * count if limits is None else limits
+    return Allocations(probabilities, [gain] * count, budget, caps).lengths(budget)
 
 
 def calibrated(prob: float, margin: float, weights: Sequence[float] | None) -> float:

@@ -44,6 +44,7 @@ class AdapterConfig:
     anchor           whether a window's first slot also gets the embedding of the last token before it
     position_shift   RoPE position of a slot minus the position of the token that it predicts
     draft_run        P(N >= k) for k = 1, 2, ...: how far the drafts behind a settled token stay right
+    draft_run_rejected  the same where that token replaced a wrong draft (empty: not measured)
     confidence       weights of the calibration [of logit(prob), of log(margin), constant]
     target           name, file, sha256, hidden_size, num_layers, vocab_size of the frozen model
     """
@@ -57,6 +58,7 @@ class AdapterConfig:
     lora: LoraConfig = field(default_factory=LoraConfig)
     sampling: Mapping[str, Any] = field(default_factory=dict)
     draft_run: tuple[float, ...] = ()
+    draft_run_rejected: tuple[float, ...] = ()
     confidence: tuple[float, float, float] | None = None
     target: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -157,7 +159,8 @@ def _parse_config(raw: Any, peft: Any, name: str) -> AdapterConfig:
     values = {key: value for key, value in raw.items() if key in known}
     try:
         values["lora"] = LoraConfig(int(peft["r"]), float(peft["lora_alpha"]), tuple(peft["target_modules"]))
-        values["draft_run"] = tuple(float(p) for p in values.get("draft_run", ()))
+        for key in ("draft_run", "draft_run_rejected"):
+            values[key] = tuple(float(p) for p in values.get(key, ()))
         if values.get("confidence") is not None:
             values["confidence"] = tuple(float(w) for w in values["confidence"])
         return AdapterConfig(**{"name": name, **values})

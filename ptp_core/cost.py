@@ -128,9 +128,16 @@ class DraftBudget:
     """
 
     def __init__(
-        self, run: Sequence[float], num_settled: int, longest: int, budget: int | str, curve: CostCurve | None
-    ):
+        self,
+        run: Sequence[float],
+        run_rejected: Sequence[float],
+        num_settled: int,
+        longest: int,
+        budget: int | str,
+        curve: CostCurve | None,
+    ) -> None:
         self.gain = branches.expected_gain(run, num_settled, longest)
+        self.gain_rejected = branches.expected_gain(run_rejected, num_settled, longest)
         self.num_settled = num_settled
         self.budget = budget
         self.curve = curve
@@ -143,9 +150,10 @@ class DraftBudget:
     def plan(self, confidences: Sequence[float], limits: Sequence[int]) -> list[int]:
         """Slots for each outcome m = 0..g of verifying g drafts; limits[m] caps branch m."""
         probabilities = branches.branch_probabilities(confidences)
+        gains = [self.gain_rejected] * len(confidences) + [self.gain]
         if self.curve is None:
-            return branches.allocate(probabilities, self.gain, int(self.budget), limits)
-        return self._best_paying(probabilities, limits, len(confidences) + 1)
+            return branches.Allocations(probabilities, gains, int(self.budget), limits).lengths(int(self.budget))
+        return self._best_paying(probabilities, gains, limits)
 
     def observe(self, expected: float, accepted: int, positions: int, emitted: int) -> None:
         """Records one call: drafts expected to be right and drafts that were, its size, its tokens."""
@@ -166,10 +174,12 @@ class DraftBudget:
         pace = (self._calls_ms + _PRIOR_TOKENS * self._prior) / (self._tokens + _PRIOR_TOKENS)
         return min(pace, self.curve.ms(1))
 
-    def _best_paying(self, probabilities: list[float], limits: Sequence[int], real_rows: int) -> list[int]:
+    def _best_paying(
+        self, probabilities: Sequence[float], gains: Sequence[Sequence[float]], limits: Sequence[int]
+    ) -> list[int]:
         assert self.curve is not None
-        cost, value, luck = self.curve.ms, self._token_value(), self.luck
-        allocations = branches.Allocations(probabilities, self.gain, min(sum(limits), MAX_AUTO_SLOTS), limits)
+        cost, value, luck, real_rows = self.curve.ms, self._token_value(), self.luck, len(probabilities)
+        allocations = branches.Allocations(probabilities, gains, min(sum(limits), MAX_AUTO_SLOTS), limits)
         best, best_net = [0] * len(probabilities), 0.0
         for slots in range(1, len(allocations.best)):
             if allocations.best[slots] <= allocations.best[slots - 1]:

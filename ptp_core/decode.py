@@ -146,7 +146,7 @@ def decode_prompt_lookup(
     def propose() -> list[Draft]:
         tokens = find_continuation(run.tokens, min(longest, run.remaining - 1))
         start = run.num_emitted
-        drafts = [Draft(t, model.label(t), noise[start + i], 0.5, "pending") for i, t in enumerate(tokens)]
+        drafts = [Draft(t, model.label(t), noise[start + i], 0.5, 1.0, "pending") for i, t in enumerate(tokens)]
         return drafts[: run.until_eos(drafts)]
 
     return _decode(run, lambda drafts: [], propose)
@@ -155,17 +155,21 @@ def decode_prompt_lookup(
 def _decode_in_branches(run: Run, model: PTPModel, draft_budget: int | str) -> Iterator[DecodeStep]:
     """PQD's loop around a budget that learns from each call."""
     curve = cost_curve(model) if draft_budget == "auto" else None
-    measured = model.require_adapter().draft_run or DEFAULT_RUN
+    config = model.require_adapter()
+    measured = config.draft_run or DEFAULT_RUN
+    after_rejection = config.draft_run_rejected or measured
     longest = run.max_drafts + run.num_settled
     amount = draft_budget if draft_budget == "auto" else _budget(draft_budget)
-    budget = DraftBudget(measured, run.num_settled, longest, amount, curve)
+    budget = DraftBudget(measured, after_rejection, run.num_settled, longest, amount, curve)
 
     def plan(drafts: Sequence[Draft]) -> list[int]:
         return budget.plan([d.prob for d in drafts], run.slot_limits(len(drafts)))
 
     def steps() -> Iterator[DecodeStep]:
+        was_clean = True
         for step in _decode(run, plan):
-            expected = sum(measured[: len(step.drafts)])
+            expected = sum((measured if was_clean else after_rejection)[: len(step.drafts)])
+            was_clean = step.num_accepted == len(step.drafts)
             positions = step.num_positions if step.index else 1  # the prompt's rows are nobody's choice
             budget.observe(expected, step.num_accepted, positions, len(step.emitted))
             yield step

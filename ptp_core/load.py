@@ -66,6 +66,7 @@ class Target:
     model: Any
     tokenizer: Any
     name: str
+    source: str | None
     info: Mapping[str, Any]
     probe: torch.Tensor
 
@@ -89,7 +90,7 @@ def load_target(
     model, tokenizer = _from_pretrained(source, place, kind)
     probe = _probe_logits(model)
     model.set_attn_implementation(attention.NAME)
-    return Target(model, tokenizer, shown, info, probe)
+    return Target(model, tokenizer, shown, None if name is None else source, info, probe)
 
 
 def assemble(target: Target, adapter: Adapter | None, quick: bool) -> PTPModel:
@@ -97,7 +98,13 @@ def assemble(target: Target, adapter: Adapter | None, quick: bool) -> PTPModel:
     computes its logits in a way that this lab does not (scaled or capped, say)."""
     fast = quick and target.model.device.type == "cpu"
     model = PTPModel(
-        target.model, target.tokenizer, adapter, name=target.name, target_info=target.info, quick=fast
+        target.model,
+        target.tokenizer,
+        adapter,
+        name=target.name,
+        source=target.source,
+        target_info=target.info,
+        quick=fast,
     ).eval()
     if not _agrees(target.probe, model):
         raise NotAsItself(

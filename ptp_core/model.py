@@ -34,6 +34,7 @@ class PTPModel(nn.Module):
         adapter: Adapter | None = None,
         *,
         name: str = "model",
+        source: str | None = None,
         target_info: Mapping[str, Any] | None = None,
         quick: bool = False,
     ) -> None:
@@ -42,6 +43,7 @@ class PTPModel(nn.Module):
         self.target.requires_grad_(False)
         self.tokenizer = tokenizer
         self.name = name
+        self.source = source  # what load_target takes to load the same weights again; None: the default
         self.notes: list[str] = []  # what a user should know about this combination
         self.config: Any = target.config
         self.target_info = {**_dimensions(target), **(target_info or {})}

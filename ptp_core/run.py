@@ -177,27 +177,28 @@ class Run:
             return []
         first = start + self._lead + skip
         u = self.noise.values(first, first + len(rows))
-        tokens, confidences = self._draft_tokens(slots[rows.start : rows.stop], u)
+        drawn = self._draft_tokens(slots[rows.start : rows.stop], u)
         return [
-            Draft(token, self.model.label(token), value, confidence, "pending")
-            for token, value, confidence in zip(tokens, u, confidences, strict=True)
+            Draft(token, self.model.label(token), value, confidence, margin, "pending")
+            for value, (token, confidence, margin) in zip(u, drawn, strict=True)
         ]
 
-    def _draft_tokens(self, logits: Tensor, u: Sequence[float]) -> tuple[list[int], list[float]]:
-        """Drafted tokens and confidences: argmax where the slot read its own u, else Pick."""
+    def _draft_tokens(self, logits: Tensor, u: Sequence[float]) -> list[tuple[int, float, float]]:
+        """(token, confidence, margin) of each row: argmax where the slot read its own u, else Pick."""
         weights = self.model.require_adapter().confidence if self.reads_u else None
         if self._argmax or self.sampling.temperature == 0:
-            top, token = (logits - logits.logsumexp(-1, keepdim=True)).max(-1)
-            probs = top.exp().tolist()
-            return token.tolist(), [calibrated(p, 1.0, weights) for p in probs]
-        found = candidates(logits, SamplingConfig(1.0, 0, 1.0, self.sampling.order), full=False)
-        values = torch.tensor(u, device=logits.device)
-        columns = found.find(values).clamp(max=found.tokens.shape[1] - 1)[:, None]
-        left, right = found.left.gather(1, columns).squeeze(1), found.right.gather(1, columns).squeeze(1)
-        margins = torch.minimum(values - left, right - values).clamp(min=0).tolist()
-        probs = found.probs.gather(1, columns).squeeze(1).tolist()
-        tokens = found.tokens.gather(1, columns).squeeze(1).tolist()
-        return tokens, [calibrated(p, m, weights) for p, m in zip(probs, margins, strict=True)]
+            top, best = (logits - logits.logsumexp(-1, keepdim=True)).max(-1)
+            tokens, probs, margins = best.tolist(), top.exp().tolist(), [1.0] * len(best)
+        else:
+            found = candidates(logits, SamplingConfig(1.0, 0, 1.0, self.sampling.order), full=False)
+            values = torch.tensor(u, device=logits.device)
+            columns = found.find(values).clamp(max=found.tokens.shape[1] - 1)[:, None]
+            left, right = found.left.gather(1, columns).squeeze(1), found.right.gather(1, columns).squeeze(1)
+            margins = torch.minimum(values - left, right - values).clamp(min=0).tolist()
+            probs = found.probs.gather(1, columns).squeeze(1).tolist()
+            tokens = found.tokens.gather(1, columns).squeeze(1).tolist()
+        rows = zip(tokens, probs, margins, strict=True)
+        return [(token, calibrated(prob, margin, weights), margin) for token, prob, margin in rows]
 
     def until_eos(self, drafts: Sequence[Draft]) -> int:
         """How many drafts there are up to and including an end of text."""

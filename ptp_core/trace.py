@@ -28,7 +28,8 @@ Source = Literal["accepted", "recovered", "bonus"]
 
 @dataclass(frozen=True)
 class Draft:
-    """A drafted token, the u it was drafted with, the confidence in it, and what became of it:
+    """A drafted token, the u it was drafted with, the confidence in it, u's distance to the edge of the
+    drafted bin (1 where the draft read u itself and has no bin), and what became of it:
     accepted | rejected | discarded (behind the first wrong one) | settled (stands for the token that
     verification decides itself) | pending (kept for the next call) | unused (its branch did not come true)."""
 
@@ -36,6 +37,7 @@ class Draft:
     text: str
     u: float
     prob: float
+    margin: float
     status: DraftStatus
 
 

@@ -62,11 +62,17 @@ def test_allocation_is_the_best_there_is(confidences, run, budget, num_settled):
 
 def test_one_table_serves_every_budget():
     probabilities, gain = [0.2, 0.5, 0.3], expected_gain([0.6, 0.3, 0.1], 1, 4)
-    table = Allocations(probabilities, gain, 12)
+    table = Allocations(probabilities, [gain] * 3, 12, [4] * 3)
     for budget in range(13):
         assert table.lengths(budget) == allocate(probabilities, gain, budget)
         spent = table.lengths(budget)
         assert table.best[budget] == pytest.approx(sum(p * gain[n] for p, n in zip(probabilities, spent, strict=True)))
+
+
+def test_branches_may_differ_in_what_they_gain():
+    poor, rich = [0, 0, 0.1, 0.15], [0, 0, 0.6, 0.9]
+    assert Allocations([0.6, 0.4], [poor, rich], 3, [3, 3]).lengths(3) == [0, 3]
+    assert Allocations([0.6, 0.4], [poor, rich], 6, [3, 3]).lengths(6) == [3, 3]
 
 
 def test_calibration():

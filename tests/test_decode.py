@@ -324,16 +324,16 @@ STEEP = CostCurve((1, 2, 64), (10.0, 40.0, 800.0))
 
 
 def test_a_budget_follows_the_cost_curve():
-    free = DraftBudget((0.5, 0.3, 0.1), 1, 4, "auto", FLAT)
-    dear = DraftBudget((0.5, 0.3, 0.1), 1, 4, "auto", STEEP)
-    assert sum(free.plan([0.5, 0.5], [4, 4, 4])) == 12
+    free = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", FLAT)
+    dear = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", STEEP)
+    assert sum(free.plan([0.5, 0.5], [4, 4, 4])) == 10  # a third draft never helps after a rejection
     assert sum(dear.plan([0.5, 0.5], [4, 4, 4])) == 0
-    assert DraftBudget((0.5, 0.3, 0.1), 1, 4, 5, None).plan([], [4]) == [4]
+    assert DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, 5, None).plan([], [4]) == [4]
 
 
 def test_a_budget_learns_that_drafts_fail():
     curve = CostCurve((1, 2, 64), (10.0, 12.0, 30.0))
-    budget = DraftBudget((0.5, 0.3, 0.1), 1, 4, "auto", curve)
+    budget = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", curve)
     hopeful = sum(budget.plan([], [4]))
     for _ in range(60):
         budget.observe(expected=0.9, accepted=0, positions=8, emitted=1)

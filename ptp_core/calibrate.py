@@ -1,0 +1,128 @@
+"""What an adapter's drafts are worth, measured in decoding: the figures that the allocator plans with.
+
+    python -m ptp_core calibrate ADAPTER --data FOLDER
+
+Decodes prompts with a fixed budget and watches: how far drafts stay right (after drafts that were all
+right, and after a rejection, when the text took an unlikely turn), and how confidence relates to truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .branches import calibrated
+from .decode import generate
+from .model import PTPModel
+from .noise import NoiseTape
+from .sampling import SamplingConfig
+from .trace import DecodeStep, Draft
+
+_RIDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """draft_run[k-1] = P(N >= k) behind drafts that were all right, draft_run_rejected behind a rejection;
+    confidence = logistic weights (branches.calibrated); error = expected calibration error with them."""
+
+    draft_run: tuple[float, ...]
+    draft_run_rejected: tuple[float, ...]
+    confidence: tuple[float, float, float]
+    error: float
+    drafts: int
+
+
+def calibrate(
+    model: PTPModel,
+    prompts: Sequence[Sequence[int]],
+    samplings: Sequence[SamplingConfig],
+    *,
+    max_new_tokens: int = 48,
+    draft_budget: int = 24,
+    seed: int = 0,
+) -> Calibration:
+    """Decodes every prompt with its sampling; the model's own calibration is put aside meanwhile."""
+    config = model.require_adapter()
+    model.adapter = replace(config, confidence=None)
+    try:
+        runs = []
+        for i, (ids, sampling) in enumerate(zip(prompts, samplings, strict=True)):
+            trace = generate(
+                model, ids, "pqd", NoiseTape(seed + i), sampling, prompt="", details=False,
+                max_new_tokens=max_new_tokens, draft_budget=draft_budget,
+            )  # fmt: skip
+            runs.append(trace.steps)
+    finally:
+        model.adapter = config
+    return summarise_runs(runs, longest=config.window)
+
+
+def summarise_runs(runs: Iterable[Sequence[DecodeStep]], longest: int) -> Calibration:
+    """The figures from the steps of many runs."""
+    clean: list[list[bool]] = []
+    rejected: list[list[bool]] = []
+    reached: list[tuple[Draft, bool]] = []  # drafts behind right ones, and whether they were right
+    for steps in runs:
+        for before, step in pairwise(steps):
+            if not step.drafts:
+                continue
+            outcome = [d.status == "accepted" for d in step.drafts[: step.num_accepted + 1]]
+            (clean if before.num_accepted == len(before.drafts) else rejected).append(outcome)
+            reached += zip(step.drafts, outcome, strict=False)
+    weights = fit_confidence([d.prob for d, _ in reached], [d.margin for d, _ in reached], [r for _, r in reached])
+    found = [calibrated(d.prob, d.margin, weights) for d, _ in reached]
+    error = expected_calibration_error(found, [r for _, r in reached])
+    return Calibration(survival(clean, longest), survival(rejected, longest), weights, error, len(reached))
+
+
+def survival(outcomes: Sequence[Sequence[bool]], longest: int) -> tuple[float, ...]:
+    """P(N >= k) for k = 1..longest from runs that may have been cut short (Kaplan and Meier's estimate).
+
+    One pseudo-count of each kind keeps a rare depth from saying never or always.
+    """
+    alive, result = 1.0, []
+    for k in range(longest):
+        reached = [run[k] for run in outcomes if len(run) > k and all(run[:k])]
+        alive *= (sum(reached) + 0.3) / (len(reached) + 1)
+        result.append(alive)
+    return tuple(result)
+
+
+def fit_confidence(
+    probs: Sequence[float], margins: Sequence[float], right: Sequence[bool], steps: int = 30
+) -> tuple[float, float, float]:
+    """Logistic regression of being right on (logit(prob), log(margin), 1), by Newton's method with a small ridge."""
+    if len(set(right)) < 2:
+        return (1.0, 0.0, 0.0)
+    p = np.clip(np.asarray(probs, dtype=float), 1e-6, 1 - 1e-6)
+    features = np.stack([np.log(p / (1 - p)), np.log(np.maximum(margins, 1e-6)), np.ones(len(p))], axis=1)
+    labels, w = np.asarray(right, dtype=float), np.zeros(3)
+    for _ in range(steps):
+        q = 1 / (1 + np.exp(-features @ w))
+        hessian = features.T @ (features * (q * (1 - q))[:, None]) + _RIDGE * np.eye(3) * len(p)
+        w = w + np.linalg.solve(hessian, features.T @ (labels - q) - _RIDGE * len(p) * w)
+    return (float(w[0]), float(w[1]), float(w[2]))
+
+
+def expected_calibration_error(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
+    """Mean distance between confidence and share of right drafts over equal bins, weighted by their size."""
+    if not len(confidence):
+        return 0.0
+    c, r = np.asarray(confidence), np.asarray(right, dtype=float)
+    index = np.minimum((c * bins).astype(int), bins - 1)
+    gaps = [
+        (index == b).sum() * abs(c[index == b].mean() - r[index == b].mean()) for b in range(bins) if (index == b).any()
+    ]
+    return float(sum(gaps) / len(c))
+
+
+def with_calibration(config: Any, found: Calibration) -> Any:
+    """An AdapterConfig that plans with these figures."""
+    return replace(
+        config, draft_run=found.draft_run, draft_run_rejected=found.draft_run_rejected, confidence=found.confidence
+    )
