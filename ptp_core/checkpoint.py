@@ -120,6 +120,11 @@ def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
     )
 
 
+def rewrite_config(folder: str | os.PathLike[str], config: AdapterConfig) -> None:
+    """Replaces an adapter's ptp_config.json; its weights stay as they are."""
+    _write_json(Path(folder) / "ptp_config.json", {"format": FORMAT, **asdict(config)})
+
+
 def adapter_sha256(folder: Path) -> str:
     """One hash over the adapter's weights: results that were made with it quote this."""
     digest = hashlib.sha256()
@@ -148,7 +153,7 @@ def save_adapter(
         part.chmod(0o644)  # safetensors writes files that only their owner can read
         part.replace(path / f"{file}.safetensors")
     _write_json(path / "adapter_config.json", _peft_config(config))
-    _write_json(path / "ptp_config.json", {"format": FORMAT, **asdict(config)})
+    rewrite_config(path, config)
 
 
 def _parse_config(raw: Any, peft: Any, name: str) -> AdapterConfig:

@@ -102,7 +102,14 @@ def _windows_of(
     valid &= inside[predicted.clamp(max=last)]
     predicted, carried = predicted.clamp(max=last), carried.clamp(max=last)
     targets = torch.where(valid, tokens[predicted], IGNORE)
-    return starts, drawn[carried], drawn[predicted], targets, found.tokens[predicted], found.probs[predicted]
+    support, probs = (_widen(part, config.top_k) for part in (found.tokens, found.probs))
+    return starts, drawn[carried], drawn[predicted], targets, support[predicted], probs[predicted]
+
+
+def _widen(part: Tensor, width: int) -> Tensor:
+    """(R, K) -> (R, width): a greedy row has one token, and rows of a batch must stack. Added columns hold
+    token 0 with probability 0; without top-k every row is as wide as the vocabulary already."""
+    return F.pad(part, (0, max(width - part.shape[1], 0)))
 
 
 def draw_u(found: Candidates, tokens: Tensor, beta: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -193,7 +200,7 @@ def divergence(logits: Tensor, columns: Tensor, probs: Tensor, reverse: bool) ->
     if not reverse:
         entropy = (probs * probs.clamp(min=_FLOOR).log()).sum(-1)
         return entropy - (probs * log_draft.gather(1, columns)).sum(-1)
-    log_teacher = torch.full_like(logits, _FLOOR).scatter(1, columns, probs.clamp(min=_FLOOR)).log()
+    log_teacher = torch.zeros_like(logits).scatter_add(1, columns, probs).clamp(min=_FLOOR).log()
     return (log_draft.exp() * (log_draft - log_teacher)).sum(-1)
 
 

@@ -12,12 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import attention, masks
+from . import adapters, attention, masks
 from .checkpoint import Adapter, AdapterConfig
 from .fast_cpu import FastLlama, PackedLinear, can_pack
-from .gated_lora import Gate, add_gated_lora
+from .gated_lora import Gate
 from .sampling import SamplingConfig, warp
-from .u_embed import UEmbedding, build_u_embedding
 
 
 class PTPModel(nn.Module):
@@ -46,7 +45,7 @@ class PTPModel(nn.Module):
         self.source = source  # what load_target takes to load the same weights again; None: the default
         self.notes: list[str] = []  # what a user should know about this combination
         self.config: Any = target.config
-        self.target_info = {**_dimensions(target), **(target_info or {})}
+        self.target_info = {**adapters.dimensions(target), **(target_info or {})}
         self.gate = Gate()
         self._lock = threading.Lock()
         self._labels: dict[int, str] = {}
@@ -61,7 +60,8 @@ class PTPModel(nn.Module):
         self.adapter = adapter.config if adapter else None
         self.adapter_sha256 = adapter.sha256 if adapter else ""
         if adapter:
-            self._attach(adapter)
+            self.notes += adapters.check_fit(adapter.config, self.name, self.target_info)
+            self.lora, self.u_embed = adapters.attach(self.target, adapter, self.gate, self.name)
         self._fast = FastLlama(self.target.base_model) if fast else None
 
     # ---- text ----------------------------------------------------------------------------------
@@ -255,27 +255,6 @@ class PTPModel(nn.Module):
 
     # ---- adapter -------------------------------------------------------------------------------
 
-    def _attach(self, adapter: Adapter) -> None:
-        """Wraps the target's linear layers and fills in the adapter's weights; ValueError if they do not fit."""
-        config = adapter.config
-        self._refuse_foreign(config)
-        self.lora = add_gated_lora(self.target, config.lora, self.gate)
-        if set(self.lora) != set(adapter.lora):
-            odd = sorted(set(self.lora) ^ set(adapter.lora))[0]
-            raise ValueError(f"The adapter {config.name!r} does not fit {self.name}: layer {odd} is on one side only.")
-        for name, layer in self.lora.items():
-            a, b = adapter.lora[name]
-            if a.shape != layer.lora_A.shape or b.shape != layer.lora_B.shape:
-                raise ValueError(f"The adapter {config.name!r} does not fit {self.name}: {name} has another size.")
-            layer.lora_A = nn.Parameter(a.to(self.device, self.dtype), requires_grad=False)
-            layer.lora_B = nn.Parameter(b.to(self.device, self.dtype), requires_grad=False)
-        self.u_embed = _build_u_embed(config, self.target_info["hidden_size"])
-        try:
-            self.u_embed.load_state_dict({k: v.float() for k, v in adapter.u_embed.items()})
-        except RuntimeError as error:
-            raise ValueError(f"The adapter's u embedding does not fit: {str(error).splitlines()[-1].strip()}") from None
-        self.u_embed.to(self.device).requires_grad_(False)
-
     def train_adapter(self) -> list[nn.Parameter]:
         """Makes the adapter trainable, in float32 whatever the model's dtype; returns its parameters.
 
@@ -296,54 +275,6 @@ class PTPModel(nn.Module):
         """(LoRA matrices by layer, state of the u embedding), as save_adapter takes them."""
         lora = {name: (layer.lora_A.detach(), layer.lora_B.detach()) for name, layer in self.lora.items()}
         return lora, {name: tensor.detach() for name, tensor in self.u_embed.state_dict().items()}
-
-    def _refuse_foreign(self, config: AdapterConfig) -> None:
-        """An adapter of another model is an error where sizes differ, a note where only names or hashes do."""
-        for key in ("hidden_size", "num_layers", "vocab_size"):
-            theirs, ours = config.target.get(key), self.target_info[key]
-            if theirs is not None and theirs != ours:
-                raise ValueError(
-                    f"The adapter {config.name!r} was trained for {config.target.get('name', 'another model')} "
-                    f"({key} {theirs}); {self.name} has {key} {ours}."
-                )
-        theirs, ours = config.target.get("sha256"), self.target_info.get("sha256")
-        if theirs != ours:
-            self.notes.append(
-                f"The adapter was trained for {config.target.get('name', 'other weights')}; these weights are "
-                "not known to be the same, so fewer drafts may be right. The text stays exact."
-            )
-
-
-def new_adapter(target: Any, config: AdapterConfig) -> Adapter:
-    """A fresh adapter for a target: random A, B = 0, so that at first a slot differs by its embedding only.
-
-    Draws from torch's global generator, which the caller seeds.
-    """
-    layers = {
-        name: module
-        for name, module in target.named_modules()
-        if name.rsplit(".", 1)[-1] in config.lora.target_modules and hasattr(module, "in_features")
-    }
-    lora = {}
-    for name, layer in layers.items():
-        a = torch.empty(config.lora.rank, layer.in_features)
-        nn.init.kaiming_uniform_(a, a=5**0.5)
-        lora[name] = (a, torch.zeros(layer.out_features, config.lora.rank))
-    return Adapter(config, lora, _build_u_embed(config, int(target.config.hidden_size)).state_dict())
-
-
-def _build_u_embed(config: AdapterConfig, hidden_size: int) -> UEmbedding:
-    options = {key: value for key, value in config.u_embedding.items() if key != "kind"}
-    return build_u_embedding(config.u_embedding["kind"], hidden_size, **options)
-
-
-def _dimensions(target: Any) -> dict[str, int]:
-    config = target.config
-    return {
-        "hidden_size": int(config.hidden_size),
-        "num_layers": int(config.num_hidden_layers),
-        "vocab_size": int(target.get_output_embeddings().out_features),
-    }
 
 
 def _float32_head(target: Any) -> nn.Linear:

@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from .adapters import new_adapter
 from .checkpoint import VARIANTS, AdapterConfig, load_adapter, save_adapter
 from .data import Conversation, load_conversations, split_held_out
 from .distill import (
@@ -35,7 +36,7 @@ from .distill import (
 from .evaluate import Evaluation, evaluate
 from .gated_lora import LoraConfig
 from .load import assemble, load_target
-from .model import PTPModel, new_adapter
+from .model import PTPModel
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ def train(config: TrainConfig) -> Evaluation:
     model, config = build_model(config, config.device)
     rows = [r for r in load_conversations(config.data) if len(r.ids) <= config.max_tokens and len(r.ids) - r.p > 8]
     training, held_out = split_held_out(rows)
+    if not training or not held_out:
+        raise ValueError(f"No conversations to train on or none held out: {len(rows)} in {config.data} are usable.")
     held_out = held_out[: config.evaluate_rows]
     parameters = model.train_adapter()
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)

@@ -3,17 +3,9 @@ import json
 import pytest
 
 from ptp_core.__main__ import main
-from ptp_core.bench import (
-    BenchConfig,
-    Question,
-    Row,
-    bootstrap_speedup,
-    load_questions,
-    markdown_table,
-    run_bench,
-    summarise,
-)
+from ptp_core.bench import BenchConfig, Question, load_questions, run_bench
 from ptp_core.cost import CostCurve
+from ptp_core.figures import Row, bootstrap_speedup, markdown_table, summarise
 
 QUESTIONS = [
     Question(str(i), "ab" if i % 2 else "cd", text) for i, text in enumerate(["abc", "hg fe", "aabb", "d.e.f"])

@@ -1,0 +1,48 @@
+"""Command-line options from a configuration dataclass, so that each default has one home."""
+
+from __future__ import annotations
+
+import argparse
+import types
+import typing
+from dataclasses import MISSING, fields
+from functools import partial
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def add_options(parser: argparse.ArgumentParser, config: type, skip: tuple[str, ...] = ()) -> None:
+    """An option --field-name for every field: a flag for bool, comma-separated values for tuples."""
+    hints = typing.get_type_hints(config)
+    for field in fields(config):
+        if field.name in skip:
+            continue
+        name, kind = f"--{field.name.replace('_', '-')}", _plain(hints[field.name])
+        required = field.default is MISSING and field.default_factory is MISSING
+        if kind is bool:
+            parser.add_argument(name, action=argparse.BooleanOptionalAction, default=field.default)
+        elif typing.get_origin(kind) is tuple:
+            item = typing.get_args(kind)[0]
+            shown = ",".join(map(str, field.default if field.default is not MISSING else ()))
+            parser.add_argument(name, default=None, metavar=shown, type=partial(_split, item))
+        else:
+            default = None if required else field.default
+            parser.add_argument(name, type=kind, default=default, required=required, metavar=str(default))
+
+
+def from_options(config: type[T], options: argparse.Namespace, **given: Any) -> T:
+    """The dataclass from parsed options; fields that are neither given nor an option keep their default."""
+    values = {f.name: getattr(options, f.name) for f in fields(config) if getattr(options, f.name, None) is not None}  # type: ignore[arg-type]
+    return config(**{**values, **given})
+
+
+def _split(item: type, text: str) -> tuple[Any, ...]:
+    return tuple(item(part) for part in text.split(","))
+
+
+def _plain(hint: Any) -> Any:
+    """The type behind `X | None`."""
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        return next(kind for kind in typing.get_args(hint) if kind is not type(None))
+    return hint

@@ -1,0 +1,128 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from tiny import make_target, make_tokenizer
+
+from ptp_core import NoiseTape, generate, load_adapter, load_model
+from ptp_core.data import Conversation, DataRecipe, generate_data
+from ptp_core.model import PTPModel
+from ptp_core.train import TrainConfig, _schedule, _State, train
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A tiny model and a few of its conversations on disk."""
+    folder = tmp_path_factory.mktemp("training")
+    make_target(context=1024).save_pretrained(folder / "model")
+    make_tokenizer().save_pretrained(folder / "model")
+    writer = PTPModel(make_target(context=1024), make_tokenizer(), name="tiny")
+    generate_data(writer, DataRecipe(conversations=80, shard_size=40, max_prompt=60), folder / "data")
+    return folder
+
+
+def config(folders, out, **changes):
+    settings = {
+        "data": str(folders / "data"), "out": str(out), "model": str(folders / "model"), "rank": 4, "steps": 12,
+        "starts": 8, "warmup": 3, "evaluate_every": 6, "save_every": 4, "evaluate_rows": 3, "device": "cpu",
+        "dtype": "float32", "max_tokens": 300,
+    }  # fmt: skip
+    return TrainConfig(**{**settings, **changes})
+
+
+def losses(out):
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return {row["step"]: row["loss"] for row in rows if "loss" in row}
+
+
+def test_a_run_writes_an_adapter_that_decodes_exactly(folders, tmp_path):
+    result = train(config(folders, tmp_path / "run", variant="c-ptp", anchor=True))
+    adapter = load_adapter(tmp_path / "run" / "adapter")
+    assert adapter.config.variant == "c-ptp"
+    assert adapter.config.anchor
+    assert adapter.config.draft_run == result.draft_run or len(adapter.config.draft_run) == len(result.draft_run)
+    model = load_model(folders / "model", tmp_path / "run" / "adapter")
+    assert model.notes == [] or "not known" in model.notes[0]
+    pqd = generate(model, [3, 4], "pqd", NoiseTape(1), max_new_tokens=12, draft_budget=8)
+    assert pqd.tokens == generate(model, [3, 4], "ar", NoiseTape(1), max_new_tokens=12).tokens
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(folders, tmp_path):
+    train(config(folders, tmp_path / "whole", ema=0.9))
+    train(config(folders, tmp_path / "parts", ema=0.9, steps=5))  # ends between two checkpoints of the other
+    # the schedule depends on the number of steps, so the halves are one run that was cut, not two runs
+    (tmp_path / "parts2").mkdir()
+    stop_after(folders, tmp_path / "parts2", 7)
+    train(config(folders, tmp_path / "parts2", ema=0.9))
+    assert losses(tmp_path / "parts2") == losses(tmp_path / "whole")
+    whole, parts = (load_adapter(tmp_path / n / "adapter") for n in ("whole", "parts2"))
+    for name, (a, b) in whole.lora.items():
+        assert a.equal(parts.lora[name][0])
+        assert b.equal(parts.lora[name][1])
+
+
+def stop_after(folders, out, step):
+    """Runs the training in a process of its own and kills it, hard, some time after a step was logged."""
+    code = f"""
+        import sys
+        sys.path[:0] = [{str(ROOT)!r}]
+        import torch
+        torch.set_num_threads(2)
+        from ptp_core.train import TrainConfig, train
+        train(TrainConfig(**{config(folders, out, ema=0.9).__dict__!r}))
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if (out / "metrics.jsonl").exists() and max(losses(out), default=0) >= step:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+        time.sleep(0.002)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+
+
+def test_the_u_blind_baseline_trains_with_the_same_code(folders, tmp_path):
+    train(config(folders, tmp_path / "blind", variant="independent", u_embedding="blank", steps=4))
+    adapter = load_adapter(tmp_path / "blind" / "adapter")
+    assert not adapter.config.reads_u
+    model = load_model(folders / "model", tmp_path / "blind" / "adapter")
+    trace = generate(model, [3, 4], "independent", NoiseTape(1), max_new_tokens=8, draft_budget=6)
+    assert not [n for n in trace.notes if "trained to read u" in n]
+
+
+def test_a_start_from_another_adapter(folders, tmp_path):
+    train(config(folders, tmp_path / "first", steps=4))
+    train(config(folders, tmp_path / "second", steps=2, init=str(tmp_path / "first" / "adapter"), variant="c-ptp"))
+    assert load_adapter(tmp_path / "second" / "adapter").config.variant == "c-ptp"
+
+
+def test_schedule():
+    plan = TrainConfig("", "", steps=100, warmup=10, final_share=0.1)
+    shares = [_schedule(plan, _State(step=n)) for n in (0, 9, 10, 55, 100)]
+    assert shares[0] == pytest.approx(0.1)
+    assert shares[1] == 1.0
+    assert shares[2] < 1.0
+    assert shares[3] < shares[2]
+    assert shares[4] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("change", "reason"), [({"variant": "x"}, "variant"), ({"loss": "guess"}, "loss")])
+def test_bad_settings_are_refused(change, reason):
+    with pytest.raises(ValueError, match=reason):
+        TrainConfig("", "", **change)
+
+
+def test_short_conversations_are_left_out(folders, tmp_path):
+    rows = [Conversation([3, 4, 5], 2), Conversation([3] * 900, 10)]
+    (tmp_path / "d.jsonl").write_text("\n".join(json.dumps(r.__dict__) for r in rows))
+    with pytest.raises(ValueError, match="No conversations"):
+        train(config(folders, tmp_path / "run", data=str(tmp_path / "d.jsonl")))
