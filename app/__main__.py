@@ -9,6 +9,7 @@ from tqdm import tqdm
 from ptp_core.weights import WeightsMissing, default_target
 
 from .main import build_demo, launch_options
+from .runtime import SHELF
 
 
 def main() -> int:
@@ -21,6 +22,7 @@ def main() -> int:
 
         try:
             default_target(report)
+            SHELF.preload()
         except WeightsMissing as error:  # the recorded races work without them
             tqdm.write(
                 f"{error}\nStarting without them: recorded races can be seen, new ones cannot be run.", sys.stderr

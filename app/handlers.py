@@ -38,7 +38,7 @@ class RaceSettings:
     top_k: int = 50
     top_p: float = 0.95
     num_speculative_tokens: int | None = 5  # None: what the adapter was trained for
-    draft_budget: int | str = "auto"
+    draft_budget: int | str = 8  # drafts stay in sight even where "auto" would find them too dear
 
     @classmethod
     def parse(cls, **raw: Any) -> RaceSettings:
@@ -57,7 +57,7 @@ class RaceSettings:
             top_k=_whole(raw.get("top_k", 50), "top-k", 0, 100_000),
             top_p=_number(raw.get("top_p", 0.95), "top-p", 0.01, 1),
             num_speculative_tokens=None if drafts is None else _whole(drafts, "The number of drafts", 0, 16),
-            draft_budget=_budget(raw.get("draft_budget", "auto")),
+            draft_budget=_budget(raw.get("draft_budget", 8)),
         )
         settings.sampling()
         return settings

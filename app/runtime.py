@@ -77,6 +77,10 @@ class ModelShelf:
         self._loadings: OrderedDict[ModelChoice, _Loading] = OrderedDict()
         self._lock = threading.Lock()
 
+    def preload(self) -> None:
+        """Begins to load the default model, so that the first visitor need not wait for it."""
+        self._entry(ModelChoice())
+
     def loading(self, choice: ModelChoice) -> Iterator[tuple[float, str]]:
         """Yields progress until the model is there; then `get` returns it. Raises the load's own error."""
         entry = self._entry(choice)

@@ -198,15 +198,19 @@ def _data(options: argparse.Namespace) -> None:
 def _add_train(parser: argparse.ArgumentParser) -> None:
     from .train import TrainConfig
 
-    parser.add_argument("objective", choices=("distill", "independent"), help="independent: the u-blind baseline")
-    add_options(parser, TrainConfig)
+    parser.add_argument("objective", choices=("distill", "inverse", "independent"),
+                        help="inverse: without a teacher; independent: the u-blind baseline")  # fmt: skip
+    add_options(parser, TrainConfig, skip=("objective",))
 
 
 def _train(options: argparse.Namespace) -> None:
     from .train import TrainConfig, train
 
-    blind = {"variant": "independent", "u_embedding": "blank"} if options.objective == "independent" else {}
-    result = train(from_options(TrainConfig, options, **blind))
+    kinds = {
+        "inverse": {"variant": "c-ptp", "objective": "inverse"},
+        "independent": {"variant": "independent", "u_embedding": "blank", "objective": "distill"},
+    }
+    result = train(from_options(TrainConfig, options, **kinds.get(options.objective, {})))
     print(json.dumps(result.to_json()))
 
 

@@ -85,4 +85,4 @@ def new_adapter(target: Any, config: AdapterConfig) -> Adapter:
 
 def _u_embedding(config: AdapterConfig, hidden_size: int) -> UEmbedding:
     options = {key: value for key, value in config.u_embedding.items() if key != "kind"}
-    return build_u_embedding(config.u_embedding["kind"], hidden_size, **options)
+    return build_u_embedding(config.u_embedding["kind"], hidden_size, config.start_slot, **options)

@@ -39,6 +39,8 @@ class AdapterConfig:
 
     variant          o-ptp (argmax at the slot that carries u_k), c-ptp (a distribution from the slot
                      that carries u_{k-1}) or independent (a distribution from a slot without u)
+    start_slot       c-ptp only: windows begin with a slot that carries a learned vector and predicts the
+                     first token, as in the paper; otherwise the target's own row does that for nothing
     window           most slots in a row that it was trained for
     order            CDF order of the tokens
     anchor           whether a window's first slot also gets the embedding of the last token before it
@@ -50,6 +52,7 @@ class AdapterConfig:
     """
 
     variant: str = "o-ptp"
+    start_slot: bool = False
     window: int = 6
     order: str = "probability"
     anchor: bool = False
@@ -72,6 +75,8 @@ class AdapterConfig:
             raise ValueError(f"Unknown CDF order {self.order!r}; known: {', '.join(ORDERS)}.")
         if self.u_embedding.get("kind") not in U_EMBEDDINGS:
             raise ValueError(f"Unknown u embedding {self.u_embedding.get('kind')!r}; known: {', '.join(U_EMBEDDINGS)}.")
+        if self.start_slot and self.variant != "c-ptp":
+            raise ValueError(f"Only c-ptp adapters have a start slot, not {self.variant}.")
         if not 1 <= self.window <= 1024:
             raise ValueError(f"The adapter's window must lie between 1 and 1024, got {self.window!r}.")
 
@@ -81,8 +86,9 @@ class AdapterConfig:
 
     @property
     def lead(self) -> int:
-        """Tokens between the assumed prefix and the first slot's own: o-ptp 0, the others 1 (masks.py)."""
-        return 0 if self.variant == "o-ptp" else 1
+        """Tokens between the assumed prefix and the first slot's own: 0 where the first slot predicts the
+        very next token (o-ptp, start slots), 1 where the target's last row does (masks.py)."""
+        return 0 if self.variant == "o-ptp" or self.start_slot else 1
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import torch
 
@@ -27,6 +28,7 @@ _CONTEXT = 128
 MAX_SLOTS = 128  # u-slots of one call, whatever the budget
 MAX_AUTO_SLOTS = 64
 _REPEATS = 5
+_WORTHWHILE = 0.97  # drafting must promise this share of plain decoding's time per token, or less
 _PRIOR_TOKENS = 8.0  # how many tokens of experience the adapter's own figures count for
 
 
@@ -52,17 +54,25 @@ class CostCurve:
 
 @torch.inference_mode()
 def measure_cost_curve(model: PTPModel) -> CostCurve:
-    """Times calls as decoding makes them, best of several: real rows with logits and, with an adapter,
-    slots of one branch and its logits. The context is 128 tokens."""
+    """Times calls as decoding makes them: real rows with logits and, with an adapter, slots of one branch
+    and its logits. The context is 128 tokens.
+
+    Sizes take turns and the median counts: a busy machine slows large calls more than small ones, and
+    the best of several would promise drafts a price that they do not get.
+    """
     cache = model.new_cache(_CONTEXT + max(_SIZES))
     prompt = masks.call_layout(0, _CONTEXT, 0)
     model(_zeros(model, _CONTEXT), positions=prompt.positions, mask=prompt.mask, cache=cache)
     cache.keep(_CONTEXT)
-    return CostCurve(_SIZES, tuple(_time_call(model, cache, size) for size in _SIZES))
+    calls = [_prepare_call(model, cache, size) for size in _SIZES]
+    for call in calls:
+        call()
+    rounds = [[_time(call) for call in calls] for _ in range(_REPEATS)]
+    return CostCurve(_SIZES, tuple(median(times) for times in zip(*rounds, strict=True)))
 
 
-def _time_call(model: PTPModel, cache: KVCache, size: int) -> float:
-    """Milliseconds of a call of `size` rows, a third of them drafts to verify."""
+def _prepare_call(model: PTPModel, cache: KVCache, size: int) -> Callable[[], None]:
+    """A call of `size` rows, a third of them drafts to verify."""
     real = 1 + (size - 1) // 3 if model.adapter else size
     slots = size - real
     layout = masks.call_layout(_CONTEXT, 1, real - 1, [(real - 1, slots)] if slots else [])
@@ -73,21 +83,17 @@ def _time_call(model: PTPModel, cache: KVCache, size: int) -> float:
         hidden = model(tokens, embedded, positions=layout.positions, mask=layout.mask, cache=cache)[0]
         model.logits(hidden)[0].argmax().item()
 
-    return _best_of(call)
+    return call
 
 
 def _zeros(model: PTPModel, count: int) -> torch.Tensor:
     return torch.zeros(1, count, dtype=torch.long, device=model.device)
 
 
-def _best_of(call: Callable[[], None]) -> float:
+def _time(call: Callable[[], None]) -> float:
+    start = time.perf_counter()
     call()
-    times = []
-    for _ in range(_REPEATS):
-        start = time.perf_counter()
-        call()
-        times.append(1e3 * (time.perf_counter() - start))
-    return min(times)
+    return 1e3 * (time.perf_counter() - start)
 
 
 def measurements_folder() -> Path:
@@ -95,7 +101,7 @@ def measurements_folder() -> Path:
 
 
 def cost_curve(model: PTPModel) -> CostCurve:
-    """The model's curve on this machine: from memory, from the cache folder, or measured now (about two seconds)."""
+    """The model's curve on this machine: from memory, from the cache folder, or measured now (some seconds)."""
     known = getattr(model, "_cost_curve", None)
     if known is None:
         path = measurements_folder() / f"{_fingerprint(model)}.json"
@@ -180,15 +186,18 @@ class DraftBudget:
         assert self.curve is not None
         cost, value, luck, real_rows = self.curve.ms, self._token_value(), self.luck, len(probabilities)
         allocations = branches.Allocations(probabilities, gains, min(sum(limits), MAX_AUTO_SLOTS), limits)
-        best, best_net = [0] * len(probabilities), 0.0
+        nothing = [0] * len(probabilities)
+        best, best_net, pace = nothing, 0.0, cost(1)
         for slots in range(1, len(allocations.best)):
             if allocations.best[slots] <= allocations.best[slots - 1]:
                 continue
-            lengths = allocations.lengths(slots)
+            lengths, brought = allocations.lengths(slots), float(allocations.best[slots]) * luck
             to_verify = sum(p * max(b - self.num_settled, 0) for p, b in zip(probabilities, lengths, strict=True))
-            now = cost(real_rows + slots) - cost(real_rows)
-            then = cost(1 + slots + to_verify) - cost(1 + slots)
-            net = float(allocations.best[slots]) * luck * value - now - then
+            ahead = cost(1 + slots + to_verify)
+            now, then = cost(real_rows + slots) - cost(real_rows), ahead - cost(1 + slots)
+            net = brought * value - now - then
             if net > best_net:
                 best, best_net = lengths, net
-        return best
+            pace = min(pace, ahead / (1 + brought))  # if every call were like this one
+        # once drafts are there, more of them cost little; that alone must not keep a losing habit alive
+        return best if pace < _WORTHWHILE * cost(1) else nothing

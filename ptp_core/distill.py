@@ -64,13 +64,7 @@ def draw_windows(
     Returns the batch and the cache that holds the real rows. All randomness comes from `generator`.
     """
     assert model.adapter is not None
-    width = max(len(row.ids) for row in rows)
-    input_ids = torch.tensor([row.ids + [0] * (width - len(row.ids)) for row in rows], device=model.device)
-    context = model.new_cache(width)
-    causal = torch.ones(width, width, dtype=torch.bool).tril()
-    mask = additive(causal, model.device, model.dtype)
-    hidden = model(input_ids, positions=torch.arange(width), mask=mask, cache=context)
-    context.keep(width)
+    input_ids, context, hidden = real_rows(model, rows)
     parts = [_windows_of(model, row, hidden[i], config, model.adapter.lead, generator) for i, row in enumerate(rows)]
     count = max(len(part[0]) for part in parts)
     starts, u, own_u, targets, support, probs = (
@@ -78,6 +72,19 @@ def draw_windows(
     )
     temperature = torch.tensor([row.temperature for row in rows])
     return Batch(input_ids, starts.clamp(min=1), u, own_u, targets, support, probs, temperature), context
+
+
+@torch.no_grad()
+def real_rows(model: PTPModel, rows: Sequence[Conversation]) -> tuple[Tensor, KVCache, Tensor]:
+    """The target's pass over the conversations: input_ids (B, S), their cache, hidden states (B, S, E)."""
+    width = max(len(row.ids) for row in rows)
+    input_ids = torch.tensor([row.ids + [0] * (width - len(row.ids)) for row in rows], device=model.device)
+    context = model.new_cache(width)
+    causal = torch.ones(width, width, dtype=torch.bool).tril()
+    mask = additive(causal, model.device, model.dtype)
+    hidden = model(input_ids, positions=torch.arange(width), mask=mask, cache=context)
+    context.keep(width)
+    return input_ids, context, hidden
 
 
 def _windows_of(

@@ -198,15 +198,20 @@ class PTPModel(nn.Module):
         return self._head(hidden.to(self._head_device, torch.float32))
 
     def embed_slots(self, u: Tensor, temperature: Tensor | float, firsts: Tensor, anchors: Tensor) -> Tensor:
-        """Input embeddings (R, E), in the model's dtype, of R slots that carry u (R,).
+        """Input embeddings (R, E), in the model's dtype, of R slots with u (R,), window behind window.
 
-        firsts (W,): the rows at which a window or branch begins; anchors (W,): the last token before
-        each, whose embedding the first slot also gets if the adapter was trained so.
+        A slot carries its u; with a start slot, it carries the u before and the window's first one a
+        learned vector. firsts (W,): the rows at which a window or branch begins; anchors (W,): the last
+        token before each, whose embedding the first slot also gets if the adapter was trained so.
         """
-        slots = self.u_embed(u.to(self.device), temperature).to(self.dtype)
-        if not self.require_adapter().anchor:
+        config, firsts = self.require_adapter(), firsts.to(self.device)
+        slots = self.u_embed(u.to(self.device), temperature)
+        if config.start_slot:
+            slots = slots.roll(1, 0).index_copy(0, firsts, self.u_embed.start.expand(len(firsts), -1))
+        slots = slots.to(self.dtype)
+        if not config.anchor:
             return slots
-        return slots.index_add(0, firsts.to(self.device), self._embed(anchors.to(self.device)))
+        return slots.index_add(0, firsts, self._embed(anchors.to(self.device)))
 
     def new_cache(self, max_rows: int) -> attention.KVCache:
         return attention.KVCache(int(self.config.num_hidden_layers), max_rows)

@@ -6,14 +6,11 @@ checkpoint as if nothing had happened.
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -35,8 +32,12 @@ from .distill import (
 )
 from .evaluate import Evaluation, evaluate
 from .gated_lora import LoraConfig
+from .inverse_ar import draw_inverse_windows
 from .load import assemble, load_target
 from .model import PTPModel
+from .resume import MetricsLog, RunState, averaged, load_checkpoint, save_checkpoint
+
+OBJECTIVES = ("distill", "inverse")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ class TrainConfig:
     out: str
     model: str | None = None  # None: the default target
     init: str | None = None  # an adapter to start from; decides variant, embedding and LoRA sizes
+    objective: str = "distill"  # or "inverse": from the texts alone, without the teacher's distributions
     variant: str = "o-ptp"
+    start_slot: bool = False
     anchor: bool = False
     loss: str = ""  # empty: cross_entropy for o-ptp, kl for the others
     u_embedding: str = "fourier"  # "blank" for independent
@@ -79,6 +82,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise ValueError(f"Unknown variant {self.variant!r}; known: {', '.join(VARIANTS)}.")
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"Unknown objective {self.objective!r}; known: {', '.join(OBJECTIVES)}.")
+        if self.objective == "inverse" and (self.variant, self.loss or "cross_entropy") != ("c-ptp", "cross_entropy"):
+            raise ValueError("Inverse autoregressive training is for c-ptp, by cross_entropy.")
         if self.loss and self.loss not in LOSSES:
             raise ValueError(f"Unknown loss {self.loss!r}; known: {', '.join(LOSSES)}.")
 
@@ -97,10 +104,13 @@ class Distiller(nn.Module):
     def forward(self, rows: Sequence[Conversation], generator: torch.Generator) -> tuple[Tensor, int]:
         """Loss of windows drawn from the conversations, and how many targets it counts."""
         config = self.config
-        batch, context = draw_windows(self.model, rows, config.windows, generator)
+        inverse = config.objective == "inverse"
+        draw = draw_inverse_windows if inverse else draw_windows
+        batch, context = draw(self.model, rows, config.windows, generator)
         hidden = window_hidden(self.model, batch, context)
-        vocabulary = None if config.whole_vocabulary else restricted_vocabulary(batch)
-        loss = config.loss or default_loss(config.variant)
+        # without a teacher nothing says which tokens could have come, so all of them compete
+        vocabulary = None if config.whole_vocabulary or inverse else restricted_vocabulary(batch)
+        loss = "cross_entropy" if inverse else config.loss or default_loss(config.variant)
         return (
             distillation_loss(self.model, batch, hidden, loss, config.decay, vocabulary),
             int((batch.targets != IGNORE).sum()),
@@ -126,8 +136,8 @@ def train(config: TrainConfig) -> Evaluation:
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     distiller, optimizer = accelerator.prepare(Distiller(model, config), optimizer)
     average = [p.detach().clone() for p in parameters] if config.ema else []
-    state = _load_checkpoint(out, parameters, average, optimizer)
-    log = _Log(out / "metrics.jsonl", state, accelerator.is_main_process)
+    state = load_checkpoint(out, parameters, average, optimizer)
+    log = MetricsLog(out / "metrics.jsonl", state, accelerator.is_main_process)
 
     bar = tqdm(total=config.steps, initial=state.step, disable=not accelerator.is_local_main_process, unit="step")
     result: Evaluation | None = None
@@ -154,7 +164,7 @@ def train(config: TrainConfig) -> Evaluation:
 
         last = _finished(config, state)
         if accelerator.is_main_process and (last or state.step % config.evaluate_every == 0):
-            with _averaged(parameters, average):
+            with averaged(parameters, average):
                 result = evaluate(model, held_out)
                 log.write(step=state.step, **result.to_json())
                 tqdm.write(f"step {state.step}: {_summary(result)}")
@@ -162,7 +172,7 @@ def train(config: TrainConfig) -> Evaluation:
                     state.best = result.tokens_per_call
                     _save_adapter(out / "adapter", model, config, state, result)
         if accelerator.is_main_process and (last or state.step % config.save_every == 0):
-            _save_checkpoint(out, parameters, average, optimizer, state)
+            save_checkpoint(out, parameters, average, optimizer, state)
     bar.close()
     return result or evaluate(model, held_out)
 
@@ -174,37 +184,24 @@ def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig
         adapter = load_adapter(config.init)
         found = adapter.config
         variant, anchor = config.variant, config.anchor  # a start may be continued as another variant
-        adapter = replace(adapter, config=replace(found, variant=variant, anchor=anchor, window=config.window))
+        found = replace(found, variant=variant, anchor=anchor, window=config.window)
+        adapter = replace(adapter, config=found)
         config = replace(config, u_embedding=found.u_embedding["kind"], rank=found.lora.rank, order=found.order)
     else:
         lora = LoraConfig(config.rank, config.alpha)
         fresh = AdapterConfig(
-            variant=config.variant, anchor=config.anchor, window=config.window, order=config.order,
-            u_embedding={"kind": config.u_embedding}, lora=lora,
+            variant=config.variant, start_slot=config.start_slot, anchor=config.anchor, window=config.window,
+            order=config.order, u_embedding={"kind": config.u_embedding}, lora=lora,
         )  # fmt: skip
         adapter = new_adapter(target.model, fresh)
     return assemble(target, adapter, quick=False), config
 
 
-# ---- progress of a run ----------------------------------------------------------------------------
-
-
-@dataclass
-class _State:
-    step: int = 0
-    targets: int = 0
-    seconds: float = 0.0
-    best: float = 0.0
-
-    def advance(self, seconds: float, targets: int) -> None:
-        self.step, self.seconds, self.targets = self.step + 1, self.seconds + seconds, self.targets + targets
-
-
-def _finished(config: TrainConfig, state: _State) -> bool:
+def _finished(config: TrainConfig, state: RunState) -> bool:
     return state.seconds >= 60 * config.minutes if config.minutes else state.step >= config.steps
 
 
-def _schedule(config: TrainConfig, state: _State) -> float:
+def _schedule(config: TrainConfig, state: RunState) -> float:
     """Share of the learning rate: linear warm-up, then a cosine over steps or, if minutes are given, time."""
     if state.step < config.warmup:
         return (state.step + 1) / config.warmup
@@ -226,76 +223,7 @@ def _choose(
     return chosen, generator
 
 
-class _averaged:
-    """Within this context the parameters are their moving average, where one is kept."""
-
-    def __init__(self, parameters: list[nn.Parameter], average: list[Tensor]) -> None:
-        self._parameters, self._average = parameters, average
-
-    def _swap(self) -> None:
-        for parameter, mean in zip(self._parameters, self._average, strict=False):
-            kept = parameter.data.clone()
-            parameter.data.copy_(mean)
-            mean.copy_(kept)
-
-    def __enter__(self) -> None:
-        self._swap()
-
-    def __exit__(self, *exception: object) -> None:
-        self._swap()
-
-
-class _Log:
-    """metrics.jsonl: a line per step and per evaluation. Lines behind the resumed step are dropped."""
-
-    def __init__(self, path: Path, state: _State, enabled: bool) -> None:
-        self._path, self._enabled = path, enabled
-        if enabled and path.exists():
-            lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= state.step]
-            path.write_text("".join(line + "\n" for line in lines))
-
-    def write(self, **values: Any) -> None:
-        if self._enabled:
-            with self._path.open("a") as file:
-                file.write(json.dumps(values) + "\n")
-
-
-# ---- checkpoints ------------------------------------------------------------------------------------
-
-
-def _save_checkpoint(
-    out: Path, parameters: list[nn.Parameter], average: list[Tensor], optimizer: Any, state: _State
-) -> None:
-    """Replaces <out>/checkpoint in one step; a kill at any moment leaves the old or the new one whole."""
-    part, final, old = out / ".checkpoint.part", out / "checkpoint", out / ".checkpoint.old"
-    for leftover in (part, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    part.mkdir()
-    tensors = {"parameters": [p.detach() for p in parameters], "average": average, "optimizer": optimizer.state_dict()}
-    torch.save(tensors, part / "tensors.pt")
-    (part / "state.json").write_text(json.dumps(asdict(state)))
-    if final.exists():
-        final.rename(old)
-    part.rename(final)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _load_checkpoint(out: Path, parameters: list[nn.Parameter], average: list[Tensor], optimizer: Any) -> _State:
-    """Fills in the last checkpoint, if there is one; returns where the run stands."""
-    folder = next((f for f in (out / "checkpoint", out / ".checkpoint.old") if (f / "state.json").is_file()), None)
-    if folder is None:
-        return _State()
-    tensors = torch.load(folder / "tensors.pt", weights_only=True)
-    with torch.no_grad():
-        for parameter, saved in zip(parameters, tensors["parameters"], strict=True):
-            parameter.copy_(saved)
-        for mean, saved in zip(average, tensors["average"], strict=True):
-            mean.copy_(saved)
-    optimizer.load_state_dict(tensors["optimizer"])
-    return _State(**json.loads((folder / "state.json").read_text()))
-
-
-def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: _State, result: Evaluation) -> None:
+def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: RunState, result: Evaluation) -> None:
     lora, u_embed = model.adapter_weights()
     assert model.adapter is not None
     settings = replace(

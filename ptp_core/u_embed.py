@@ -18,9 +18,11 @@ FREQUENCIES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
 class UEmbedding(nn.Module):
-    """Base of all kinds. `options` are the keyword arguments that rebuild the module."""
+    """Base of all kinds. `options` are the keyword arguments that rebuild the module; `start` is the
+    learned vector (H,) of a window's first slot, where the adapter has one."""
 
     reads_u = True
+    start: nn.Parameter
 
     def __init__(self, hidden_size: int, **options: Any) -> None:
         super().__init__()
@@ -161,8 +163,11 @@ U_EMBEDDINGS: dict[str, type[UEmbedding]] = {
 }
 
 
-def build_u_embedding(kind: str, hidden_size: int, **options: Any) -> UEmbedding:
+def build_u_embedding(kind: str, hidden_size: int, start_slot: bool = False, **options: Any) -> UEmbedding:
     """The module for a kind named in an adapter's configuration; ValueError if there is none."""
     if kind not in U_EMBEDDINGS:
         raise ValueError(f"Unknown u embedding {kind!r}; known kinds: {', '.join(U_EMBEDDINGS)}.")
-    return U_EMBEDDINGS[kind](hidden_size, **options)
+    module = U_EMBEDDINGS[kind](hidden_size, **options)
+    if start_slot:
+        module.start = nn.Parameter(torch.randn(hidden_size) * 0.02)
+    return module

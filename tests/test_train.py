@@ -13,7 +13,8 @@ from tiny import make_target, make_tokenizer
 from ptp_core import NoiseTape, generate, load_adapter, load_model
 from ptp_core.data import Conversation, DataRecipe, generate_data
 from ptp_core.model import PTPModel
-from ptp_core.train import TrainConfig, _schedule, _State, train
+from ptp_core.resume import RunState
+from ptp_core.train import TrainConfig, _schedule, train
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -107,7 +108,7 @@ def test_a_start_from_another_adapter(folders, tmp_path):
 
 def test_schedule():
     plan = TrainConfig("", "", steps=100, warmup=10, final_share=0.1)
-    shares = [_schedule(plan, _State(step=n)) for n in (0, 9, 10, 55, 100)]
+    shares = [_schedule(plan, RunState(step=n)) for n in (0, 9, 10, 55, 100)]
     assert shares[0] == pytest.approx(0.1)
     assert shares[1] == 1.0
     assert shares[2] < 1.0

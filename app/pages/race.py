@@ -76,7 +76,7 @@ def build() -> None:
             count = gr.Slider(1, MAX_NEW_TOKENS, DEFAULTS.max_new_tokens, step=1, label="New tokens")
             drafts = gr.Slider(0, 12, 5, step=1, label="Drafts per call", info="the most that one call verifies")
             budget = gr.Dropdown(
-                list(BUDGETS), value="auto", label="Draft budget", allow_custom_value=True,
+                list(BUDGETS), value=str(DEFAULTS.draft_budget), label="Draft budget", allow_custom_value=True,
                 info="u-slots per call; auto: what pays on this machine",
             )  # fmt: skip
             chat = gr.Checkbox(True, label="Chat template", info="off: continue the prompt as plain text")
