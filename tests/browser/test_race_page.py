@@ -43,17 +43,17 @@ def test_a_recorded_race_is_there_before_any_model(open_page):
     shown = state(page)
     assert shown["run"] == "recorded:sky"
     assert shown["texts"][0] == shown["texts"][1] == recorded_race("sky").lanes["ar"].text
-    assert "recorded" in page.inner_text(".ptp-pill")
-    assert page.locator(".ptp-figure b").first.inner_text() == f"{shown['ar']} → {shown['ptp']}"
+    expect(page.locator(".ptp-pill")).to_contain_text("recorded")
+    expect(page.locator(".ptp-figure b").first).to_have_text(f"{shown['ar']} → {shown['ptp']}")
 
 
 def test_run_streams_both_lanes_and_proves_that_they_are_identical(open_page):
     page = open_page()
     shown = run(page)
     assert shown["texts"][0] == shown["texts"][1] != ""
-    assert page.locator(".ptp-figure b").nth(3).inner_text().startswith("✓")
+    expect(page.locator(".ptp-figure b").nth(3)).to_contain_text("✓")
     assert float(page.locator(".ptp-figure b").nth(2).inner_text().rstrip("×")) > 0
-    assert "live" in page.inner_text(".ptp-pill")
+    expect(page.locator(".ptp-pill")).to_contain_text("live")
     assert "prompt=abc+abc" in page.url
     assert "seed=3" in page.url
     expect(page.locator(".ptp-spoken")).to_contain_text("identical")
@@ -404,6 +404,7 @@ def test_hostile_tokens_show_as_text(open_page, tmp_path):
     page.set_input_files(".ptp-tools input[type=file]", tmp_path / "hostile.json")
     page.wait_for_function("PTPLab.raceState.run && !PTPLab.raceState.run.startsWith('recorded')")
     page.wait_for_function("PTPLab.raceState.lanes.ptp.steps.length > 10")
+    page.wait_for_selector(".is-ar .ptp-token")
     texts = page.eval_on_selector_all(".is-ar .ptp-token", "nodes => nodes.map(n => n.textContent)")
     assert texts[0] == "${1+41}"
     assert texts[1] == "{{value}}"
