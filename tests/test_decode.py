@@ -341,6 +341,16 @@ def test_a_budget_learns_that_drafts_fail():
     assert sum(budget.plan([], [4])) == 0
 
 
+def test_a_price_already_paid_keeps_no_losing_habit_alive():
+    """The step from one position to two is dear, more are free: with drafts under way a slot seems to cost nothing."""
+    curve = CostCurve((1, 2, 64), (10.0, 13.0, 13.1))
+    losing = DraftBudget((0.2, 0.02), (0.2, 0.02), 1, 3, "auto", curve)
+    winning = DraftBudget((0.5, 0.3), (0.5, 0.3), 1, 3, "auto", curve)
+    for drafts, limits in (([], [3]), ([0.2, 0.2], [3, 3, 3])):
+        assert sum(losing.plan(drafts, limits)) == 0
+        assert sum(winning.plan(drafts, limits)) > 0
+
+
 def test_a_cost_curve_never_falls_and_interpolates():
     curve = CostCurve((1, 2, 4), (10.0, 9.0, 14.0))
     assert [curve.ms(n) for n in (1, 2, 3, 4, 6)] == [10, 10, 12, 14, 18]
