@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ptp_core.decode import METHODS
+from ptp_core.trace import Trace
 
-from .handlers import RaceSettings, decode_lane, race_steps
+from .handlers import RaceSettings, decode, race_steps
 from .runs import Race
-from .runtime import SHELF, ModelChoice
+from .runtime import ModelChoice
 
 
 def race(
@@ -40,7 +41,7 @@ def race(
     """
     settings = RaceSettings.parse(**locals())
     result = Race()
-    for _ in race_steps(SHELF.get(ModelChoice()), settings, result):
+    for _ in race_steps(ModelChoice(), settings, result):
         pass
     place = result.first_divergence
     lanes = {lane: trace.to_dict() for lane, trace in result.lanes.items()}
@@ -80,6 +81,11 @@ def generate(
     if method not in METHODS:
         raise ValueError(f"Unknown method {method!r}; methods: {', '.join(METHODS)}.")
     settings = RaceSettings.parse(**{k: v for k, v in raw.items() if k != "method"})
-    trace, steps = decode_lane(SHELF.get(ModelChoice()), settings, method)
-    trace.steps.extend(steps)
+    trace: Trace | None = None
+    for _, part in decode(ModelChoice(), settings, (method,)):
+        if isinstance(part, Trace):
+            trace = part
+        elif trace is not None:
+            trace.steps.append(part)
+    assert trace is not None
     return trace.to_dict()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -14,16 +14,16 @@ from ptp_core.decode import new_trace, start_decoding
 from ptp_core.model import PTPModel
 from ptp_core.trace import DecodeStep, Trace
 
-from .runs import LANES, Race, recorded_names
+from .runs import LANES, Race, recorded_names, whole_characters
 from .runtime import MAX_NEW_TOKENS, MAX_PROMPT_CHARACTERS, MAX_PROMPT_TOKENS, RUNS, SHELF, ModelChoice, on_gpu
 from .views.race import chunk_view, meta_view, steps_view, summary_view
 
-METHOD_OF = {"ar": "ar", "ptp": "pqd"}
 BUDGETS = ("auto", "0", "4", "6", "8", "12", "16", "24", "32", "48", "64")
 _UPDATE_SECONDS = 0.12  # Gradio merges updates that come faster
-_GPU_SECONDS = 60
+_GPU_SECONDS, _GPU_SECONDS_PER_TOKEN = 10, 0.12
 
 Event = dict[str, Any]
+Part = Trace | DecodeStep
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class RaceSettings:
         prompt = raw.get("prompt")
         if not isinstance(prompt, str) or not prompt.strip():
             raise ValueError("Type a prompt first.")
+        prompt = whole_characters(prompt)
         if len(prompt) > MAX_PROMPT_CHARACTERS:
             raise ValueError(f"The prompt has {len(prompt):,} characters; this lab takes {MAX_PROMPT_CHARACTERS:,}.")
         drafts = raw.get("num_speculative_tokens", 5)
@@ -114,8 +115,6 @@ def prepare(model: PTPModel, settings: RaceSettings) -> tuple[list[int], NoiseTa
 def decode_lane(model: PTPModel, settings: RaceSettings, method: str) -> tuple[Trace, Iterator[DecodeStep]]:
     """A trace without steps and the generator of the steps that belong into it."""
     ids, noise, sampling = prepare(model, settings)
-    if method != "ar":
-        model.require_adapter()
     steps = start_decoding(
         model, ids, method, noise, sampling,
         max_new_tokens=settings.max_new_tokens,
@@ -125,14 +124,39 @@ def decode_lane(model: PTPModel, settings: RaceSettings, method: str) -> tuple[T
     return new_trace(model, ids, method, noise, sampling, settings.prompt, []), steps
 
 
-@on_gpu(_GPU_SECONDS)
-def race_steps(model: PTPModel, settings: RaceSettings, race: Race) -> Iterator[tuple[str, DecodeStep]]:
-    """Decodes both lanes, one after the other, into the race; yields (lane, step)."""
-    for lane in LANES:
-        race.lanes[lane], steps = decode_lane(model, settings, METHOD_OF[lane])
+def gpu_seconds(choice: ModelChoice, settings: RaceSettings, methods: Sequence[str]) -> int:
+    """What a visitor's quota is asked for: a generous time for so many tokens."""
+    return int(_GPU_SECONDS + _GPU_SECONDS_PER_TOKEN * settings.max_new_tokens * len(methods))
+
+
+@on_gpu(gpu_seconds)
+def decode(choice: ModelChoice, settings: RaceSettings, methods: Sequence[str]) -> Iterator[tuple[int, Part]]:
+    """Decodes by one method after the other; yields (which, its trace without steps), then (which, step).
+
+    On a ZeroGPU Space this runs in a process of its own: all that goes in and comes out is copied.
+    """
+    model = SHELF.get(choice)
+    for i, method in enumerate(methods):
+        trace, steps = decode_lane(model, settings, method)
+        yield i, trace
         for step in steps:
-            race.lanes[lane].steps.append(step)
-            yield lane, step
+            yield i, step
+
+
+def race_steps(choice: ModelChoice, settings: RaceSettings, race: Race) -> Iterator[tuple[str, DecodeStep]]:
+    """Decodes both lanes, one after the other, into the race; yields (lane, step)."""
+    for i, part in decode(choice, settings, ("ar", parallel_method(choice))):
+        lane = LANES[i]
+        if isinstance(part, Trace):
+            race.lanes[lane] = part
+        else:
+            race.lanes[lane].steps.append(part)
+            yield lane, part
+
+
+def parallel_method(choice: ModelChoice) -> str:
+    """How the second lane decodes: a model without an adapter drafts by prompt lookup."""
+    return "pqd" if SHELF.get(choice).adapter else "prompt_lookup"
 
 
 # ---- events of the Race page ----------------------------------------------------------------------------
@@ -145,13 +169,15 @@ def run_race(choice: ModelChoice, **raw: Any) -> Iterator[Event]:
     """
     try:
         settings = RaceSettings.parse(**raw)
-        yield {"event": "start", "query": settings.query()}
+        query = settings.query() if choice == ModelChoice() else None  # a link runs the default model
+        yield {"event": "start", "query": query, "tokens": settings.max_new_tokens}
         for share, text in SHELF.loading(choice):
             yield {"event": "loading", "share": share, "text": text}
         model = SHELF.get(choice)
-        race = Race()
+        prepare(model, settings)  # says what is wrong before a GPU is asked for
+        race = Race(query=query)
         run = RUNS.add(race)
-        yield from _lane_events(run, race, race_steps(model, settings, race))
+        yield from _lane_events(run, race, race_steps(choice, settings, race))
         yield {"event": "done", "run": run, "meta": meta_view(race), "summary": summary_view(race)}
     except (ValueError, RuntimeError, FileNotFoundError, OSError) as error:
         yield {"event": "error", "message": str(error)}
@@ -185,7 +211,7 @@ def open_run(run: str) -> Event:
         race = RUNS.get(run)
     except KeyError:
         return {"event": "error", "message": "This run is no longer in memory. Run it again, or upload its file."}
-    return {"event": "open", "run": run, "meta": meta_view(race), "summary": summary_view(race)}
+    return {"event": "open", "run": run, "query": link_of(race), "meta": meta_view(race), "summary": summary_view(race)}
 
 
 # ---- what the browser asks for directly (no model work) ---------------------------------------------------
@@ -225,6 +251,13 @@ def settings_of_query(query: dict[str, str]) -> RaceSettings:
     if "chat" in known:
         known["chat"] = known["chat"] not in ("0", "false", "False", "")  # type: ignore[assignment]
     return RaceSettings.parse(**known)
+
+
+def link_of(race: Race) -> str | None:
+    """The query that runs this race again; None where no link can: an uploaded file, a model of one's own."""
+    if race.origin == "recorded":
+        return RaceSettings(next(iter(race.lanes.values())).prompt).query()
+    return race.query if race.origin == "live" else None
 
 
 def recorded_for(settings: RaceSettings) -> str | None:

@@ -14,14 +14,13 @@ from .views.race import summary_view
 
 def main() -> None:
     """Records every example; identical input gives an identical file but for the measured seconds."""
-    model = SHELF.get(ModelChoice())
-    warm_up = Race()
-    for _ in race_steps(model, RaceSettings("Hello", max_new_tokens=16), warm_up):
+    SHELF.preload()
+    for _ in race_steps(ModelChoice(), RaceSettings("Hello", max_new_tokens=16), Race()):  # warm-up
         pass
     RECORDED_FOLDER.mkdir(parents=True, exist_ok=True)
     for name, (_, prompt) in EXAMPLES.items():
         race = Race()
-        for _ in race_steps(model, RaceSettings(prompt), race):
+        for _ in race_steps(ModelChoice(), RaceSettings(prompt), race):
             pass
         content = json.dumps(race.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
         (RECORDED_FOLDER / f"{name}.json.gz").write_bytes(gzip.compress(content, 9, mtime=0))

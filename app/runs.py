@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ptp_core.trace import MAX_FILE_BYTES, DecodeStep, Trace, first_divergence
 
@@ -22,10 +22,11 @@ _KEPT_RUNS = 200
 
 @dataclass
 class Race:
-    """Lane name -> trace; a lane's steps grow while it is being decoded."""
+    """Lane name -> trace; a lane's steps grow while it is being decoded. query: the link that runs it again."""
 
     lanes: dict[str, Trace] = field(default_factory=dict)
-    recorded: bool = False
+    origin: Literal["live", "recorded", "uploaded"] = "live"
+    query: str | None = None
 
     def steps(self, lane: str) -> list[DecodeStep]:
         return self.lanes[lane].steps if lane in self.lanes else []
@@ -59,11 +60,21 @@ class Race:
         if len(text) > MAX_FILE_BYTES:
             raise ValueError(f"This file is larger than {MAX_FILE_BYTES >> 20} MB, too large for a trace.")
         try:
-            return cls.from_dict(json.loads(text))
+            data = json.loads(whole_characters(text))
+            if "\\ud" in text.lower():  # halves may also be written as escapes
+                data = json.loads(whole_characters(json.dumps(data, ensure_ascii=False)))
+            race = cls.from_dict(data)
+            race.origin = "uploaded"
+            return race
         except json.JSONDecodeError as error:
             raise ValueError(f"This file is not whole JSON (it breaks at character {error.pos}).") from None
         except RecursionError:
             raise ValueError("This file is nested too deeply to be a trace.") from None
+
+
+def whole_characters(text: str) -> str:
+    """The text with halves of characters (lone surrogates, which no encoding can send) replaced by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class RunStore:
@@ -101,5 +112,5 @@ def recorded_race(name: str) -> Race:
     if name not in recorded_names():
         raise KeyError(name)
     race = Race.from_dict(json.loads(gzip.decompress((RECORDED_FOLDER / f"{name}.json.gz").read_bytes())))
-    race.recorded = True
+    race.origin = "recorded"
     return race

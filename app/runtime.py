@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ptp_core.cost import cost_curve
 from ptp_core.load import load_model
 from ptp_core.model import PTPModel
+from ptp_core.weights import Progress
 
 from .runs import RunStore
 
@@ -69,10 +71,19 @@ class _Loading:
         return not self._thread.is_alive()
 
 
+def load_measured(*choice: Any, progress: Progress, **options: Any) -> PTPModel:
+    """load_model, and then what a first run would otherwise wait for: the machine's cost curve."""
+    model = load_model(*choice, progress=progress, **options)
+    if model.adapter and model.device.type != "cuda":  # a ZeroGPU process has no GPU yet
+        progress(0.99, "measuring what a call costs here")
+        cost_curve(model)
+    return model
+
+
 class ModelShelf:
     """Loaded models; at most a few, the default never leaves."""
 
-    def __init__(self, load: Callable[..., PTPModel] = load_model) -> None:
+    def __init__(self, load: Callable[..., PTPModel] = load_measured) -> None:
         self._load = load
         self._loadings: OrderedDict[ModelChoice, _Loading] = OrderedDict()
         self._lock = threading.Lock()
@@ -126,8 +137,8 @@ RUNS = RunStore()
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def on_gpu(seconds: int) -> Callable[[F], F]:
-    """On a ZeroGPU Space, marks a function that needs the GPU for at most `seconds`; elsewhere nothing."""
+def on_gpu(seconds: Callable[..., int]) -> Callable[[F], F]:
+    """On a ZeroGPU Space, marks a function that needs the GPU for seconds(*its arguments); elsewhere nothing."""
     try:
         import spaces  # only there on Spaces
     except ImportError:

@@ -28,7 +28,7 @@ DARK = {
 # status: (glyph, border style, what it means)
 STATUS = {
     "accepted": ("", "solid", "drafted and right"),
-    "recovered": ("◣", "solid", "the target's own token in place of a wrong draft"),
+    "recovered": ("◥", "solid", "the target's own token in place of a wrong draft"),
     "bonus": ("+", "solid", "the target's own token behind drafts that were all right"),
     "rejected": ("×", "solid", "drafted and wrong"),
     "discarded": ("·", "dotted", "drafted behind a wrong one"),

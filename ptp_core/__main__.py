@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .noise import NoiseTape
-from .options import add_options, from_options
+from .options import Bar, from_options, load_for
 from .sampling import FILTERS, ORDERS, SamplingConfig
-
-if TYPE_CHECKING:
-    from .model import PTPModel
+from .training_commands import TRAINING_COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,32 +63,6 @@ def _budget(text: str) -> int | str:
     return text if text == "auto" else int(text)
 
 
-def _load(options: argparse.Namespace, **changes: bool) -> PTPModel:
-    from .load import load_model
-
-    with _Bar() as bar:
-        return load_model(
-            options.model, options.adapter, device=options.device, dtype=options.dtype, progress=bar.update, **changes
-        )
-
-
-class _Bar:
-    """A progress bar on standard error, on a terminal and only for what takes a while."""
-
-    def __enter__(self) -> _Bar:
-        from tqdm import tqdm
-
-        self._bar = tqdm(total=100, unit="%", leave=False, delay=2, disable=not sys.stderr.isatty())
-        return self
-
-    def update(self, share: float, text: str) -> None:
-        self._bar.set_description(text)
-        self._bar.update(int(100 * share) - self._bar.n)
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.close()
-
-
 # ---- generate --------------------------------------------------------------------------------------------
 
 
@@ -115,7 +85,7 @@ def _generate(options: argparse.Namespace) -> None:
 
     from .decode import generate
 
-    model = _load(options)
+    model = load_for(options)
     order = options.order or (model.adapter.order if model.adapter else sampling.order)
     trace = generate(
         model,
@@ -160,9 +130,9 @@ def _bench(options: argparse.Namespace) -> None:
     budget = _budget(options.draft_budget)
     config = from_options(BenchConfig, options, methods=tuple(options.methods.split(",")), draft_budget=budget)
     questions = load_questions(options.questions, options.limit)
-    model = _load(options)
+    model = load_for(options)
     out = Path(options.json)
-    with _Bar() as bar:
+    with Bar() as bar:
         rows = run_bench(
             model,
             questions,
@@ -173,79 +143,10 @@ def _bench(options: argparse.Namespace) -> None:
     print(markdown_table(write_report(out, model, config, rows)["methods"]))
 
 
-# ---- data, training, calibration ---------------------------------------------------------------------------
-
-
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    from .data import DataRecipe
-
-    parser.add_argument("out", help="folder of the conversations; a folder that has some is continued")
-    parser.add_argument("--model", help="folder or hub id; default: SmolLM2-135M-Instruct")
-    parser.add_argument("--device", default="auto")
-    add_options(parser, DataRecipe)
-
-
-def _data(options: argparse.Namespace) -> None:
-    from .data import DataRecipe, data_sha256, generate_data, load_conversations
-
-    options.adapter, options.dtype = "none", "bfloat16"
-    folder = generate_data(_load(options, quick=False), from_options(DataRecipe, options), options.out)
-    rows = load_conversations(folder)
-    answers = sum(len(row.ids) - row.p for row in rows)
-    print(f"{len(rows)} conversations, {answers} answer tokens, sha256 {data_sha256(folder)}")
-
-
-def _add_train(parser: argparse.ArgumentParser) -> None:
-    from .train import TrainConfig
-
-    parser.add_argument("objective", choices=("distill", "inverse", "independent"),
-                        help="inverse: without a teacher; independent: the u-blind baseline")  # fmt: skip
-    add_options(parser, TrainConfig, skip=("objective",))
-
-
-def _train(options: argparse.Namespace) -> None:
-    from .train import TrainConfig, train
-
-    kinds = {
-        "inverse": {"variant": "c-ptp", "objective": "inverse"},
-        "independent": {"variant": "independent", "u_embedding": "blank", "objective": "distill"},
-    }
-    result = train(from_options(TrainConfig, options, **kinds.get(options.objective, {})))
-    print(json.dumps(result.to_json()))
-
-
-def _add_calibrate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="ADAPTER", help="its ptp_config.json is rewritten")
-    parser.add_argument("--data", required=True, help="conversations; held-out prompts are decoded")
-    parser.add_argument("--limit", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--model", help="folder or hub id; default: SmolLM2-135M-Instruct")
-    parser.add_argument("--device", default="auto")
-
-
-def _calibrate(options: argparse.Namespace) -> None:
-    from .calibrate import calibrate, with_calibration
-    from .checkpoint import rewrite_config
-    from .data import load_conversations, split_held_out
-
-    rows = split_held_out(load_conversations(options.data))[1][: options.limit]
-    options.adapter, options.dtype = options.folder, "auto"
-    model = _load(options)
-    config = model.require_adapter()
-    samplings = [SamplingConfig(row.temperature, order=config.order) for row in rows]
-    found = calibrate(model, [row.ids[: row.p] for row in rows], samplings, seed=options.seed)
-    rewrite_config(options.folder, with_calibration(config, found))
-    clean, rejected = ([round(p, 3) for p in run] for run in (found.draft_run, found.draft_run_rejected))
-    print(f"P(N >= k) {clean}, after a rejection {rejected}")
-    print(f"calibration error {found.error:.3f} over {found.drafts} drafts")
-
-
 COMMANDS = {
     "generate": (_add_generate, _generate, "decode one prompt"),
     "bench": (_add_bench, _bench, "run a question set over several methods"),
-    "data": (_add_data, _data, "let the model write conversations to train on"),
-    "train": (_add_train, _train, "train an adapter"),
-    "calibrate": (_add_calibrate, _calibrate, "measure what an adapter's drafts are worth"),
+    **TRAINING_COMMANDS,
 }
 
 

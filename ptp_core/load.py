@@ -147,12 +147,23 @@ def _find_adapter(adapter: str | os.PathLike[str] | None, is_default: bool) -> A
     return load_adapter(shipped if shipped.is_dir() else adapter)
 
 
+def _tokenizer_of(source: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(source)
+    except (ValueError, ImportError) as error:
+        if Path(source).is_dir() and not any(Path(source).glob("*token*")):
+            raise FileNotFoundError(f"The model folder {source!r} has no tokenizer.") from None
+        raise ValueError(f"The tokenizer of {source!r} cannot be loaded: {str(error).splitlines()[0]}") from None
+
+
 def _from_pretrained(source: str, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     placement = "auto" if device == "cuda" and torch.cuda.device_count() > 1 else {"": device}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer = _tokenizer_of(source)
         target = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, device_map=placement)
     except OSError as error:  # transformers' word for "not there", offline or damaged
         reason = str(error).strip().splitlines()[0]

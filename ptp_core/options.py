@@ -1,13 +1,17 @@
-"""Command-line options from a configuration dataclass, so that each default has one home."""
+"""What commands share: options from a configuration dataclass (each default has one home), progress, loading."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import types
 import typing
 from dataclasses import MISSING, fields
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from .model import PTPModel
 
 T = TypeVar("T")
 
@@ -46,3 +50,30 @@ def _plain(hint: Any) -> Any:
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         return next(kind for kind in typing.get_args(hint) if kind is not type(None))
     return hint
+
+
+def load_for(options: argparse.Namespace, **changes: bool) -> PTPModel:
+    """The model that --model, --adapter, --device and --dtype name, with a progress bar."""
+    from .load import load_model
+
+    with Bar() as bar:
+        return load_model(
+            options.model, options.adapter, device=options.device, dtype=options.dtype, progress=bar.update, **changes
+        )
+
+
+class Bar:
+    """A progress bar on standard error, on a terminal and only for what takes a while."""
+
+    def __enter__(self) -> Bar:
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=100, unit="%", leave=False, delay=2, disable=not sys.stderr.isatty())
+        return self
+
+    def update(self, share: float, text: str) -> None:
+        self._bar.set_description(text)
+        self._bar.update(int(100 * share) - self._bar.n)
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()

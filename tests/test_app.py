@@ -7,7 +7,7 @@ import pytest
 from gradio_client import Client
 from tiny import make_adapter, make_target, make_tokenizer
 
-from app import api, handlers, runtime, theme
+from app import handlers, runtime, theme
 from app.handlers import RaceSettings, recorded_for, run_race, settings_of_query
 from app.main import build_demo, launch_options
 from app.pages import race as race_page
@@ -27,7 +27,7 @@ def tiny_load(name=None, adapter=None, *, dtype="auto", progress=None):
 @pytest.fixture
 def shelf(monkeypatch):
     shelf = ModelShelf(tiny_load)
-    for module in (runtime, handlers, api, race_page):
+    for module in (runtime, handlers, race_page):
         monkeypatch.setattr(module, "SHELF", shelf)
     return shelf
 
@@ -207,7 +207,7 @@ def test_both_tables_of_statuses_agree():
 def address():
     shelf = ModelShelf(tiny_load)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (runtime, handlers, api, race_page):
+        for module in (runtime, handlers, race_page):
             patch.setattr(module, "SHELF", shelf)
         demo = build_demo()
         _, url, _ = demo.launch(**launch_options(), prevent_thread_lock=True, quiet=True)
@@ -268,3 +268,52 @@ def test_mcp_offers_the_same_two_tools(address):
     schema = httpx.get(f"{address}gradio_api/mcp/schema").json()
     names = {tool["name"].rsplit("_", 1)[-1] for tool in schema}
     assert names == {"race", "generate"}
+
+
+# ---- ZeroGPU ----------------------------------------------------------------------------------------------
+
+
+def test_a_process_of_its_own_can_decode(shelf, monkeypatch):
+    """What a ZeroGPU Space does: arguments and results are copied between processes, nothing is shared."""
+    import pickle
+
+    inner = handlers.decode
+
+    def copied(*arguments):
+        for part in inner(*pickle.loads(pickle.dumps(arguments))):
+            yield pickle.loads(pickle.dumps(part))
+
+    monkeypatch.setattr(handlers, "decode", copied)
+    events = list(run_race(ModelChoice(), prompt="abc", max_new_tokens=12))
+    assert events[-1]["event"] == "done"
+    assert events[-1]["summary"]["lanes"]["ptp"]["tokens"] == 12
+    assert handlers.gpu_seconds(ModelChoice(), RaceSettings("a", max_new_tokens=64), ("ar", "pqd")) < 60
+
+
+def test_a_model_without_an_adapter_races_by_prompt_lookup(monkeypatch):
+    def load(name=None, adapter=None, *, dtype="auto", progress=None):
+        return PTPModel(make_target(context=512), make_tokenizer(), name="plain").eval()
+
+    for module in (runtime, handlers, race_page):
+        monkeypatch.setattr(module, "SHELF", ModelShelf(load))
+    events = list(run_race(ModelChoice("plain"), prompt="abcabcabcabc", max_new_tokens=24))
+    assert events[-1]["event"] == "done", events[-1]
+    assert events[-1]["meta"]["methods"] == {"ar": "ar", "ptp": "prompt_lookup"}
+    assert events[-1]["summary"]["divergence"] is None
+    assert events[0]["query"] is None, "a link would run another model"
+
+
+# ---- text that no encoding can send -----------------------------------------------------------------------
+
+
+def test_halves_of_characters_are_replaced_in_prompts_and_files():
+    assert RaceSettings.parse(prompt="a\ud83d b").prompt == "a\ufffd b"
+    assert RaceSettings.parse(prompt="\U0001f600").prompt == "\U0001f600"
+    data = recorded_race("sky").to_dict()
+    data["ar"]["steps"][0]["emitted"][0]["text"] = "x\ud83d"
+    data["ptp"]["prompt"] = data["ar"]["prompt"] = "\U0001f600"
+    race = Race.from_text(json.dumps(data))  # written as escapes
+    assert race.lanes["ar"].emitted[0].text == "x\ufffd"
+    assert race.lanes["ar"].prompt == "\U0001f600"
+    assert race.origin == "uploaded"
+    json.dumps(steps_view(race.steps("ar")), ensure_ascii=False).encode()

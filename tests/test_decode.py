@@ -62,11 +62,11 @@ def test_every_method_gives_the_autoregressive_text(make_model, sampling, quick)
     assert accepted > 50, "hardly any draft was accepted: the test would prove little"
 
 
-@pytest.mark.parametrize("variant", ["o-ptp", "c-ptp", "independent"])
+@pytest.mark.parametrize("variant", ["o-ptp", "c-ptp", "c-ptp with a start slot", "independent"])
 @pytest.mark.parametrize("num_speculative_tokens", [0, 1, 2, 7])
 def test_every_variant_of_adapter_is_exact(make_model, variant, num_speculative_tokens):
     kind = "blank" if variant == "independent" else "fourier"
-    model = make_model(variant=variant, kind=kind)
+    model = make_model(variant=variant.split()[0], start_slot="start" in variant, kind=kind)
     sampling = SamplingConfig(temperature=0.4)
     for seed in range(12):
         options = {"noise": NoiseTape(seed), "sampling": sampling, "max_new_tokens": 20}
@@ -81,13 +81,18 @@ def test_every_variant_of_adapter_is_exact(make_model, variant, num_speculative_
 
 @pytest.mark.slow
 def test_hundreds_of_seeds(make_model):
+    accepted = dict.fromkeys(SPECULATIVE, 0)
     for seed in range(400):
         sampling = SAMPLINGS[seed % len(SAMPLINGS)]
         model = make_model(seed=seed % 5, quick=seed % 2 == 0, order=sampling.order)
         options = {"noise": NoiseTape(seed), "sampling": sampling, "max_new_tokens": 40}
+        options["draft_budget"] = (1, 2, 5, 12, 30, "auto")[seed % 6]
         reference = generate(model, prompt_of(seed), "ar", **options)
         for method in SPECULATIVE:
-            assert_same_text(reference, generate(model, prompt_of(seed), method, **options))
+            found = generate(model, prompt_of(seed), method, **options)
+            assert_same_text(reference, found)
+            accepted[method] += sum(step.num_accepted for step in found.steps)
+    assert min(accepted.values()) > 100, "a test of drafts needs drafts that are right"
 
 
 def test_the_exactness_check_itself_notices_a_wrong_token(make_model):

@@ -38,11 +38,13 @@ def windows(model, rows, generator=0, **config):
 
 
 VARIANTS = [
-    ("o-ptp", "fourier", False),
-    ("o-ptp", "fourier", True),
-    ("c-ptp", "fourier", False),
-    ("c-ptp", "fourier", True),
-    ("independent", "blank", False),
+    {"variant": "o-ptp"},
+    {"variant": "o-ptp", "anchor": True},
+    {"variant": "c-ptp"},
+    {"variant": "c-ptp", "anchor": True},
+    {"variant": "c-ptp", "start_slot": True},
+    {"variant": "c-ptp", "start_slot": True, "anchor": True},
+    {"variant": "independent", "kind": "blank"},
 ]
 LOSSES = [("o-ptp", "cross_entropy"), ("c-ptp", "kl"), ("c-ptp", "reverse_kl"), ("independent", "kl")]
 
@@ -75,10 +77,10 @@ def test_u_lies_in_the_teachers_bin_of_the_token_that_was_said(make_model, varia
     assert checked > 10
 
 
-@pytest.mark.parametrize(("variant", "kind", "anchor"), VARIANTS)
-def test_training_windows_compute_what_decoding_computes(make_model, variant, kind, anchor):
+@pytest.mark.parametrize("changes", VARIANTS, ids=str)
+def test_training_windows_compute_what_decoding_computes(make_model, changes):
     """The slots' logits of a window are draft_logits of the same prefix and noise."""
-    model = make_model(variant=variant, kind=kind, anchor=anchor)
+    model = make_model(**changes)
     row = conversation(model)
     batch, context = windows(model, [row])
     logits = model.logits(window_hidden(model, batch, context))

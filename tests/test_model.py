@@ -161,3 +161,21 @@ def test_chat_template_is_used_where_there_is_one(make_model):
     assert model.decode(model.encode("abc")) == "abc"
     bare = PTPModel(make_target(), make_tokenizer(chat_template=None))
     assert bare.decode(bare.encode("abc", chat=True)) == "abc"
+
+
+def test_a_start_slot_makes_the_first_token_the_drafts_own_and_withholds_its_u(make_model):
+    """Row k of the draft reads u_1..u_{k-1} only; row 1 is the learned vector's, not the target's."""
+    model = make_model(variant="c-ptp", start_slot=True)
+    rows = model.draft_logits([3, 4, 5], [0.2, 0.5, 0.9])
+    assert not torch.allclose(rows[0], model.target_logits([3, 4, 5])[-1], atol=1e-3)
+    for k in range(3):
+        u = [0.2, 0.5, 0.9]
+        u[k] = 0.7
+        other = model.draft_logits([3, 4, 5], u)
+        assert torch.equal(rows[: k + 1], other[: k + 1])
+        assert k == 2 or not torch.equal(rows[k + 1], other[k + 1])
+
+
+def test_only_c_ptp_has_start_slots():
+    with pytest.raises(ValueError, match="start slot"):
+        make_adapter(variant="o-ptp", start_slot=True)

@@ -68,5 +68,5 @@ def make_adapter(seed: int = 1, layers: int = 2, size: float = 0.3, **changes: o
             for name, (out, into) in group.items():
                 pair = (torch.randn(4, into) * size, torch.randn(out, 4) * size)
                 lora[f"model.layers.{layer}.{part}.{name}"] = pair
-    u_embed = build_u_embedding(kind, 32, **options).state_dict()
+    u_embed = build_u_embedding(kind, 32, config.start_slot, **options).state_dict()
     return Adapter(config, lora, u_embed, "tiny")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,7 +58,7 @@ def build() -> None:
         with gr.Row(elem_id="ptp-seed-box", scale=1):
             dice = gr.Button("⚄", elem_id="ptp-dice", min_width=44, scale=0)
             seed = gr.Number(
-                DEFAULTS.seed, label="Seed", show_label=False, container=False, precision=0, minimum=0,
+                DEFAULTS.seed, label="Seed", show_label=False, container=False, precision=0,
                 elem_id="ptp-seed", min_width=90, scale=1,
             )  # fmt: skip
         run = gr.Button("Run the race", variant="primary", elem_id="ptp-run", min_width=160, scale=0)
@@ -84,7 +85,7 @@ def build() -> None:
     race = gr.HTML(
         as_value({**open_run(f"recorded:{FIRST}"), "first": True}),
         html_template="<div class='ptp-race' tabindex='0' role='group' aria-label='Race'></div>",
-        js_on_load="PTPLab.race(element, props, watch, server);",
+        js_on_load="PTPLab.race(element, props, watch, server, () => trigger('opened'));",
         server_functions=[fetch_steps, export_run, open_file],
         elem_id="ptp-race",
         apply_default_css=False,
@@ -106,15 +107,24 @@ def build() -> None:
         js="(...inputs) => { PTPLab.queued(); return inputs; }", **private,
     )  # fmt: skip
     running.then(_charts, shown, plots, **at_once)
+    running.failure(None, js="() => PTPLab.refused()", **at_once)
+    race.opened(lambda value: _charts(json.loads(value).get("run", "")), race, plots, **at_once)
     stop.click(None, cancels=[running], js="() => PTPLab.stopped()", **at_once)
     dice.click(None, outputs=seed, js="() => Math.floor(Math.random() * 1e6)", **at_once)
     for name, button in examples.items():
-        button.click(lambda name=name: _example(name), outputs=[*settings, race, shown], **at_once).then(
+        button.click(lambda name=name: _example(name), outputs=[*settings, race, shown, panel], **at_once).then(
             _charts, shown, plots, **at_once
         )
     reset.click(lambda: _values(DEFAULTS)[1:2] + _values(DEFAULTS)[3:], outputs=adjustable, **at_once)
-    gr.on([c.change for c in adjustable], settings_sentence_update, adjustable, panel, **at_once)
-    gr.on(None, _open_link, None, [*settings, race, shown], **at_once).then(_charts, shown, plots, **at_once)
+    gr.on(
+        [c.change for c in adjustable],
+        settings_sentence_update,
+        adjustable,
+        panel,
+        trigger_mode="multiple",
+        **at_once,
+    )
+    gr.on(None, _open_link, None, [*settings, race, shown, panel], **at_once).then(_charts, shown, plots, **at_once)
 
 
 def settings_sentence_update(*values: Any) -> Any:
@@ -158,13 +168,17 @@ def _run(choice: ModelChoice, *values: Any) -> Iterator[tuple[Any, Any]]:
 
 def _example(name: str) -> list[Any]:
     run = f"recorded:{name}"
-    return [*_values(RaceSettings(EXAMPLES[name][1])), as_value(open_run(run)), run]
+    settings = RaceSettings(EXAMPLES[name][1])
+    return [*_values(settings), as_value(open_run(run)), run, gr.update(label=_sentence_of(settings))]
 
 
 def _charts(run: str) -> list[Any]:
     if not run:
         return [gr.skip(), gr.skip()]
-    race = RUNS.get(run)
+    try:
+        race = RUNS.get(run)
+    except KeyError:
+        return [gr.skip(), gr.skip()]
     lanes = {lane: race.steps(lane) for lane in LANES if lane in race.lanes}
     return [
         tokens_against_calls(lanes, theme.CHART_COLOURS),
@@ -177,24 +191,24 @@ def _open_link(request: gr.Request) -> list[Any]:
     query = dict(request.query_params)
     if "prompt" not in query:
         run = f"recorded:{FIRST}"
-        return [*(gr.skip() for _ in range(10)), run]
+        return [*(gr.skip() for _ in range(10)), run, gr.skip()]
     try:
         settings = settings_of_query(query)
     except ValueError as error:
         broken = {"event": "error", "message": f"This link does not work: {error}"}
-        return [*(gr.skip() for _ in range(9)), as_value(broken), ""]
-    name = recorded_for(settings)
+        return [*(gr.skip() for _ in range(9)), as_value(broken), "", gr.skip()]
+    name, sentence = recorded_for(settings), gr.update(label=_sentence_of(settings))
     if name is not None:
-        return [*_values(settings), as_value(open_run(f"recorded:{name}")), f"recorded:{name}"]
-    return [*_values(settings), as_value({"event": "run"}), ""]
+        return [*_values(settings), as_value(open_run(f"recorded:{name}")), f"recorded:{name}", sentence]
+    return [*_values(settings), as_value({"event": "run"}), "", sentence]
 
 
 def _model_panel(choice: gr.State) -> None:
     with gr.Accordion("Model", open=False, elem_id="ptp-model"):
         gr.Markdown(
             "The default is SmolLM2-135M-Instruct with the adapter that comes with the lab. Any Llama-like causal "
-            "language model works: a folder on this machine or a Hugging Face id. Without an adapter of its own it "
-            "decodes autoregressively only."
+            "language model works: a folder on this machine or a Hugging Face id. Without an adapter of its own its "
+            "parallel lane drafts by prompt lookup. Links lead to the default model."
         )
         with gr.Row():
             name = gr.Textbox(label="Model", placeholder="default, or org/name, or a folder", elem_id="ptp-model-name")
@@ -219,7 +233,11 @@ def _load(current: ModelChoice, name: str, adapter: str, dtype: str) -> Iterator
         for share, text in SHELF.loading(wanted):
             yield gr.skip(), f"{text} … {share:.0%}"
         model = SHELF.get(wanted)
-        drafts = f"adapter {model.adapter.name}" if model.adapter else "no adapter: only the autoregressive lane runs"
+        drafts = (
+            f"adapter {model.adapter.name}"
+            if model.adapter
+            else "no adapter: its parallel lane drafts by prompt lookup"
+        )
         notes = "".join(f"\n\n{note}" for note in model.notes)
         yield wanted, f"**{model.name}** is loaded, {drafts}, {model.device.type} {str(model.dtype)[6:]}.{notes}"
     except (ValueError, RuntimeError, FileNotFoundError, OSError) as error:

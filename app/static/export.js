@@ -91,7 +91,7 @@
       const text = token.t ? lab.plain(token.t) : lab.plain(token.l || "…");
       const width = pen.measureText(text).width + 6;
       if (x + width > WIDTH - MARGIN) { x = MARGIN; y += LINE; }
-      if (name === "ptp") {
+      if (name === "ptp" && !token.alone) {
         picture.append(svg("rect", { x, y: y + 2, width, height: 23, rx: 3, fill: colour(`${token.src}-bg`) }));
         picture.append(svg("rect", { x, y: y + 24, width, height: 2, fill: colour(token.src) }));
         const glyph = lab.STATUS[token.src].glyph;

@@ -86,7 +86,7 @@ window.PTPLab = window.PTPLab || {};
   // What a status looks like beside its colour, and what it means. app/theme.py holds the same table.
   lab.STATUS = {
     accepted: { glyph: "", says: "drafted and right" },
-    recovered: { glyph: "◣", says: "the target's own token in place of a wrong draft" },
+    recovered: { glyph: "◥", says: "the target's own token in place of a wrong draft" },
     bonus: { glyph: "+", says: "the target's own token behind drafts that were all right" },
     rejected: { glyph: "×", says: "drafted and wrong" },
     discarded: { glyph: "·", says: "drafted behind a wrong one, so not used" },
@@ -98,4 +98,5 @@ window.PTPLab = window.PTPLab || {};
   // Between a click on Run and the first event of the server: the queue.
   lab.queued = () => document.dispatchEvent(new CustomEvent("ptp:queued"));
   lab.stopped = () => document.dispatchEvent(new CustomEvent("ptp:stopped"));
+  lab.refused = () => document.dispatchEvent(new CustomEvent("ptp:refused"));
 })(window.PTPLab);

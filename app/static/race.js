@@ -8,7 +8,7 @@
   const LANES = ["ar", "ptp"];
   const CALLS_PER_SECOND = 6;
 
-  lab.race = function (element, props, watch, server) {
+  lab.race = function (element, props, watch, server, opened) {
     const root = element.querySelector(".ptp-race");
     if (!root || root.dataset.ready) return;
     root.dataset.ready = "yes";
@@ -19,13 +19,13 @@
 
     function fresh() {
       return { run: null, meta: null, summary: null, lanes: { ar: lane(), ptp: lane() }, axis: "calls", head: 0, playing: false,
-        live: false, busy: false, opened: null, pinned: null, speed: 1, fetching: {} };
+        live: false, busy: false, opened: null, pinned: null, speed: 1, fetching: {}, expected: 0 };
     }
     function lane() { return { steps: [], tokens: [], ends: [0], shown: 0, calls: 0 }; }
 
     function clear(run) {
-      const { axis, speed, busy: working } = state;
-      Object.assign(state, fresh(), { run, axis, speed, busy: working });
+      const { axis, speed, busy: working, expected } = state;
+      Object.assign(state, fresh(), { run, axis, speed, busy: working, expected });
       for (const name of LANES) view.lane[name].text.replaceChildren();
       view.bars.ar.replaceChildren(); view.bars.ptp.replaceChildren();
       view.tape.replaceChildren(); view.map.replaceChildren();
@@ -40,6 +40,7 @@
         track.ends.push(track.ends[track.ends.length - 1] + 1000 * step.s);
         for (const token of step.e) {
           token.call = step.index;
+          token.alone = name === "ptp" && token.src === "bonus" && !step.d.length;  // nothing verified: no bonus
           track.tokens.push(token);
           view.lane[name].text.append(...tokenNodes(name, token));
         }
@@ -51,7 +52,8 @@
       const run = state.run;
       if (state.fetching[name] || !run) return;
       state.fetching[name] = true;
-      const found = await server.fetch_steps({ run, lane: name, start: state.lanes[name].steps.length });
+      const found = await server.fetch_steps({ run, lane: name, start: state.lanes[name].steps.length }).catch(() => null)
+        || { error: "The server did not answer. Reload the page, or run the race again." };
       if (state.run !== run) return;
       state.fetching[name] = false;
       if (found.error) { banner(found.error, "error"); return; }
@@ -68,7 +70,7 @@
     // A race that is there already: the first one stands at a telling call, others play from their start.
     function settle() {
       if (state.opened === "first") {
-        const best = state.lanes.ptp.steps.reduce((a, b) => (b.e.length > a.e.length && b.b.length > 1 ? b : a), { e: [], index: state.lanes.ptp.steps.length - 1 });
+        const best = state.lanes.ptp.steps.reduce((a, b) => (b.e.length > a.e.length && b.b.some((branch) => branch.kept) ? b : a), { e: [], index: state.lanes.ptp.steps.length - 1 });
         state.axis = "calls";
         state.head = best.index + 1;
       } else if (state.opened && !lab.calm()) { state.axis = "ms"; state.head = 0; play(true); }
@@ -77,10 +79,10 @@
     }
 
     function receive(event) {
-      if (!event || typeof event !== "object") return;
+      if (!event || typeof event !== "object" || event.event === "shown") return;
       if (event.event === "error") { state.live = false; busy(false); banner(event.message, "error"); return; }
       if (event.event === "run") { setTimeout(() => document.querySelector("#ptp-run")?.click(), 50); return; }
-      if (event.event === "start") { busy(true); banner("Starting …"); remember(event.query); return; }
+      if (event.event === "start") { busy(true); banner("Starting …"); state.expected = event.tokens; remember(event.query); return; }
       if (event.event === "loading") { banner(`${event.text} … ${Math.round(100 * event.share)} %`, "busy", event.share); return; }
       if (event.run !== state.run) clear(event.run);
       if (event.meta) state.meta = event.meta;
@@ -90,6 +92,8 @@
         banner(null);
         state.live = false;
         state.opened = event.first ? "first" : "again";
+        state.expected = 0;
+        if (!event.first) remember(event.query);
         for (const name of LANES) if (event.meta.methods[name]) fetchFrom(name);
       } else if (event.event === "steps") {
         state.live = true;
@@ -112,7 +116,7 @@
     function remember(query) {
       const url = new URL(window.location.href);
       const theme = url.searchParams.get("__theme");
-      url.search = query + (theme ? `&__theme=${theme}` : "");
+      url.search = [query, theme ? `__theme=${theme}` : ""].filter(Boolean).join("&");
       window.history.replaceState(null, "", url);
     }
 
@@ -174,14 +178,16 @@
 
     function redraw() {
       for (const name of LANES) {
-        const track = state.lanes[name];
+        const track = state.lanes[name], before = track.shown;
         track.calls = callsShown(track);
         const shown = track.tokens.findIndex((token) => token.call >= track.calls);
         track.shown = shown < 0 ? track.tokens.length : shown;
-        [...view.lane[name].text.querySelectorAll(".ptp-token")].forEach((node, i) => {
+        const nodes = [...view.lane[name].text.querySelectorAll(".ptp-token")];
+        nodes.forEach((node, i) => {
           node.classList.toggle("is-future", i >= track.shown);
           node.classList.toggle("is-now", i < track.shown && track.tokens[i].call === track.calls - 1);
         });
+        if (track.shown !== before) follow(view.lane[name].text, nodes[track.shown - 1]);
       }
       drawFigures();
       drawTimeline();
@@ -190,13 +196,22 @@
       drawMap();
     }
 
+    // Keeps the newest token in sight: the lane scrolls, the page does not.
+    function follow(box, node) {
+      const top = node ? node.offsetTop - box.offsetTop : 0, height = node ? node.offsetHeight : 0;
+      if (top < box.scrollTop) box.scrollTop = top - 4;
+      else if (top + height > box.scrollTop + box.clientHeight) box.scrollTop = top + height - box.clientHeight + 8;
+    }
+
+    const ORIGINS = { live: "measured on this machine", recorded: "measured when recorded", uploaded: "as the file says" };
+
     function drawFigures() {
       const s = state.summary, lanes = s ? s.lanes : {};
       const ar = lanes.ar, ptp = lanes.ptp;
       const done = s && !state.live;
       figure(0, ar && ptp ? `${ar.calls} → ${ptp.calls}` : ar ? `${ar.calls}` : ptp ? `${ptp.calls}` : "–", "model calls, AR → PTP");
       figure(1, ptp ? ptp.tokens_per_call.toFixed(2) : "–", "tokens per call, counted");
-      figure(2, done && s.speedup ? s.speedup.toFixed(2) + "×" : "–", state.meta && state.meta.recorded ? "speed-up, measured when recorded" : "speed-up, measured on this machine");
+      figure(2, done && s.speedup ? s.speedup.toFixed(2) + "×" : "–", speedWords(done ? s : null));
       let proof = "–", words = "same u, same text, token by token", bad = false;
       if (done && ar && ptp) {
         if (s.divergence === null) proof = `✓ ${ptp.tokens} / ${ptp.tokens}`;
@@ -209,7 +224,7 @@
       figure(3, proof, words);
       view.figures[3].box.classList.toggle("is-bad", bad);
       const m = state.meta;
-      view.pill.textContent = m ? [m.model, m.adapter ? "adapter " + m.adapter : "no adapter", `${m.device} ${m.dtype}`, m.recorded ? "recorded" : "live"].join(" · ") : "";
+      view.pill.textContent = m ? [m.model, m.adapter ? "adapter " + m.adapter : "no adapter", `${m.device} ${m.dtype}`, m.origin].join(" · ") : "";
       view.notes.replaceChildren(...(m ? m.notes : []).map((note) => el("p", { class: "ptp-note", text: note })));
       for (const name of LANES) {
         const lane_ = lanes[name];
@@ -218,13 +233,21 @@
       const method = m && m.methods.ptp ? m.methods.ptp.toUpperCase().replace("_", " ") : "PQD";
       view.lane.ptp.title.textContent = `Parallel (${method})`;
     }
+    function speedWords(s) {
+      const words = `speed-up, ${ORIGINS[state.meta ? state.meta.origin : "live"]}`;
+      if (!s || !s.lanes.ar || !s.lanes.ptp) return words;
+      if (!s.drafted) return "no drafts were made: both lanes did the same work";
+      const { ar, ptp } = s.lanes, dearer = (ptp.seconds / ptp.calls) / (ar.seconds / ar.calls);
+      return dearer > 1.05 ? `${words}; a call with drafts costs ${dearer.toFixed(2)}× as much` : words;
+    }
     function figure(i, value, label) {
       view.figures[i].value.textContent = value;
       view.figures[i].label.textContent = label;
     }
 
     function drawTimeline() {
-      const total = Math.max(length(), 1e-9);
+      const ahead = state.live && state.axis === "calls" ? state.expected : 0;  // so that bars keep their width
+      const total = Math.max(length(), ahead, 1e-9);
       for (const name of LANES) {
         const track = state.lanes[name], box = view.bars[name];
         while (box.childElementCount < track.steps.length) {
@@ -258,7 +281,7 @@
     }
 
     function tokenNodes(name, token) {
-      const status = name === "ar" ? "plain" : token.src;
+      const status = name === "ar" || token.alone ? "plain" : token.src;
       const node = el("button", {
         class: `ptp-token is-${status}`, type: "button", tabindex: "-1", "data-lane": name, "data-position": token.p,
         "aria-label": `token ${token.p + 1}, ${lab.plain(token.t || token.l)}${name === "ar" ? "" : ", " + status}`,
@@ -269,8 +292,7 @@
     }
 
     function says(token) {
-      const step = state.lanes.ptp.steps[token.call];
-      return token.src === "bonus" && step && !step.d.length ? "the target's own token; nothing was drafted for it" : lab.STATUS[token.src].says;
+      return token.alone ? "the target's own token; nothing was drafted for it" : lab.STATUS[token.src].says;
     }
 
     function chip(text, status, extra) {
@@ -303,7 +325,7 @@
       const extra = step.x ? step.e[step.e.length - 1] : null;
       if (extra) {
         if (step.d.length) row.append(el("span", { class: "ptp-arrow", text: "→" }));
-        row.append(chip(extra.t || extra.l, extra.src));
+        row.append(chip(extra.t || extra.l, extra.alone ? "plain" : extra.src));
       } else row.append(el("span", { class: "ptp-soft", text: "the text ends inside the accepted drafts" }));
       const table = el("div", { class: "ptp-branches", role: "table", "aria-label": "Branches: drafts prepared for each outcome" });
       for (const branch of step.b) {
@@ -316,7 +338,12 @@
           ]),
         ]));
       }
-      if (!step.b.length) table.append(el("p", { class: "ptp-soft", text: "No drafts for the next call: they would not have paid here." }));
+      if (!step.b.length) {
+        const ended = step.index === state.lanes.ptp.steps.length - 1 && !state.live;
+        const looked = state.meta && state.meta.methods.ptp === "prompt_lookup";
+        table.append(el("p", { class: "ptp-soft", text: ended ? "The text ends here." : looked ? "Drafts are looked up in the text so far."
+          : "No drafts for the next call: too little text is left for them, or they would not have paid here." }));
+      }
       view.call.replaceChildren(row, table);
     }
     function callTitle(step) {
@@ -423,6 +450,7 @@
       view.banner.hidden = !text;
       view.banner.className = `ptp-banner is-${kind || "busy"}`;
       view.bannerText.textContent = text || "";
+      view.bannerClose.hidden = kind !== "error" && kind !== "info";
       view.bannerBar.style.width = share === undefined ? "0" : `${100 * share}%`;
       if (kind === "error") announce(text);
     }
@@ -480,7 +508,7 @@
     });
     for (const [name, action] of Object.entries({
       first: () => { play(false); seek(0, true); }, back: () => stepBy(-1), play: () => play(!state.playing), next: () => stepBy(1),
-      last: () => { play(false); seek(length(), true); }, calls: () => toggleAxis("calls"), ms: () => toggleAxis("ms"), present: () => present(),
+      last: () => { play(false); seek(length(), true); }, calls: () => toggleAxis("calls"), ms: () => toggleAxis("ms"), present: () => present(), leave: () => present(false),
       link: copyLink, save: download, open: () => view.file.click(), picture: (e) => lab.exportRace(state, "png"), vector: () => lab.exportRace(state, "svg"),
     })) root.querySelector(`[data-do="${name}"]`).addEventListener("click", action);
     view.speed.addEventListener("change", () => { state.speed = Number(view.speed.value); });
@@ -488,10 +516,13 @@
 
     function keys(event) {
       const typing = event.target.closest("input:not([type=range]), textarea, select, [contenteditable=true]");
-      if (typing || event.ctrlKey || event.metaKey || event.altKey || !root.isConnected) return;
       const inside = root.contains(event.target), presenting = root.classList.contains("is-presenting");
+      if (presenting && event.key === "Escape") { present(false); return; }
+      if (typing || event.ctrlKey || event.metaKey || event.altKey || !root.isConnected) return;
       if (!inside && !presenting && event.target !== document.body) return;
-      if (event.target.matches("button, summary") && (event.key === " " || event.key === "Enter") && !presenting) return;
+      // a button reached by keyboard keeps its keys; one that was clicked gives Space back to the race
+      const pressed = event.target.matches("button:focus-visible, summary, [data-do=leave]");
+      if (pressed && (event.key === " " || event.key === "Enter")) return;
       const actions = {
         " ": () => play(!state.playing), ArrowRight: () => stepBy(1), ArrowLeft: () => stepBy(-1), Home: () => { play(false); seek(0, true); },
         End: () => { play(false); seek(length(), true); }, ",": () => movePin(-1), ".": () => movePin(1), a: () => toggleAxis(state.axis === "calls" ? "ms" : "calls"),
@@ -507,11 +538,19 @@
     function present(on) {
       const now = on === undefined ? !root.classList.contains("is-presenting") : on;
       root.classList.toggle("is-presenting", now);
+      for (let node = root; node !== document.body; node = node.parentElement) {  // what is covered takes no part
+        for (const other of node.parentElement.children) if (other !== node) other.inert = now;
+      }
       document.body.style.overflow = now ? "hidden" : "";
       if (now) root.focus();
       redraw();
     }
     async function copyLink() {
+      if (!new URL(window.location.href).searchParams.has("prompt") && state.meta && state.meta.origin !== "recorded") {
+        announce("This race has no link: download it and send the file.");
+        flash(root.querySelector('[data-do="link"]'), "No link: download it");
+        return;
+      }
       announce(await lab.copy(window.location.href) ? "Link copied." : "The link is in the address bar.");
       flash(root.querySelector('[data-do="link"]'), "Copied");
     }
@@ -536,8 +575,8 @@
       } catch (error) {
         found = { error: "The file could not be read." };
       }
-      if (found.error) banner(`${file.name}: ${found.error}`, "error");
-      else receive(found);
+      if (!found || found.error) banner(`${file.name}: ${found ? found.error : "The server did not answer."}`, "error");
+      else { receive(found); tell(found); }
     }
     view.file.addEventListener("change", () => { upload(view.file.files[0]); view.file.value = ""; });
     root.addEventListener("dragover", (event) => { if (event.dataTransfer.types.includes("Files")) { event.preventDefault(); root.classList.add("is-target"); } });
@@ -546,12 +585,24 @@
       root.classList.remove("is-target");
       if (event.dataTransfer.files.length) { event.preventDefault(); upload(event.dataTransfer.files[0]); }
     });
+    // What Python should know of a run that it did not show itself: the charts follow.
+    function tell(event) {
+      props.value = JSON.stringify({ event: "shown", run: event.run });
+      opened();
+    }
+    document.addEventListener("ptp:refused", () => setTimeout(() => {  // Stop looks like this too, and says so itself
+      if (!state.busy) return;
+      state.live = false;
+      busy(false);
+      banner("These settings were not accepted; nothing was run.", "error");
+    }, 800));
     document.addEventListener("ptp:queued", () => { play(false); busy(true); banner("Waiting for the model: runs take turns …"); });
     document.addEventListener("ptp:stopped", () => {
       if (!state.busy) return;
       state.live = false;
       busy(false);
       banner(state.run ? "Stopped. What was decoded so far stays." : "Stopped.", "info");
+      if (state.run) { for (const name of LANES) fetchFrom(name); tell(state); }
       redraw();
     });
     new ResizeObserver(() => drawTimeline()).observe(view.bars.ar);
@@ -569,7 +620,8 @@
     const button = (name, text, label, extra) => el("button", { type: "button", "data-do": name, "aria-label": label, title: label, ...extra }, text);
     view.bannerText = el("span");
     view.bannerBar = el("i");
-    view.banner = el("div", { class: "ptp-banner", role: "status", hidden: true }, [view.bannerText, view.bannerBar]);
+    view.bannerClose = el("button", { type: "button", class: "ptp-close", "aria-label": "Dismiss", text: "×", onclick: () => { view.banner.hidden = true; } });
+    view.banner = el("div", { class: "ptp-banner", role: "status", hidden: true }, [view.bannerText, view.bannerClose, view.bannerBar]);
     view.figures = [0, 1, 2, 3].map(() => {
       const value = el("b"), label = el("span");
       return { value, label, box: el("div", { class: "ptp-figure" }, [value, label]) };
@@ -619,6 +671,7 @@
       button("picture", "PNG", "Save a picture of the race (PNG)"), button("vector", "SVG", "Save a picture of the race (SVG)"), button("present", "Present", "Presentation mode (P)"), view.file,
     ]);
     root.append(
+      button("leave", "× Leave", "Leave the presentation (Esc)"),
       view.banner,
       el("div", { class: "ptp-figures" }, view.figures.map((f) => f.box)),
       timeline,

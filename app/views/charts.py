@@ -34,7 +34,7 @@ def accepted_lengths(steps: Sequence[DecodeStep], colours: Mapping[str, str]) ->
     figure = go.Figure()
     figure.add_bar(
         x=lengths, y=[counts[n] for n in lengths], marker_color=colours["ptp"], text=[counts[n] for n in lengths],
-        name="calls",
+        textangle=0, name="calls",
     )  # fmt: skip
     figure.update_xaxes(dtick=1)
     total = sum(counts.values())

@@ -67,7 +67,7 @@ def meta_view(race: Race) -> dict[str, Any]:
         "device": trace.device,
         "dtype": trace.dtype,
         "methods": {lane: race.lanes[lane].method for lane in LANES if lane in race.lanes},
-        "recorded": race.recorded,
+        "origin": race.origin,
         "notes": list(notes),
     }
 
@@ -77,9 +77,13 @@ def summary_view(race: Race) -> dict[str, Any]:
     lanes = {lane: _lane_summary(race.lanes[lane]) for lane in LANES if lane in race.lanes}
     both = len(lanes) == 2 and all(lanes[lane]["tokens"] for lane in LANES)
     place = race.first_divergence
+    # without drafts both lanes did the same work, and a ratio would only show the machine's noise
+    drafted = any(step.drafts for step in race.steps("ptp"))
+    timed = both and drafted and lanes["ptp"]["seconds"]
     return {
         "lanes": lanes,
-        "speedup": lanes["ar"]["seconds"] / lanes["ptp"]["seconds"] if both and lanes["ptp"]["seconds"] else None,
+        "drafted": drafted,
+        "speedup": lanes["ar"]["seconds"] / lanes["ptp"]["seconds"] if timed else None,
         "divergence": place,
         "margin": _margin_at(race.lanes["ar"], place) if place is not None else None,
     }

@@ -47,9 +47,6 @@ def url() -> Iterator[str]:
     shelf = runtime.ModelShelf(tiny_model)
     for module in (runtime, handlers, race_page):
         module.SHELF = shelf
-    from app import api
-
-    api.SHELF = shelf
     demo = build_demo()
     options = {**launch_options(), "prevent_thread_lock": True, "quiet": True}
     _, address, _ = demo.launch(**options)

@@ -435,3 +435,93 @@ def test_nothing_overflows_and_text_has_contrast(open_page, theme, width):
 
 def test_recorded_races_are_small_enough_for_git():
     assert sum(path.stat().st_size for path in RECORDED_FOLDER.iterdir()) < 1_000_000
+
+
+def test_half_a_code_point_in_a_file_shows_as_a_code(open_page, tmp_path):
+    race = json.loads(json.dumps(recorded_race("sky").to_dict()))
+    for lane in ("ar", "ptp"):
+        race[lane]["steps"][0]["emitted"][0]["text"] = "\ud83d"
+    (tmp_path / "half.json").write_text(json.dumps(race))
+    page = open_page()
+    page.set_input_files(".ptp-tools input[type=file]", tmp_path / "half.json")
+    page.wait_for_function("PTPLab.raceState.run && !PTPLab.raceState.run.startsWith('recorded')")
+    expect(page.locator(".is-ar .ptp-token").first).to_have_text("\ufffd")
+    expect(page.locator(".ptp-pill")).to_contain_text("uploaded")
+
+
+def test_a_seed_below_zero_gets_a_sentence_and_the_page_stays_usable(open_page):
+    page = open_page()
+    page.fill("#ptp-seed input", "-4")
+    page.click("#ptp-run")
+    expect(page.locator(".ptp-banner.is-error")).to_contain_text("seed")
+    page.click(".ptp-close")
+    expect(page.locator(".ptp-banner")).to_be_hidden()
+    assert run(page, seed=4)["ptp"] > 0
+
+
+def test_the_lane_scrolls_with_the_replay(open_page):
+    page = open_page()
+    run(page)
+    page.evaluate("PTPLab.raceState.lanes.ar.tokens.length")
+    page.focus(".ptp-race")
+    page.keyboard.press("End")
+    for lane in ("ar", "ptp"):
+        inside = page.evaluate(
+            f"""() => {{ const box = document.querySelector('.is-{lane} .ptp-text').getBoundingClientRect();
+            const all = [...document.querySelectorAll('.is-{lane} .ptp-token:not(.is-future)')];
+            const last = all[all.length - 1].getBoundingClientRect();
+            return [last.bottom <= box.bottom + 1, last.top >= box.top - 1,
+                    document.querySelector('.is-{lane} .ptp-text').scrollTop]; }}"""
+        )
+        assert inside[:2] == [True, True]
+    page.keyboard.press("Home")
+    assert page.evaluate("document.querySelector('.is-ar .ptp-text').scrollTop") == 0
+
+
+def test_the_presentation_can_be_left_by_pointer_and_holds_the_keyboard(open_page):
+    page = open_page(width=390)
+    page.click('[data-do="present"]')
+    assert page.evaluate("document.querySelector('#ptp-prompt textarea').closest('[inert]') !== null")
+    page.click('[data-do="leave"]')
+    assert page.evaluate("document.querySelector('[inert]')") is None
+    expect(page.locator(".ptp-race.is-presenting")).to_have_count(0)
+    page.fill("#ptp-prompt textarea", "still here")
+
+
+def test_a_link_belongs_to_the_race_on_screen(open_page, tmp_path):
+    page = open_page()
+    run(page, "abc")
+    assert "prompt=abc" in page.url
+    page.click("#ptp-example-code")
+    page.wait_for_function("PTPLab.raceState.run === 'recorded:code'")
+    assert "palindrome" in page.url
+    (tmp_path / "race.json").write_text(json.dumps(recorded_race("list").to_dict()))
+    page.set_input_files(".ptp-tools input[type=file]", tmp_path / "race.json")
+    page.wait_for_function("!PTPLab.raceState.run.startsWith('recorded')")
+    assert "prompt" not in page.url
+    page.click('[data-do="link"]')
+    expect(page.locator('[data-do="link"]')).to_contain_text("No link")
+
+
+def test_charts_follow_an_uploaded_file(open_page, tmp_path):
+    page = open_page()
+    page.click("#ptp-charts button")
+    page.wait_for_selector("#ptp-charts .js-plotly-plot")
+    (tmp_path / "race.json").write_text(json.dumps(recorded_race("translation").to_dict()))
+    page.set_input_files(".ptp-tools input[type=file]", tmp_path / "race.json")
+    tokens = len(recorded_race("translation").lanes["ptp"].tokens)
+    page.wait_for_function(
+        "n => [...document.querySelectorAll('#ptp-charts .js-plotly-plot')].some(p => p.data && p.data.some(t => "
+        "t.y && Math.max(...t.y) === n))",
+        arg=tokens,
+    )
+
+
+def test_a_links_settings_stand_in_the_sentence(open_page):
+    for _ in range(3):
+        page = open_page("?prompt=abc&draft_budget=auto&temperature=0.4", wait=False)
+        expect(page.locator("#ptp-settings > button")).to_contain_text("budget auto")
+        page.wait_for_function("PTPLab.raceState && PTPLab.raceState.summary && !PTPLab.raceState.busy")
+        expect(page.locator("#ptp-settings > button")).to_contain_text("temperature 0.4")
+        expect(page.locator("#ptp-settings > button")).to_contain_text("budget auto")
+        page.context.close()
