@@ -117,10 +117,10 @@ class ToyConfig:
 
     variant: str = "o-ptp"
     order: str = "token_id"
-    steps: int = 4000
+    steps: int = 800
     batch: int = 512
     learning_rate: float = 3e-3
-    measure_every: int = 500
+    measure_every: int = 100
     seed: int = 0
 
 

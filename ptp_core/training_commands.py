@@ -104,6 +104,23 @@ def _toy(options: argparse.Namespace) -> None:
     print(f"{'at best':12} {distance:.4f} {invalid_share(limit, world):7.2%}  any prediction of t2 that ignores t1")
 
 
+def _add_toy_sequence(parser: argparse.ArgumentParser) -> None:
+    from .toy_sequence import SequenceConfig
+
+    add_options(parser, SequenceConfig, skip=("mode",))
+
+
+def _toy_sequence(options: argparse.Namespace) -> None:
+    from .toy_sequence import MODES, SequenceConfig, make_walk, train_sequence
+
+    walk = make_walk()
+    print(f"walks of {options.length} of 25 symbols: perplexity {walk.perplexity(options.length):.3f} in truth")
+    for mode in MODES:
+        found = train_sequence(from_options(SequenceConfig, options, mode=mode))
+        print(f"{mode:14} {found.perplexity:.3f} after {found.step} steps, {found.seconds:.0f} s", flush=True)
+    print(f"{'independent':14} {walk.independent_perplexity(options.length):.3f} at best")
+
+
 def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", metavar="FILE.ckpt", help="Lightning checkpoint of the paper's reference code")
     parser.add_argument("--config", required=True, metavar="YAML", help="the run's train.yaml")
@@ -140,6 +157,7 @@ TRAINING_COMMANDS = {
     "report": (_add_report, _report, "draw training runs as a page"),
     "calibrate": (_add_calibrate, _calibrate, "measure what an adapter's drafts are worth"),
     "toy": (_add_toy, _toy, "train on a world of word pairs that is known exactly"),
+    "toy-sequence": (_add_toy_sequence, _toy_sequence, "inverse autoregressive against autoregressive training"),
     "import-reference": (_add_import, _import, "convert a checkpoint of the paper's code"),
     "push": (_add_push, _push, "upload an adapter to the Hugging Face hub"),
 }

@@ -127,3 +127,44 @@ def test_short_conversations_are_left_out(folders, tmp_path):
     (tmp_path / "d.jsonl").write_text("\n".join(json.dumps(r.__dict__) for r in rows))
     with pytest.raises(ValueError, match="No conversations"):
         train(config(folders, tmp_path / "run", data=str(tmp_path / "d.jsonl")))
+
+
+def test_two_processes_share_a_run(folders, tmp_path):
+    """Each process reads its own conversations, gradients are averaged, one process writes.
+
+    `accelerate launch` starts several GPUs' processes the way torch.distributed.run does; on a CPU it starts one only.
+    """
+    alone = config(folders, tmp_path / "alone", steps=4)
+    train(alone)
+    options = [
+        f"--{name.replace('_', '-')}={value}"
+        for name, value in vars(alone).items()
+        if name not in ("out", "objective") and value not in (None, "") and not isinstance(value, bool | tuple)
+    ]
+    launch = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m", "ptp_core", "train", "distill"]
+    done = subprocess.run(
+        [sys.executable, *launch, *options, f"--out={tmp_path / 'both'}"],
+        cwd=ROOT, capture_output=True, text=True, timeout=240, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [json.loads(line) for line in (tmp_path / "both" / "metrics.jsonl").read_text().splitlines()]
+    steps = [row for row in rows if "loss" in row]
+    assert [row["step"] for row in steps] == [1, 2, 3, 4], "one process writes, and each step once"
+    single = [
+        json.loads(line)["targets"]
+        for line in (tmp_path / "alone" / "metrics.jsonl").read_text().splitlines()
+        if "targets" in json.loads(line)
+    ]
+    assert steps[-1]["targets"] > 1.3 * single[-1]
+    assert load_adapter(tmp_path / "both" / "adapter").config.name == "both"
+
+
+def test_training_without_a_teacher(folders, tmp_path):
+    train(config(folders, tmp_path / "run", variant="c-ptp", objective="inverse", steps=6, start_slot=True))
+    adapter = load_adapter(tmp_path / "run" / "adapter")
+    assert adapter.config.start_slot
+    assert adapter.config.training["objective"] == "inverse"
+    model = load_model(folders / "model", tmp_path / "run" / "adapter")
+    texts = [generate(model, [3, 4], m, NoiseTape(1), max_new_tokens=12, **b).tokens
+             for m, b in (("ar", {}), ("pqd", {"draft_budget": 8}))]  # fmt: skip
+    assert texts[0] == texts[1]
