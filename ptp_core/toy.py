@@ -141,9 +141,9 @@ def make_target(world: World, seed: int = 0) -> LlamaForCausalLM:
     texts = torch.tensor([[_CONTEXT, 1 + a] for a in range(len(FIRST))])
     wanted = torch.stack([torch.stack(_rows(world, a)) for a in range(len(FIRST))]).float()  # (A, 2, V)
     layout = call_layout(0, 2, 0)
-    for step in range(600):
+    for step in range(300):
         for group in optimizer.param_groups:
-            group["lr"] = 3e-3 * (1 - step / 600)
+            group["lr"] = 3e-3 * (1 - step / 300)
         logits = target.lm_head(model(texts, positions=layout.positions, mask=layout.mask))
         loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(0, 1))
         optimizer.zero_grad()

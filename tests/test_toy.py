@@ -23,7 +23,7 @@ from ptp_core.toy import (
 )
 from ptp_core.toy_sequence import SequenceConfig, SequenceModel, make_walk, run_sequence, train_sequence
 
-SHORT = ToyConfig(steps=500, measure_every=250)
+SHORT = ToyConfig(steps=300, measure_every=150)
 
 
 def test_the_world_has_pairs_that_forbid_each_other():
@@ -54,7 +54,7 @@ def test_ptp_reaches_the_joint(variant):
     seen = []
     last = train_toy(replace(SHORT, variant=variant), seen.append)
     assert last is seen[-1]
-    assert [step.step for step in seen] == [250, 500]
+    assert [step.step for step in seen] == [150, 300]
     assert last.total_variation < 0.02
     assert last.invalid < 0.01
 
