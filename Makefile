@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
+# two at a time, one thread each: twice two threads on two cores only wait for one another
+TESTS := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .PHONY: demo test test-all lint browser assets clean help
 
@@ -14,10 +16,10 @@ demo: $(VENV)/.run
 	@$(BIN)/python -m app
 
 test: $(VENV)/.dev browser lint
-	$(BIN)/pytest -m "not slow"
+	$(TESTS) -m "not slow"
 
 test-all: $(VENV)/.dev browser lint
-	$(BIN)/pytest
+	$(TESTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

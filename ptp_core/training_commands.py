@@ -73,6 +73,38 @@ def _calibrate(options: argparse.Namespace) -> None:
     print(f"calibration error {found.error:.3f} over {found.drafts} drafts")
 
 
+def _add_train_speed(parser: argparse.ArgumentParser) -> None:
+    from .train import TrainConfig
+
+    add_options(parser, TrainConfig, skip=("out",))
+    parser.add_argument("--rows", type=int, default=7, help="conversations, a step each; the first warms up")
+    parser.add_argument("--profile", action="store_true", help="also print where a step's time goes")
+
+
+def _train_speed(options: argparse.Namespace) -> None:
+    import torch
+
+    from .data import load_conversations
+    from .train import Distiller, TrainConfig, build_model
+    from .train_speed import measure_train_speed
+
+    model, config = build_model(from_options(TrainConfig, options, out=""), options.device)
+    model.train_adapter()
+    rows = [row for row in load_conversations(options.data) if len(row.ids) <= config.max_tokens][: options.rows]
+    distiller = Distiller(model, config)
+    if options.profile:
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+            measure_train_speed(distiller, rows)
+        print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=25, max_name_column_width=50))
+        return
+    found = measure_train_speed(distiller, rows)
+    ratio = found.bound / found.targets_per_second
+    print(f"{found.targets_per_second:.0f} targets/s; the products alone {found.bound:.0f}, {ratio:.2f} times as many")
+    print(
+        f"a step: teacher {found.teacher:.2f} s, slots forwards {found.forward:.2f} s, backwards {found.backward:.2f} s"
+    )
+
+
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of training runs, drawn together")
     parser.add_argument("--out", required=True, metavar="FILE", help="HTML page")
@@ -154,6 +186,7 @@ def _push(options: argparse.Namespace) -> None:
 TRAINING_COMMANDS = {
     "data": (_add_data, _data, "let the model write conversations to train on"),
     "train": (_add_train, _train, "train an adapter"),
+    "train-speed": (_add_train_speed, _train_speed, "targets per second against the bound of its products"),
     "report": (_add_report, _report, "draw training runs as a page"),
     "calibrate": (_add_calibrate, _calibrate, "measure what an adapter's drafts are worth"),
     "toy": (_add_toy, _toy, "train on a world of word pairs that is known exactly"),

@@ -113,19 +113,21 @@ def test_what_the_inverse_model_reads_is_noise_alone():
 
 
 def test_inverse_autoregressive_training_reaches_an_autoregressive_model():
-    """Walks of three symbols; within 2 % of the same network trained autoregressively."""
-    plain = train_sequence(SequenceConfig("autoregressive", steps=600))
-    inverse = train_sequence(SequenceConfig("inverse", steps=1500))
-    assert plain.perplexity == pytest.approx(make_walk().perplexity(3), rel=0.02)
+    """Walks of two symbols; within 2 % of the same network trained autoregressively."""
+    plain = train_sequence(SequenceConfig("autoregressive", length=2, steps=400))
+    inverse = train_sequence(SequenceConfig("inverse", length=2, steps=600))
+    assert plain.perplexity == pytest.approx(make_walk().perplexity(2), rel=0.02)
     assert inverse.perplexity < 1.02 * plain.perplexity
-    assert inverse.perplexity < 0.95 * make_walk().independent_perplexity(3)
+    assert inverse.perplexity < 0.96 * make_walk().independent_perplexity(2)
 
 
 @pytest.mark.slow
 def test_inverse_autoregressive_training_on_longer_walks():
-    plain = train_sequence(SequenceConfig("autoregressive", length=4, steps=1000))
-    inverse = train_sequence(SequenceConfig("inverse", length=4, steps=6000))
+    """Walks of three symbols."""
+    plain = train_sequence(SequenceConfig("autoregressive", steps=600))
+    inverse = train_sequence(SequenceConfig("inverse", steps=1500))
     assert inverse.perplexity < 1.02 * plain.perplexity
+    assert inverse.perplexity < 0.95 * make_walk().independent_perplexity(3)
 
 
 def test_sequence_runs_report_as_they_go():

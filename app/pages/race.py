@@ -116,15 +116,13 @@ def build() -> None:
             _charts, shown, plots, **at_once
         )
     reset.click(lambda: _values(DEFAULTS)[1:2] + _values(DEFAULTS)[3:], outputs=adjustable, **at_once)
-    gr.on(
-        [c.change for c in adjustable],
-        settings_sentence_update,
-        adjustable,
-        panel,
-        trigger_mode="multiple",
-        **at_once,
-    )
-    gr.on(None, _open_link, None, [*settings, race, shown, panel], **at_once).then(_charts, shown, plots, **at_once)
+    # one queue for the sentence: answers come in the order of the changes, so the last one stands
+    in_turn: dict[str, Any] = {**private, "concurrency_id": "sentence", "concurrency_limit": 1}
+    changed = [component.change for component in adjustable]
+    gr.on(changed, settings_sentence_update, adjustable, panel, trigger_mode="multiple", **in_turn)
+    opened = gr.on(None, _open_link, None, [*settings, race, shown, panel], **at_once)
+    opened.then(settings_sentence_update, adjustable, panel, **in_turn)
+    opened.then(_charts, shown, plots, **at_once)
 
 
 def settings_sentence_update(*values: Any) -> Any:

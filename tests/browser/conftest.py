@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tiny import make_adapter, make_target, make_tokenizer
 
 from app import handlers, runtime
@@ -16,6 +16,8 @@ from app.main import build_demo, launch_options
 from app.pages import race as race_page
 from ptp_core.cost import CostCurve
 from ptp_core.model import PTPModel
+
+expect.set_options(timeout=20_000)  # other tests share the processor
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -257,7 +257,8 @@ def test_download_and_upload_round_trip(open_page, tmp_path):
     other = open_page()
     other.set_input_files(".ptp-tools input[type=file]", file)
     other.wait_for_function("PTPLab.raceState.run && !PTPLab.raceState.run.startsWith('recorded')")
-    other.wait_for_function(f"PTPLab.raceState.lanes.ptp.steps.length === {shown['ptp']}")
+    for lane in ("ar", "ptp"):
+        other.wait_for_function(f"PTPLab.raceState.lanes.{lane}.steps.length === {shown[lane]}")
     assert state(other)["texts"] == shown["texts"]
 
 
