@@ -424,10 +424,40 @@ def test_hostile_tokens_show_as_text(open_page, tmp_path):
     assert alerts == []
 
 
+# WCAG's contrast ratio of every text against the nearest background that is painted behind it; what lies
+# in the future of the replay is pale on purpose
+CONTRASTS = """() => {
+  const parse = (c) => c.match(/[\\d.]+/g).map(Number);
+  const linear = (v) => v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const c = parse(getComputedStyle(node).backgroundColor);
+      if (c.length < 4 || c[3] > 0.99) return c;
+    }
+    return [255, 255, 255];
+  };
+  const found = {};
+  const texts = ".ptp-race :is(span, b, h3, p, button, small, summary), .ptp-header *";
+  for (const node of document.querySelectorAll(texts)) {
+    const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || node.closest(".is-future, [hidden], .ptp-spoken") || !node.offsetParent) continue;
+    const [a, b] = [light(parse(getComputedStyle(node).color)), light(behind(node))].sort((x, y) => y - x);
+    const name = node.className || node.tagName;
+    found[name] = Math.min(found[name] ?? 21, (a + 0.05) / (b + 0.05));
+  }
+  return found;
+}"""
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1320])
 def test_nothing_overflows_and_text_has_contrast(open_page, theme, width):
     page = open_page(f"?__theme={theme}", width=width)
+    page.wait_for_function("PTPLab.raceState.lanes.ptp.steps.length > 10 && PTPLab.raceState.head > 0")
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 10
+    assert {name: round(ratio, 2) for name, ratio in contrasts.items() if ratio < 4.5} == {}
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if width == 1320:
         bottom = page.evaluate("document.querySelector('.ptp-detail').getBoundingClientRect().top")
