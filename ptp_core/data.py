@@ -53,7 +53,7 @@ class DataRecipe:
 
     seed: int = 0
     conversations: int = 5000
-    shard_size: int = 500
+    shard_size: int = 100
     source: str = "self"  # "self", a JSONL file, or "hub:NAME[:split]"
     field: str = "prompt"  # the rows' field that holds the prompt, for the other two sources
     temperatures: tuple[float, ...] = (0.0, 0.3, 0.7, 0.7, 0.7, 1.0)  # of the answers, equally often

@@ -199,8 +199,8 @@
     // Keeps the newest token in sight: the lane scrolls, the page does not.
     function follow(box, node) {
       const top = node ? node.offsetTop - box.offsetTop : 0, height = node ? node.offsetHeight : 0;
-      if (top < box.scrollTop) box.scrollTop = top - 4;
-      else if (top + height > box.scrollTop + box.clientHeight) box.scrollTop = top + height - box.clientHeight + 8;
+      const outside = top < box.scrollTop || top + height > box.scrollTop + box.clientHeight;
+      if (outside) box.scrollTop = top + height / 2 - box.clientHeight / 2;  // with what stands before and behind it
     }
 
     const ORIGINS = { live: "measured on this machine", recorded: "measured when recorded", uploaded: "as the file says" };
