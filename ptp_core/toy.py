@@ -35,7 +35,7 @@ FIRST = ("def", "import", "class", "return", "for", "with")
 SECOND = ("run", "main", "numpy", "torch", "Model", "Error", "None", "True", "line", "open")
 _CONTEXT = 0  # the token that every text begins behind; the words follow
 _VOCABULARY = 1 + len(FIRST) + len(SECOND)
-_ALLOWED = 2  # second words that a first word admits, beside one that it shares with another
+_ALLOWED = 2  # second words that a first word admits, beside one that it shares with the next
 _GRID = 192
 
 
@@ -52,7 +52,7 @@ class World:
 
 
 def make_world(seed: int = 0) -> World:
-    """A seeded world: every first word admits three of the second words, most of them its own."""
+    """A seeded world: every first word admits three of the ten second words; neighbours share one."""
     generator = torch.Generator().manual_seed(seed)
     first = (torch.rand(len(FIRST), generator=generator) + 0.3).double()
     second = torch.zeros(len(FIRST), len(SECOND), dtype=torch.double)

@@ -19,7 +19,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .data import Conversation
-from .distill import IGNORE, distillation_loss, draw_windows, restricted_vocabulary, window_hidden
+from .distill import (
+    IGNORE,
+    default_loss,
+    distillation_loss,
+    draw_windows,
+    restricted_vocabulary,
+    window_hidden,
+)
 from .gated_lora import GatedLoraLinear
 from .model import PTPModel
 from .train import Distiller
@@ -37,8 +44,14 @@ class TrainSpeed:
 
 
 def measure_train_speed(distiller: Distiller, rows: Sequence[Conversation], seed: int = 0) -> TrainSpeed:
-    """Takes one step per conversation (the first is a warm-up); medians over the rest."""
+    """Takes one distillation step per conversation (the first is a warm-up); medians over the rest.
+
+    Raises ValueError with fewer than two conversations.
+    """
+    if len(rows) < 2:
+        raise ValueError("Two conversations at least are needed: the first only warms up.")
     model, config = distiller.model, distiller.config
+    kind = config.loss or default_loss(config.variant)
     parts, steps, products, targets = [], [], [], []
     for i, row in enumerate(rows):
         generator = torch.Generator().manual_seed(seed + i)
@@ -47,7 +60,7 @@ def measure_train_speed(distiller: Distiller, rows: Sequence[Conversation], seed
         marks.append(time.perf_counter())
         hidden = window_hidden(model, batch, context)
         vocabulary = restricted_vocabulary(batch)
-        loss = distillation_loss(model, batch, hidden, config.loss or "cross_entropy", config.decay, vocabulary)
+        loss = distillation_loss(model, batch, hidden, kind, config.decay, vocabulary)
         marks.append(time.perf_counter())
         loss.backward()
         marks.append(time.perf_counter())
@@ -63,9 +76,9 @@ def measure_train_speed(distiller: Distiller, rows: Sequence[Conversation], seed
 def _time_products(model: PTPModel, real: int, slots: int, vocabulary: int) -> float:
     """Seconds of the products of one step: real rows forwards, slots forwards and back, the small head likewise."""
     kind = model.dtype
-    head = model.target.get_output_embeddings().weight
-    seconds = _time(lambda: F.linear(torch.ones(slots, head.shape[1], dtype=kind), head[:vocabulary].to(kind)))
-    seconds += _time(lambda: torch.ones(slots, vocabulary, dtype=kind) @ head[:vocabulary].to(kind))
+    head = model.target.get_output_embeddings().weight[:vocabulary].to(kind)
+    states, gradients = torch.ones(slots, head.shape[1], dtype=kind), torch.ones(slots, vocabulary, dtype=kind)
+    seconds = _time(lambda: F.linear(states, head)) + _time(lambda: gradients @ head)
     shapes: dict[tuple[int, ...], tuple[int, Tensor]] = {}
     for layer in model.lora.values():
         assert isinstance(layer, GatedLoraLinear)

@@ -67,8 +67,8 @@ def test_independent_prediction_cannot():
     assert last.invalid > 0.3
 
 
-def test_the_measurement_itself_is_right():
-    """A model that is handed the world's own bins has the world's joint, up to the grid."""
+def test_the_measurement_itself_is_right(monkeypatch):
+    """Drafts from the world's own distributions have the world's joint, up to the grid; others do not."""
     world = make_world()
     model = make_toy_model(replace(SHORT, variant="c-ptp"), world)
     axis = (torch.arange(192) + 0.5) / 192
@@ -81,6 +81,15 @@ def test_the_measurement_itself_is_right():
     untrained = drafted_joint(model, world)
     assert total_variation(untrained, world.joint) > 0.3
     assert invalid_share(untrained, world) > 0.2
+
+    def perfect(model, u):
+        logits = torch.full((len(u), 1, 17), -1e9)
+        chosen = pick(world.first.expand(len(u), -1), u[:, 0], "token_id")
+        logits[:, 0, 7:] = world.second[chosen].clamp(min=1e-30).log().float()
+        return logits
+
+    monkeypatch.setattr("ptp_core.toy._draft_logits", perfect)
+    assert total_variation(drafted_joint(model, world), world.joint) == pytest.approx(grid_error, abs=1e-3)
 
 
 def test_a_toy_run_is_a_function_of_its_seed():

@@ -594,7 +594,7 @@
       if (!state.busy) return;
       state.live = false;
       busy(false);
-      banner("These settings were not accepted; nothing was run.", "error");
+      banner("The server did not run this; its message says why.", "error");
     }, 800));
     document.addEventListener("ptp:queued", () => { play(false); busy(true); banner("Waiting for the model: runs take turns …"); });
     document.addEventListener("ptp:stopped", () => {

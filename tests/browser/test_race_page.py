@@ -492,8 +492,9 @@ def test_a_seed_below_zero_gets_a_sentence_and_the_page_stays_usable(open_page):
 
 def test_the_lane_scrolls_with_the_replay(open_page):
     page = open_page()
-    run(page)
-    page.evaluate("PTPLab.raceState.lanes.ar.tokens.length")
+    page.click("#ptp-example-code")  # longer than its lane is high
+    page.wait_for_function("PTPLab.raceState.run === 'recorded:code' && PTPLab.raceState.lanes.ptp.steps.length > 10")
+    page.wait_for_function("PTPLab.raceState.lanes.ar.steps.length === 64")
     page.focus(".ptp-race")
     page.keyboard.press("End")
     for lane in ("ar", "ptp"):
@@ -505,6 +506,7 @@ def test_the_lane_scrolls_with_the_replay(open_page):
                     document.querySelector('.is-{lane} .ptp-text').scrollTop]; }}"""
         )
         assert inside[:2] == [True, True]
+        assert inside[2] > 50, "the text is longer than the lane, so it has moved"
     page.keyboard.press("Home")
     assert page.evaluate("document.querySelector('.is-ar .ptp-text').scrollTop") == 0
 
