@@ -15,7 +15,16 @@ from ptp_core.model import PTPModel
 from ptp_core.trace import DecodeStep, Trace
 
 from .runs import LANES, Race, recorded_names, whole_characters
-from .runtime import MAX_NEW_TOKENS, MAX_PROMPT_CHARACTERS, MAX_PROMPT_TOKENS, RUNS, SHELF, ModelChoice, on_gpu
+from .runtime import (
+    MAX_NEW_TOKENS,
+    MAX_PROMPT_CHARACTERS,
+    MAX_PROMPT_TOKENS,
+    RUNS,
+    SHELF,
+    TICKETS,
+    ModelChoice,
+    on_gpu,
+)
 from .views.race import chunk_view, meta_view, steps_view, summary_view
 
 BUDGETS = ("auto", "0", "4", "6", "8", "12", "16", "24", "32", "48", "64")
@@ -162,6 +171,15 @@ def parallel_method(choice: ModelChoice) -> str:
 # ---- events of the Race page ----------------------------------------------------------------------------
 
 
+def until_stopped(ticket: str, events: Iterator[Event]) -> Iterator[Event]:
+    """The events, each with the ticket of its run, up to the moment at which its visitor stops it."""
+    while not TICKETS.is_stopped(ticket):
+        event = next(events, None)
+        if event is None or TICKETS.is_stopped(ticket):
+            return
+        yield {**event, "ticket": ticket}
+
+
 def run_race(choice: ModelChoice, **raw: Any) -> Iterator[Event]:
     """Everything between a click on Run and the end of the race, as small events; errors are events too.
 
@@ -224,6 +242,12 @@ def fetch_steps(request: Event) -> Event:
         return chunk_view(race.steps(str(request["lane"])), int(request["start"]))
     except (KeyError, TypeError, ValueError):
         return {"error": "This run is no longer in memory. Run it again, or upload its file."}
+
+
+def stop_run(request: Event) -> Event:
+    """Stops the run of a ticket, whether it is decoding or still waits for its turn."""
+    TICKETS.stop(str(request["ticket"]))
+    return {}
 
 
 def export_run(request: Event) -> Event:

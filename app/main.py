@@ -20,9 +20,9 @@ CITATION = """@inproceedings{draxler2026ptp,
   year      = {2026}
 }"""  # noqa: E501
 
-HEADER = """<header class="ptp-header"><span class="ptp-brand">⚅ PTP Lab</span>
-<nav aria-label="Pages"><a href="./" aria-current="page">Race</a></nav>
-<span class="ptp-sub">Same noise, same text: once token by token, once several tokens a call.</span></header>"""
+PAGES = {  # path: (name, what it shows, build)
+    "": ("Race", "Same noise, same text: once token by token, once several tokens a call.", race.build),
+}
 
 FOOTER = f"""<footer class="ptp-footer">Parallel Token Prediction (Draxler et al., ICLR 2026):
 <a href="{PAPER}" target="_blank" rel="noopener">the paper</a>
@@ -31,14 +31,31 @@ FOOTER = f"""<footer class="ptp-footer">Parallel Token Prediction (Draxler et al
 
 def build_demo() -> gr.Blocks:
     """The whole app, ready to launch with launch_options()."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as demo:
-        gr.HTML(HEADER, apply_default_css=False)
-        race.build()
-        gr.HTML(FOOTER, apply_default_css=False)
-        for endpoint in (api.race, api.generate):
-            gr.api(endpoint, concurrency_id=CONCURRENCY_ID, concurrency_limit=1)
+    demo = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True)
+    for path, (name, _, build) in PAGES.items():
+        with demo.route(name, path, show_in_navbar=False) if path else demo:
+            gr.HTML(header(path), apply_default_css=False)
+            build()
+            gr.HTML(FOOTER, apply_default_css=False)
+            if not path:
+                for endpoint in (api.race, api.generate):
+                    gr.api(endpoint, concurrency_id=CONCURRENCY_ID, concurrency_limit=1)
     demo.queue(max_size=64)
     return demo
+
+
+def header(current: str) -> str:
+    """Brand, links to the pages, and what the page of this path shows."""
+
+    def link(path: str) -> str:
+        mark = ' aria-current="page"' if path == current else ""
+        return f'<a href="./{path}"{mark}>{PAGES[path][0]}</a>'
+
+    links = "".join(link(path) for path in PAGES)
+    return (
+        f'<header class="ptp-header"><span class="ptp-brand">⚅ PTP Lab</span><nav aria-label="Pages">{links}</nav>'
+        f'<span class="ptp-sub">{PAGES[current][1]}</span></header>'
+    )
 
 
 def launch_options() -> dict[str, Any]:

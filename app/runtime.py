@@ -131,8 +131,28 @@ class ModelShelf:
                 del self._loadings[choice]
 
 
+class Tickets:
+    """Runs that their visitors have stopped. A run asks between two calls, so Stop needs no turn in the queue."""
+
+    def __init__(self, capacity: int = 1000) -> None:
+        self._stopped: OrderedDict[str, None] = OrderedDict()
+        self._capacity = capacity
+        self._lock = threading.Lock()
+
+    def stop(self, ticket: str) -> None:
+        with self._lock:
+            self._stopped[ticket] = None
+            while len(self._stopped) > self._capacity:
+                self._stopped.popitem(last=False)
+
+    def is_stopped(self, ticket: str) -> bool:
+        with self._lock:
+            return ticket in self._stopped
+
+
 SHELF = ModelShelf()
 RUNS = RunStore()
+TICKETS = Tickets()
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -19,6 +19,8 @@ from app.handlers import (
     recorded_for,
     run_race,
     settings_of_query,
+    stop_run,
+    until_stopped,
 )
 from app.runs import LANES
 from app.runtime import CONCURRENCY_ID, MAX_NEW_TOKENS, RUNS, SHELF, ModelChoice, models_allowed
@@ -86,13 +88,14 @@ def build() -> None:
         as_value({**open_run(f"recorded:{FIRST}"), "first": True}),
         html_template="<div class='ptp-race' tabindex='0' role='group' aria-label='Race'></div>",
         js_on_load="PTPLab.race(element, props, watch, server, () => trigger('opened'));",
-        server_functions=[fetch_steps, export_run, open_file],
+        server_functions=[fetch_steps, stop_run, export_run, open_file],
         elem_id="ptp-race",
         apply_default_css=False,
     )
     with gr.Accordion("Charts", open=False, elem_id="ptp-charts"), gr.Row():
         plots = [gr.Plot(show_label=False, min_width=300), gr.Plot(show_label=False, min_width=300)]
     shown = gr.Textbox(visible=False)  # the id of the run on screen, which the charts are drawn from
+    ticket = gr.Textbox(visible=False)  # the browser's name for a run, by which it can stop it
     if models_allowed():
         _model_panel(choice)
 
@@ -102,14 +105,14 @@ def build() -> None:
     at_once: dict[str, Any] = {**private, "queue": False}
 
     running = gr.on(
-        [run.click, prompt.submit], _run, [choice, *settings], [race, shown],
-        concurrency_id=CONCURRENCY_ID, concurrency_limit=1, trigger_mode="once",
-        js="(...inputs) => { PTPLab.queued(); return inputs; }", **private,
+        [run.click, prompt.submit], _run, [ticket, choice, *settings], [race, shown],
+        concurrency_id=CONCURRENCY_ID, concurrency_limit=1, trigger_mode="multiple",
+        js="(_, ...inputs) => [PTPLab.queued(), ...inputs]", **private,
     )  # fmt: skip
     running.then(_charts, shown, plots, **at_once)
     running.failure(None, js="() => PTPLab.refused()", **at_once)
     race.opened(lambda value: _charts(json.loads(value).get("run", "")), race, plots, **at_once)
-    stop.click(None, cancels=[running], js="() => PTPLab.stopped()", **at_once)
+    stop.click(None, js="() => PTPLab.stopped()", **at_once)
     dice.click(None, outputs=seed, js="() => Math.floor(Math.random() * 1e6)", **at_once)
     for name, button in examples.items():
         button.click(lambda name=name: _example(name), outputs=[*settings, race, shown, panel], **at_once).then(
@@ -148,7 +151,7 @@ def _values(settings: RaceSettings) -> list[Any]:
     ]  # fmt: skip
 
 
-def _run(choice: ModelChoice, *values: Any) -> Iterator[tuple[Any, Any]]:
+def _run(ticket: str, choice: ModelChoice, *values: Any) -> Iterator[tuple[Any, Any]]:
     names = (
         "prompt",
         "chat",
@@ -160,7 +163,7 @@ def _run(choice: ModelChoice, *values: Any) -> Iterator[tuple[Any, Any]]:
         "num_speculative_tokens",
         "draft_budget",
     )
-    for event in run_race(choice, **dict(zip(names, values, strict=True))):
+    for event in until_stopped(ticket, run_race(choice, **dict(zip(names, values, strict=True)))):
         yield as_value(event), event["run"] if event["event"] == "done" else gr.skip()
 
 

@@ -96,7 +96,11 @@ window.PTPLab = window.PTPLab || {};
   };
 
   // Between a click on Run and the first event of the server: the queue.
-  lab.queued = () => document.dispatchEvent(new CustomEvent("ptp:queued"));
+  lab.queued = () => {  // returns the run's ticket
+    const ticket = Array.from(crypto.getRandomValues(new Uint32Array(3)), (word) => word.toString(36)).join("");
+    document.dispatchEvent(new CustomEvent("ptp:queued", { detail: ticket }));
+    return ticket;
+  };
   lab.stopped = () => document.dispatchEvent(new CustomEvent("ptp:stopped"));
   lab.refused = () => document.dispatchEvent(new CustomEvent("ptp:refused"));
 })(window.PTPLab);

@@ -19,13 +19,13 @@
 
     function fresh() {
       return { run: null, meta: null, summary: null, lanes: { ar: lane(), ptp: lane() }, axis: "calls", head: 0, playing: false,
-        live: false, busy: false, opened: null, pinned: null, speed: 1, fetching: {}, expected: 0 };
+        live: false, busy: false, ticket: null, opened: null, pinned: null, speed: 1, fetching: {}, expected: 0 };
     }
     function lane() { return { steps: [], tokens: [], ends: [0], shown: 0, calls: 0 }; }
 
     function clear(run) {
-      const { axis, speed, busy: working, expected } = state;
-      Object.assign(state, fresh(), { run, axis, speed, busy: working, expected });
+      const { axis, speed, busy: working, ticket, expected } = state;
+      Object.assign(state, fresh(), { run, axis, speed, busy: working, ticket, expected });
       for (const name of LANES) view.lane[name].text.replaceChildren();
       view.bars.ar.replaceChildren(); view.bars.ptp.replaceChildren();
       view.tape.replaceChildren(); view.map.replaceChildren();
@@ -80,6 +80,8 @@
 
     function receive(event) {
       if (!event || typeof event !== "object" || event.event === "shown") return;
+      if (event.ticket && event.ticket !== state.ticket) return;  // of a run that was stopped
+      if (event.event === "open") halt();
       if (event.event === "error") { state.live = false; busy(false); banner(event.message, "error"); return; }
       if (event.event === "run") { setTimeout(() => document.querySelector("#ptp-run")?.click(), 50); return; }
       if (event.event === "start") { busy(true); banner("Starting …"); state.expected = event.tokens; remember(event.query); return; }
@@ -590,17 +592,28 @@
       props.value = JSON.stringify({ event: "shown", run: event.run });
       opened();
     }
-    document.addEventListener("ptp:refused", () => setTimeout(() => {  // Stop looks like this too, and says so itself
+    document.addEventListener("ptp:refused", () => {
       if (!state.busy) return;
+      halt();
+      banner("The server did not run this; its message says why.", "error");
+    });
+    // A run's ticket is the browser's: whatever comes with another one is of a run that was stopped.
+    function halt() {
+      if (state.ticket) server.stop_run({ ticket: state.ticket }).catch(() => null);
+      state.ticket = null;
       state.live = false;
       busy(false);
-      banner("The server did not run this; its message says why.", "error");
-    }, 800));
-    document.addEventListener("ptp:queued", () => { play(false); busy(true); banner("Waiting for the model: runs take turns …"); });
+    }
+    document.addEventListener("ptp:queued", (event) => {
+      halt();
+      state.ticket = event.detail;
+      play(false);
+      busy(true);
+      banner("Waiting for the model: runs take turns …");
+    });
     document.addEventListener("ptp:stopped", () => {
       if (!state.busy) return;
-      state.live = false;
-      busy(false);
+      halt();
       banner(state.run ? "Stopped. What was decoded so far stays." : "Stopped.", "info");
       if (state.run) { for (const name of LANES) fetchFrom(name); tell(state); }
       redraw();

@@ -168,6 +168,43 @@ def test_stop_stops_and_keeps_what_was_decoded(open_page, monkeypatch):
     assert run(page, "abc")["texts"][0] != ""
 
 
+def test_run_at_once_after_stop_and_run_while_running_start_anew(open_page, monkeypatch):
+    page = open_page()
+    slow(monkeypatch)
+    page.fill("#ptp-prompt textarea", "abcd")
+    page.click("#ptp-run")
+    page.wait_for_function("PTPLab.raceState.live && PTPLab.raceState.lanes.ar.steps.length > 2")
+    for prompt, stops in (("dcba", True), ("bcda", False)):
+        before = state(page)["run"]
+        if stops:
+            page.click("#ptp-stop")
+        page.fill("#ptp-prompt textarea", prompt)
+        page.click("#ptp-run")
+        page.wait_for_function(
+            "before => { const s = PTPLab.raceState; return s.live && s.run !== before && s.lanes.ar.steps.length }",
+            arg=before,
+        )
+        assert page.evaluate("PTPLab.raceState.meta.prompt") == prompt
+    shown = state(page)["run"]
+    time.sleep(1)
+    assert state(page)["run"] == shown, "the stopped runs stay silent"
+
+
+def test_stop_reaches_a_run_that_waits_for_its_turn(open_page, monkeypatch):
+    slow(monkeypatch)
+    one, two = open_page(), open_page()
+    for page in (one, two):
+        page.fill("#ptp-prompt textarea", "abcd")
+        page.click("#ptp-run")
+    expect(two.locator(".ptp-banner")).to_contain_text("take turns")
+    two.click("#ptp-stop")
+    expect(two.locator(".ptp-banner")).to_contain_text("Stopped")
+    one.wait_for_function("PTPLab.raceState.lanes.ar.steps.length > 2")
+    one.click("#ptp-stop")
+    time.sleep(1.5)
+    assert state(two)["run"] == "recorded:sky"
+
+
 def slow(monkeypatch, seconds=0.08):
     """Makes every model call of the server take a while, so that there is something to stop."""
     from ptp_core.run import Run
