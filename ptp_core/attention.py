@@ -55,6 +55,13 @@ class KVCache:
         assert keys is not None and values is not None, "nothing was cached yet"
         return keys[:, :, : self.length], values[:, :, : self.length]
 
+    def copy_from(self, other: KVCache, length: int) -> None:
+        """Begins with the first `length` rows of another cache, which stays as it is."""
+        for i in range(len(self._keys) if length else 0):
+            keys, values = other.layer(i)
+            self.update(keys[:, :, :length], values[:, :, :length], i)
+        self.length = length
+
     def select(self, rows: Tensor) -> None:
         """Keeps only these sequences of the batch."""
         self._keys = [None if k is None else k[rows] for k in self._keys]

@@ -21,7 +21,7 @@ from typing import Any
 from .cost import MAX_SLOTS, DraftBudget, cost_curve
 from .model import PTPModel
 from .noise import NoiseTape
-from .run import Run
+from .run import START, Resume, Run
 from .sampling import SamplingConfig
 from .trace import SCHEMA_VERSION, DecodeStep, Draft, Trace
 
@@ -60,9 +60,10 @@ def decode_ar(
     *,
     max_new_tokens: int = 64,
     details: bool = True,
+    resume: Resume = START,
 ) -> Iterator[DecodeStep]:
     """Autoregressive decoding: one token per call. The baseline, on the same kernels as the others."""
-    run = Run(model, ids, noise, sampling, max_new_tokens, 0, details=details)
+    run = Run(model, ids, noise, sampling, max_new_tokens, 0, details=details, resume=resume)
     return _decode(run, lambda drafts: [])
 
 
@@ -76,12 +77,22 @@ def decode_ptp(
     num_speculative_tokens: int | None = None,
     draft_budget: int | str = "auto",
     details: bool = True,
+    resume: Resume = START,
 ) -> Iterator[DecodeStep]:
     """Draft call, verify call, in turn. A draft call also settles the token behind its context.
 
     Raises ValueError without an adapter.
     """
-    run = Run(model, ids, noise, sampling, max_new_tokens, _window(model, num_speculative_tokens), details=details)
+    run = Run(
+        model,
+        ids,
+        noise,
+        sampling,
+        max_new_tokens,
+        _window(model, num_speculative_tokens),
+        details=details,
+        resume=resume,
+    )
     cap = run.max_drafts + run.num_settled if draft_budget == "auto" else _budget(draft_budget)
     return _decode(run, lambda drafts: [0] if drafts else [min(cap, run.slot_limits(0)[0])])
 
@@ -96,6 +107,7 @@ def decode_pqd(
     num_speculative_tokens: int | None = None,
     draft_budget: int | str = "auto",
     details: bool = True,
+    resume: Resume = START,
 ) -> Iterator[DecodeStep]:
     """Partial quadratic decoding: each call verifies the last drafts and prepares the next ones, one
     branch per outcome. draft_budget = slots per call, or "auto": what pays on this machine.
@@ -103,7 +115,16 @@ def decode_pqd(
     Raises ValueError without an adapter.
     """
     model.require_adapter()
-    run = Run(model, ids, noise, sampling, max_new_tokens, _window(model, num_speculative_tokens), details=details)
+    run = Run(
+        model,
+        ids,
+        noise,
+        sampling,
+        max_new_tokens,
+        _window(model, num_speculative_tokens),
+        details=details,
+        resume=resume,
+    )
     return _decode_in_branches(run, model, draft_budget)
 
 
@@ -117,6 +138,7 @@ def decode_independent(
     num_speculative_tokens: int | None = None,
     draft_budget: int | str = "auto",
     details: bool = True,
+    resume: Resume = START,
 ) -> Iterator[DecodeStep]:
     """As decode_pqd, but the slots do not see u: drafts are Pick(u, marginal). The baseline that PTP
     is compared with; fair only with an adapter that was trained u-blind (independent_note says so).
@@ -125,7 +147,7 @@ def decode_independent(
     """
     model.require_adapter()
     window = _window(model, num_speculative_tokens)
-    run = Run(model, ids, noise, sampling, max_new_tokens, window, reads_u=False, details=details)
+    run = Run(model, ids, noise, sampling, max_new_tokens, window, reads_u=False, details=details, resume=resume)
     return _decode_in_branches(run, model, draft_budget)
 
 
@@ -138,10 +160,11 @@ def decode_prompt_lookup(
     max_new_tokens: int = 64,
     num_speculative_tokens: int | None = None,
     details: bool = True,
+    resume: Resume = START,
 ) -> Iterator[DecodeStep]:
     """Drafts what followed the last occurrence of the text's last words. No model drafts anything."""
     longest = LOOKUP_DRAFTS if num_speculative_tokens is None else _window(model, num_speculative_tokens)
-    run = Run(model, ids, noise, sampling, max_new_tokens, longest, details=details)
+    run = Run(model, ids, noise, sampling, max_new_tokens, longest, details=details, resume=resume)
 
     def propose() -> list[Draft]:
         tokens = find_continuation(run.tokens, min(longest, run.remaining - 1))
@@ -166,11 +189,12 @@ def _decode_in_branches(run: Run, model: PTPModel, draft_budget: int | str) -> I
         return budget.plan([d.prob for d in drafts], run.slot_limits(len(drafts)))
 
     def steps() -> Iterator[DecodeStep]:
-        was_clean = True
+        was_clean = is_first = True
         for step in _decode(run, plan):
             expected = sum((measured if was_clean else after_rejection)[: len(step.drafts)])
             was_clean = step.num_accepted == len(step.drafts)
-            positions = step.num_positions if step.index else 1  # the prompt's rows are nobody's choice
+            positions = 1 if is_first else step.num_positions  # the prompt's rows are nobody's choice
+            is_first = False
             budget.observe(expected, step.num_accepted, positions, len(step.emitted))
             yield step
 

@@ -68,6 +68,21 @@ def call_layout(
     return CallLayout(torch.tensor(positions), mask, branch_rows)
 
 
+def tree_layout(num_context: int, parents: Sequence[int], shift: int) -> CallLayout:
+    """Layout of slots that form a forest: each sees the context, its ancestors and itself.
+
+    parents[i] < i is the slot before slot i, -1 for none; a root has RoPE position num_context + shift.
+    """
+    own = torch.eye(len(parents), dtype=torch.bool)
+    depths: list[int] = []
+    for i, parent in enumerate(parents):
+        if parent >= 0:
+            own[i] |= own[parent]
+        depths.append(depths[parent] + 1 if parent >= 0 else 0)
+    mask = torch.cat([torch.ones(len(parents), num_context, dtype=torch.bool), own], dim=1)
+    return CallLayout(torch.tensor(depths) + num_context + shift, mask, [])
+
+
 def window_layout(starts: Tensor, num_tokens: int, window: int, lead: int = 0, shift: int = -1) -> CallLayout:
     """Layout of a training sequence: num_tokens real rows, then one window of slots per start.
 

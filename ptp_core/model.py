@@ -197,17 +197,26 @@ class PTPModel(nn.Module):
         """(..., E) -> (..., V), float32 whatever the model's dtype."""
         return self._head(hidden.to(self._head_device, torch.float32))
 
-    def embed_slots(self, u: Tensor, temperature: Tensor | float, firsts: Tensor, anchors: Tensor) -> Tensor:
+    def embed_slots(
+        self,
+        u: Tensor,
+        temperature: Tensor | float,
+        firsts: Tensor,
+        anchors: Tensor,
+        parents: Tensor | None = None,
+    ) -> Tensor:
         """Input embeddings (R, E), in the model's dtype, of R slots with u (R,), window behind window.
 
         A slot carries its u; with a start slot, it carries the u before and the window's first one a
         learned vector. firsts (W,): the rows at which a window or branch begins; anchors (W,): the last
         token before each, whose embedding the first slot also gets if the adapter was trained so.
+        parents (R,): the slot before each where slots form a tree instead (-1: none).
         """
         config, firsts = self.require_adapter(), firsts.to(self.device)
         slots = self.u_embed(u.to(self.device), temperature)
         if config.start_slot:
-            slots = slots.roll(1, 0).index_copy(0, firsts, self.u_embed.start.expand(len(firsts), -1))
+            before = slots.roll(1, 0) if parents is None else slots[parents.clamp(min=0).to(self.device)]
+            slots = before.index_copy(0, firsts, self.u_embed.start.expand(len(firsts), -1))
         slots = slots.to(self.dtype)
         if not config.anchor:
             return slots

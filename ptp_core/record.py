@@ -26,10 +26,12 @@ def emitted_record(
     piece: str,
     source: Source,
     details: bool,
+    most: int = MAX_CANDIDATES,
 ) -> Emitted:
     """One emitted token with its bin and, if details are wanted, the candidates around it.
 
-    logits (V,) and `found`, one row, are the target's; `column` is the token's place in `found`.
+    logits (V,) and `found`, one row, are the target's; `column` is the token's place in `found`; `most`
+    candidates are listed.
     """
     tokens, probs, left, right = (part[0] for part in (found.tokens, found.probs, found.left, found.right))
     low, high = float(left[column]), float(right[column])
@@ -38,7 +40,7 @@ def emitted_record(
     excluded: list[Excluded] = []
     lost = 0.0
     if details:
-        shown = probs.topk(min(MAX_CANDIDATES, len(probs))).indices.tolist()
+        shown = probs.topk(min(most, len(probs))).indices.tolist()
         shown = sorted({column, *(i for i in shown if probs[i] > 0)})
         for token, prob, a, b in zip(*(part[shown].tolist() for part in (tokens, probs, left, right)), strict=True):
             listed.append(Candidate(token, model.label(token), prob, a, b))

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from .attention import KVCache
 from .branches import branch_probabilities, calibrated
 from .cost import MAX_SLOTS
+from .drafts import read_slots
 from .masks import call_layout
 from .model import PTPModel
 from .noise import NoiseTape
@@ -24,6 +26,20 @@ from .record import draft_status, emitted_record, step_kind
 from .sampling import Candidates, SamplingConfig, candidates
 from .trace import Branch, DecodeStep, Draft, Emitted, Source
 from .verify import ExtraKind, Verdict, verify
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where a run goes on: the tokens generated already, how many calls brought them, and a cache whose
+    first num_cached rows hold the beginning of prompt and tokens (read, never written)."""
+
+    tokens: Sequence[int] = ()
+    num_steps: int = 0
+    cache: KVCache | None = None
+    num_cached: int = 0
+
+
+START = Resume()
 
 
 class Run:
@@ -39,11 +55,12 @@ class Run:
         num_speculative_tokens: int,
         reads_u: bool = True,
         details: bool = True,
+        resume: Resume = START,
     ) -> None:
         self.model, self.noise, self.sampling = model, noise, sampling
         self.limit = _token_limit(model, ids, max_new_tokens)
-        self.pending = list(ids)  # tokens that the next call puts into the cache, before its drafts
-        self.tokens = list(ids)
+        self.tokens = [*ids, *resume.tokens]
+        self.pending = self.tokens[resume.num_cached :]  # what the next call puts into the cache, before its drafts
         self.num_prompt = len(ids)
         self.details = details
         self.reads_u = reads_u
@@ -51,7 +68,9 @@ class Run:
         self.max_drafts = num_speculative_tokens
         self._eos = model.eos_tokens
         self._pieces = PieceStream(model.decode)
-        self._steps = 0
+        for token in resume.tokens:
+            self._pieces.push(token)
+        self._steps = resume.num_steps
         config = model.adapter
         self._lead = config.lead if config else 0
         self._shift = config.position_shift if config else -1
@@ -59,6 +78,8 @@ class Run:
         self.num_settled = 1 - self._lead
         slots = min((num_speculative_tokens + 1) ** 2, MAX_SLOTS)
         self._cache = model.new_cache(len(ids) + self.limit + num_speculative_tokens + slots)
+        if resume.cache is not None:
+            self._cache.copy_from(resume.cache, resume.num_cached)
 
     @property
     def num_emitted(self) -> int:
@@ -184,20 +205,9 @@ class Run:
         ]
 
     def _draft_tokens(self, logits: Tensor, u: Sequence[float]) -> list[tuple[int, float, float]]:
-        """(token, confidence, margin) of each row: argmax where the slot read its own u, else Pick."""
+        """(token, confidence, margin) of each row."""
         weights = self.model.require_adapter().confidence if self.reads_u else None
-        if self._argmax or self.sampling.temperature == 0:
-            top, best = (logits - logits.logsumexp(-1, keepdim=True)).max(-1)
-            tokens, probs, margins = best.tolist(), top.exp().tolist(), [1.0] * len(best)
-        else:
-            found = candidates(logits, SamplingConfig(1.0, 0, 1.0, self.sampling.order), full=False)
-            values = torch.tensor(u, device=logits.device)
-            columns = found.find(values).clamp(max=found.tokens.shape[1] - 1)[:, None]
-            left, right = found.left.gather(1, columns).squeeze(1), found.right.gather(1, columns).squeeze(1)
-            margins = torch.minimum(values - left, right - values).clamp(min=0).tolist()
-            probs = found.probs.gather(1, columns).squeeze(1).tolist()
-            tokens = found.tokens.gather(1, columns).squeeze(1).tolist()
-        rows = zip(tokens, probs, margins, strict=True)
+        rows = read_slots(logits, u, self.sampling, self._argmax)
         return [(token, calibrated(prob, margin, weights), margin) for token, prob, margin in rows]
 
     def until_eos(self, drafts: Sequence[Draft]) -> int:

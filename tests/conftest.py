@@ -13,7 +13,7 @@ from tiny import make_adapter, make_target, make_tokenizer
 from ptp_core import cost
 from ptp_core.model import PTPModel
 
-torch.set_num_threads(int(os.environ.get("PTP_TEST_THREADS", "2")))
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 
 
 @pytest.fixture(autouse=True, scope="session")

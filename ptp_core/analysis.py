@@ -1,0 +1,202 @@
+"""What noise does to a text: bins, what-ifs, sweeps, the unit square, the staircase. No UI, no hidden noise.
+
+All functions take a trace that `generate` made (or that was loaded) and the model that wrote it. Passing
+the same `contexts` to several of them saves reading the text again each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .contexts import Contexts
+from .decode import new_trace, start_decoding
+from .drafts import slot_distribution
+from .explore import Place, check, listed
+from .model import PTPModel
+from .record import emitted_record
+from .run import Resume
+from .scan import Steps, finish
+from .sweep import SafeInterval, Stretch, Sweep, as_stretches, safe_interval, scan_window, sweep, sweep_steps
+from .trace import DecodeStep, Emitted, Trace
+from .unit_square import Agreement, Cell, Column, Square, UnitSquare, unit_square, unit_square_steps
+
+__all__ = [
+    "Agreement", "Cell", "Column", "Contexts", "SafeInterval", "Square", "Staircase", "Stretch", "Sweep", "UnitSquare",
+    "changed", "distribution", "nearest_flip", "safe_interval", "staircase",
+    "staircase_steps", "sweep", "sweep_steps", "unit_square",
+    "unit_square_steps", "what_if", "what_if_steps",
+]  # fmt: skip
+
+MAX_LISTED = 400
+
+
+def distribution(model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None) -> Emitted:
+    """The record of one token with all its candidates (MAX_LISTED at most): bins in CDF order, the tokens
+    that the filters removed, and both omitted masses. One call of one row once the context is known.
+
+    Raises ValueError for a position outside the text and for a trace of another model.
+    """
+    return _record(Place(model, trace, position, contexts), trace)
+
+
+def _record(place: Place, trace: Trace) -> Emitted:
+    token, u = trace.emitted[place.position], trace.noise[place.position]
+    return emitted_record(
+        place.model, place.logits, place.found, place.column(u), trace.sampling.temperature, place.position, u,
+        token.text, token.source, details=True, most=MAX_LISTED,
+    )  # fmt: skip
+
+
+def nearest_flip(token: Emitted) -> float | None:
+    """The u nearest to this token's own that picks another token; None where there is no other."""
+    options = []
+    if token.left > 0:
+        below = float(np.nextafter(np.float32(token.left), np.float32(0)))
+        options.append((token.u - below, below))
+    if token.right < 1:
+        options.append((token.right - token.u, token.right))
+    return min(options)[1] if options else None
+
+
+# ---- what if ---------------------------------------------------------------------------------------------
+
+
+def kept_steps(trace: Trace, position: int) -> list[DecodeStep]:
+    """The calls whose tokens all stand before `position`."""
+    kept, count = [], 0
+    for step in trace.steps:
+        count += len(step.emitted)
+        if count > position:
+            break
+        kept.append(step)
+    return kept
+
+
+def what_if_steps(
+    model: PTPModel,
+    trace: Trace,
+    position: int,
+    u: float,
+    contexts: Contexts | None = None,
+    *,
+    max_new_tokens: int | None = None,
+    **options: Any,
+) -> tuple[Trace, Iterator[DecodeStep]]:
+    """The trace with u at `position`, so far only with the calls that this cannot change, and a generator
+    of the calls that follow, as the decoders give them.
+
+    Nothing before the last of those calls is computed again. max_new_tokens counts the whole text and is
+    as long as the trace's by default; options as in generate(). Raises ValueError for a u outside [0, 1),
+    a position outside the text, a trace of another model.
+    """
+    check(model, trace, position)
+    noise = trace.noise.with_value(position, u)
+    kept = kept_steps(trace, position)
+    tokens = [token.token for step in kept for token in step.emitted]
+    cache, shared = (contexts or Contexts()).longest([*trace.prompt_tokens, *tokens][:-1])
+    resume = Resume(tokens, len(kept), cache, shared)
+    steps = start_decoding(
+        model, trace.prompt_tokens, trace.method, noise, trace.sampling,
+        max_new_tokens=max_new_tokens or len(trace.tokens), resume=resume, **options,
+    )  # fmt: skip
+    fresh = new_trace(model, trace.prompt_tokens, trace.method, noise, trace.sampling, trace.prompt, kept)
+    if kept:
+        fresh.notes.append(f"The first {len(kept)} calls were made before u of token {position + 1} was changed.")
+    return fresh, steps
+
+
+def what_if(
+    model: PTPModel, trace: Trace, position: int, u: float, contexts: Contexts | None = None, **options: Any
+) -> Trace:
+    """The trace with u at `position`, decoded anew from there: the text that the edited tape gives."""
+    fresh, steps = what_if_steps(model, trace, position, u, contexts, **options)
+    fresh.steps.extend(steps)
+    return fresh
+
+
+def changed(a: Trace, b: Trace) -> list[int]:
+    """The positions at which two texts differ, those that only one of them has included."""
+    x, y = a.tokens, b.tokens
+    shorter = min(len(x), len(y))
+    return [i for i in range(max(len(x), len(y))) if i >= shorter or x[i] != y[i]]
+
+
+# ---- staircase -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Staircase:
+    """One position's inverse CDF (the bins of `target`) and the draft's own map from u to the token there.
+
+    kind: "argmax" (O-PTP, which reads u: asked at points; `error` = summed width of the gaps that hold its
+    changes, `probes` = fresh points asked afterwards and at how many the map is wrong) or "recovered"
+    (C-PTP, whose slot holds the distribution: exact); null, with no draft, without an adapter and where C-PTP
+    begins one token later. agreement: share of u on which both give the same token. total_variation: half
+    the summed difference of the tokens' shares of u. texts: token -> label.
+    """
+
+    target: Emitted
+    kind: str | None
+    draft: list[Stretch]
+    agreement: float | None
+    total_variation: float | None
+    error: float
+    probes: tuple[int, int] | None
+    texts: dict[int, str]
+    calls: int
+
+
+def staircase(model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None) -> Staircase:
+    """The staircase of one position; see Staircase."""
+    return finish(staircase_steps(model, trace, position, contexts))
+
+
+def staircase_steps(model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None) -> Steps[Staircase]:
+    """The staircase, with its progress."""
+    contexts = contexts or Contexts()
+    place = Place(model, trace, position, contexts)
+    target = _record(place, trace)
+    yield 0.1
+    draft: list[Stretch] = []
+    kind, error, calls, probes = None, 0.0, place.calls, None
+    if model.adapter is not None and place.reads_own_u:
+        kind = "argmax"
+        scan = yield from scan_window(place, trace, 1)
+        draft, error = as_stretches(scan)
+        calls, probes = place.calls, (scan.num_probed, scan.num_wrong)
+    elif model.adapter is not None and position >= model.adapter.lead:
+        kind = "recovered"
+        before = Place(model, trace, position - 1, contexts) if model.adapter.lead else place
+        logits = before.slot_logits([trace.noise[before.position]], [-1])
+        found = slot_distribution(logits, trace.sampling.order, full=True)
+        draft = [Stretch(left, right, [token]) for token, _, left, right in listed(found, MAX_LISTED)[0]]
+        calls = before.calls + (place.calls if before is not place else 0)
+    bins = [Stretch(left, right, [token]) for token, _, left, right in listed(place.found, MAX_LISTED)[0]]
+    return Staircase(
+        target=target,
+        kind=kind,
+        draft=draft,
+        agreement=_agreement(bins, draft) if kind else None,
+        total_variation=_total_variation(bins, draft) if kind else None,
+        error=error,
+        probes=probes,
+        texts={s.tokens[0]: model.label(s.tokens[0]) for s in [*bins, *draft]},
+        calls=calls,
+    )
+
+
+def _agreement(a: list[Stretch], b: list[Stretch]) -> float:
+    return sum(max(0.0, min(x.right, y.right) - max(x.left, y.left)) for x in a for y in b if x.tokens == y.tokens)
+
+
+def _total_variation(a: list[Stretch], b: list[Stretch]) -> float:
+    """Between the shares of u of two maps; what neither lists counts as equal."""
+    shares: dict[int, float] = {}
+    for sign, stretches in ((1, a), (-1, b)):
+        for stretch in stretches:
+            shares[stretch.tokens[0]] = shares.get(stretch.tokens[0], 0.0) + sign * (stretch.right - stretch.left)
+    return sum(abs(difference) for difference in shares.values()) / 2
