@@ -193,15 +193,15 @@ def run_race(choice: ModelChoice, **raw: Any) -> Iterator[Event]:
             yield {"event": "loading", "share": share, "text": text}
         model = SHELF.get(choice)
         prepare(model, settings)  # says what is wrong before a GPU is asked for
-        race = Race(query=query)
+        race = Race(query=query, limit=settings.max_new_tokens)
         run = RUNS.add(race)
-        yield from _lane_events(run, race, race_steps(choice, settings, race))
+        yield from lane_events(run, race, race_steps(choice, settings, race))
         yield {"event": "done", "run": run, "meta": meta_view(race), "summary": summary_view(race)}
     except (ValueError, RuntimeError, FileNotFoundError, OSError) as error:
         yield {"event": "error", "message": str(error)}
 
 
-def _lane_events(run: str, race: Race, steps: Iterator[tuple[str, DecodeStep]]) -> Iterator[Event]:
+def lane_events(run: str, race: Race, steps: Iterator[tuple[str, DecodeStep]]) -> Iterator[Event]:
     """Bundles steps so that updates are few and small."""
     sent = dict.fromkeys(LANES, 0)
     current, last = LANES[0], 0.0

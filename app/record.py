@@ -6,7 +6,7 @@ import gzip
 import json
 
 from .handlers import RaceSettings, race_steps
-from .pages.race import EXAMPLES
+from .pages.ask import EXAMPLES
 from .runs import RECORDED_FOLDER, Race
 from .runtime import SHELF, ModelChoice
 from .views.race import summary_view

@@ -27,6 +27,7 @@ class Race:
     lanes: dict[str, Trace] = field(default_factory=dict)
     origin: Literal["live", "recorded", "uploaded"] = "live"
     query: str | None = None
+    limit: int | None = None  # most tokens of the text; None: as many as there are
 
     def steps(self, lane: str) -> list[DecodeStep]:
         return self.lanes[lane].steps if lane in self.lanes else []

@@ -13,7 +13,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
+from ptp_core.contexts import Contexts
 from ptp_core.cost import cost_curve
 from ptp_core.load import load_model
 from ptp_core.model import PTPModel
@@ -150,7 +152,18 @@ class Tickets:
             return ticket in self._stopped
 
 
+class ContextShelf:
+    """What was read of texts, per model; the contexts of a model that was forgotten go with it."""
+
+    def __init__(self) -> None:
+        self._contexts: WeakKeyDictionary[PTPModel, Contexts] = WeakKeyDictionary()
+
+    def get(self, model: PTPModel) -> Contexts:
+        return self._contexts.setdefault(model, Contexts())
+
+
 SHELF = ModelShelf()
+CONTEXTS = ContextShelf()
 RUNS = RunStore()
 TICKETS = Tickets()
 

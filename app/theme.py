@@ -10,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 STATIC = Path(__file__).resolve().parent / "static"
-SCRIPTS = ("lab.js", "strip.js", "export.js", "race.js")
+SCRIPTS = ("lab.js", "strip.js", "export.js", "race.js", "maps.js", "noise.js")
 
 LIGHT = {
     "paper": "#FBFAF7", "panel": "#FFFFFF", "ink": "#1B2230", "soft": "#5D6677", "line": "#E3E0D8", "block": "#E1DED5",

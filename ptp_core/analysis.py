@@ -17,6 +17,7 @@ from .decode import new_trace, start_decoding
 from .drafts import slot_distribution
 from .explore import Place, check, listed
 from .model import PTPModel
+from .noise import NoiseTape
 from .record import emitted_record
 from .run import Resume
 from .scan import Steps, finish
@@ -26,9 +27,9 @@ from .unit_square import Agreement, Cell, Column, Square, UnitSquare, unit_squar
 
 __all__ = [
     "Agreement", "Cell", "Column", "Contexts", "SafeInterval", "Square", "Staircase", "Stretch", "Sweep", "UnitSquare",
-    "changed", "distribution", "nearest_flip", "safe_interval", "staircase",
+    "changed", "distribution", "nearest_flip", "redecode_steps", "safe_interval", "staircase",
     "staircase_steps", "sweep", "sweep_steps", "unit_square",
-    "unit_square_steps", "what_if", "what_if_steps",
+    "unit_square_steps", "what_if",
 ]  # fmt: skip
 
 MAX_LISTED = 400
@@ -76,44 +77,49 @@ def kept_steps(trace: Trace, position: int) -> list[DecodeStep]:
     return kept
 
 
-def what_if_steps(
+def redecode_steps(
     model: PTPModel,
     trace: Trace,
-    position: int,
-    u: float,
+    noise: NoiseTape,
     contexts: Contexts | None = None,
     *,
     max_new_tokens: int | None = None,
     **options: Any,
 ) -> tuple[Trace, Iterator[DecodeStep]]:
-    """The trace with u at `position`, so far only with the calls that this cannot change, and a generator
-    of the calls that follow, as the decoders give them.
+    """The trace on another tape, so far only with the calls before the first u that differs, and a
+    generator of the calls that follow, as the decoders give them.
 
-    Nothing before the last of those calls is computed again. max_new_tokens counts the whole text and is
-    as long as the trace's by default; options as in generate(). Raises ValueError for a u outside [0, 1),
-    a position outside the text, a trace of another model.
+    What stands before is read at most once for all who share `contexts`. max_new_tokens counts the whole text and is
+    as long as the trace's by default; options as in generate(). Raises ValueError for another model's trace.
     """
-    check(model, trace, position)
-    noise = trace.noise.with_value(position, u)
+    check(model, trace, 0)
+    length = len(trace.tokens)
+    position = next((i for i in range(length) if trace.noise[i] != noise[i]), length)
     kept = kept_steps(trace, position)
     tokens = [token.token for step in kept for token in step.emitted]
-    cache, shared = (contexts or Contexts()).longest([*trace.prompt_tokens, *tokens][:-1])
-    resume = Resume(tokens, len(kept), cache, shared)
-    steps = start_decoding(
-        model, trace.prompt_tokens, trace.method, noise, trace.sampling,
-        max_new_tokens=max_new_tokens or len(trace.tokens), resume=resume, **options,
-    )  # fmt: skip
+    cache, shared = (contexts or Contexts()).filled(model, [*trace.prompt_tokens, *tokens][:-1])
     fresh = new_trace(model, trace.prompt_tokens, trace.method, noise, trace.sampling, trace.prompt, kept)
-    if kept:
-        fresh.notes.append(f"The first {len(kept)} calls were made before u of token {position + 1} was changed.")
+    fresh.notes.append(
+        f"Decoded anew from call {len(kept) + 1} on, behind a text that was read already; the calls before are of the "
+        "run on the earlier noise."
+    )
+    steps = start_decoding(
+        model, trace.prompt_tokens, trace.method, noise, trace.sampling, max_new_tokens=max_new_tokens or length,
+        resume=Resume(tokens, len(kept), cache, shared), **options,
+    )  # fmt: skip
     return fresh, steps
 
 
 def what_if(
     model: PTPModel, trace: Trace, position: int, u: float, contexts: Contexts | None = None, **options: Any
 ) -> Trace:
-    """The trace with u at `position`, decoded anew from there: the text that the edited tape gives."""
-    fresh, steps = what_if_steps(model, trace, position, u, contexts, **options)
+    """The trace with u at `position`, decoded anew from there: the text that the edited tape gives.
+
+    Options as in redecode_steps. Raises ValueError for a u outside [0, 1), a position outside the text, and
+    another model's trace.
+    """
+    check(model, trace, position)
+    fresh, steps = redecode_steps(model, trace, trace.noise.with_value(position, u), contexts, **options)
     fresh.steps.extend(steps)
     return fresh
 

@@ -136,11 +136,13 @@ def test_what_if_keeps_the_calls_before_and_makes_only_those_behind(tiny):
     changed = analysis.what_if(tiny, trace, 8, 0.999)
     assert changed.steps[:8] == trace.steps[:8]
     assert [step.index for step in changed.steps] == list(range(len(changed.steps)))
-    assert any("before u of token 9" in note for note in changed.notes)
+    assert any("anew from call 9" in note for note in changed.notes)
     contexts = Contexts()
     analysis.distribution(tiny, trace, 11, contexts)
-    _, steps = analysis.what_if_steps(tiny, trace, 8, 0.999, contexts)
-    assert next(steps).num_positions == 1, "the cached context is used"
+    before = contexts.calls
+    _, steps = analysis.redecode_steps(tiny, trace, trace.noise.with_value(8, 0.999), contexts)
+    assert next(steps).num_positions == 1
+    assert contexts.calls == before, "the cached context is used"
 
 
 def test_changed_counts_missing_tokens():

@@ -5,12 +5,11 @@ import threading
 
 import pytest
 from gradio_client import Client
-from tiny import make_adapter, make_target, make_tokenizer
+from tiny import free_port, make_adapter, make_target, make_tokenizer, put_on_every_shelf
 
 from app import handlers, runtime, theme
 from app.handlers import RaceSettings, recorded_for, run_race, settings_of_query
 from app.main import build_demo, launch_options
-from app.pages import race as race_page
 from app.runs import Race, RunStore, recorded_names, recorded_race
 from app.runtime import ModelChoice, ModelShelf
 from app.views.race import as_value, chunk_view, steps_view
@@ -27,8 +26,7 @@ def tiny_load(name=None, adapter=None, *, dtype="auto", progress=None):
 @pytest.fixture
 def shelf(monkeypatch):
     shelf = ModelShelf(tiny_load)
-    for module in (runtime, handlers, race_page):
-        monkeypatch.setattr(module, "SHELF", shelf)
+    put_on_every_shelf(shelf, monkeypatch.setattr)
     return shelf
 
 
@@ -207,10 +205,9 @@ def test_both_tables_of_statuses_agree():
 def address():
     shelf = ModelShelf(tiny_load)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (runtime, handlers, race_page):
-            patch.setattr(module, "SHELF", shelf)
+        put_on_every_shelf(shelf, patch.setattr)
         demo = build_demo()
-        _, url, _ = demo.launch(**launch_options(), prevent_thread_lock=True, quiet=True)
+        _, url, _ = demo.launch(**launch_options(), prevent_thread_lock=True, quiet=True, server_port=free_port())
         yield url
         demo.close()
 
@@ -294,8 +291,7 @@ def test_a_model_without_an_adapter_races_by_prompt_lookup(monkeypatch):
     def load(name=None, adapter=None, *, dtype="auto", progress=None):
         return PTPModel(make_target(context=512), make_tokenizer(), name="plain").eval()
 
-    for module in (runtime, handlers, race_page):
-        monkeypatch.setattr(module, "SHELF", ModelShelf(load))
+    put_on_every_shelf(ModelShelf(load), monkeypatch.setattr)
     events = list(run_race(ModelChoice("plain"), prompt="abcabcabcabc", max_new_tokens=24))
     assert events[-1]["event"] == "done", events[-1]
     assert events[-1]["meta"]["methods"] == {"ar": "ar", "ptp": "prompt_lookup"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -12,6 +15,21 @@ from ptp_core import attention
 from ptp_core.checkpoint import Adapter, AdapterConfig
 from ptp_core.gated_lora import LoraConfig
 from ptp_core.u_embed import build_u_embedding
+
+
+def free_port() -> int:
+    """A port that nobody listens on; Gradio's own search is not safe when several tests start at once."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def put_on_every_shelf(shelf: object, setattr_: Callable[..., None] = setattr) -> None:
+    """Lets all of the app take its models from this shelf."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("app.") and hasattr(module, "SHELF"):
+            setattr_(module, "SHELF", shelf)
+
 
 ALPHABET = "abcdefgh .,"
 CHAT = "{% for m in messages %}{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}.{% endif %}"

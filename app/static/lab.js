@@ -83,6 +83,41 @@ window.PTPLab = window.PTPLab || {};
     }
   };
 
+  // A picture on the page as a file: its computed look goes with it. kind: "svg" or "png".
+  const LOOKS = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size", "font-weight", "text-anchor"];
+  lab.savePicture = async function (picture, name, kind) {
+    const copy = picture.cloneNode(true);
+    const from = [picture, ...picture.querySelectorAll("*")], to = [copy, ...copy.querySelectorAll("*")];
+    from.forEach((node, i) => {
+      const look = getComputedStyle(node);
+      for (const property of LOOKS) to[i].style.setProperty(property, look.getPropertyValue(property));
+    });
+    const box = picture.viewBox.baseVal;
+    copy.setAttribute("xmlns", SVG);
+    copy.setAttribute("width", box.width);
+    copy.setAttribute("height", box.height);
+    const paper = getComputedStyle(document.documentElement).getPropertyValue("--ptp-panel") || "#fff";
+    const dark = document.body.classList.contains("dark") ? getComputedStyle(document.body).getPropertyValue("--ptp-panel") : paper;
+    copy.prepend(lab.svg("rect", { width: box.width, height: box.height, fill: dark.trim() }));
+    const text = new XMLSerializer().serializeToString(copy);
+    if (kind === "svg") { lab.save(text, `${name}.svg`, "image/svg+xml"); return; }
+    const image = new Image();
+    image.src = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+    await image.decode();
+    const canvas = lab.el("canvas", { width: 2 * box.width, height: 2 * box.height });
+    const context = canvas.getContext("2d");
+    context.scale(2, 2);
+    context.drawImage(image, 0, 0, box.width, box.height);
+    URL.revokeObjectURL(image.src);
+    canvas.toBlob((blob) => lab.save(blob, `${name}.png`));
+  };
+
+  // Rows of plain values as CSV; text that a spreadsheet would run as a formula is quoted.
+  lab.csv = (rows) => rows.map((row) => row.map((cell) => {
+    const text = typeof cell === "string" && /^[=+@\t\r-]/.test(cell) ? `'${cell}` : String(cell);
+    return /[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
+  }).join(",")).join("\r\n") + "\r\n";
+
   // What a status looks like beside its colour, and what it means. app/theme.py holds the same table.
   lab.STATUS = {
     accepted: { glyph: "", says: "drafted and right" },
@@ -96,8 +131,9 @@ window.PTPLab = window.PTPLab || {};
   };
 
   // Between a click on Run and the first event of the server: the queue.
+  lab.ticket = () => Array.from(crypto.getRandomValues(new Uint32Array(3)), (word) => word.toString(36)).join("");
   lab.queued = () => {  // returns the run's ticket
-    const ticket = Array.from(crypto.getRandomValues(new Uint32Array(3)), (word) => word.toString(36)).join("");
+    const ticket = lab.ticket();
     document.dispatchEvent(new CustomEvent("ptp:queued", { detail: ticket }));
     return ticket;
   };

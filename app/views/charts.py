@@ -23,7 +23,7 @@ def tokens_against_calls(lanes: Mapping[str, Sequence[DecodeStep]], colours: Map
             x=list(range(len(counts))), y=counts, mode="lines", line_shape="hv", name=NAMES[lane],
             line={"color": colours[lane], "dash": "solid" if lane == "ptp" else "dot", "width": 2.5},
         )  # fmt: skip
-    return _finish(figure, "Tokens against model calls", "model calls", "verified tokens", colours)
+    return finished(figure, "Tokens against model calls", "model calls", "verified tokens", colours)
 
 
 def accepted_lengths(steps: Sequence[DecodeStep], colours: Mapping[str, str]) -> go.Figure:
@@ -38,10 +38,11 @@ def accepted_lengths(steps: Sequence[DecodeStep], colours: Mapping[str, str]) ->
     )  # fmt: skip
     figure.update_xaxes(dtick=1)
     total = sum(counts.values())
-    return _finish(figure, f"Tokens per verifying call ({total} calls)", "tokens", "calls", colours)
+    return finished(figure, f"Tokens per verifying call ({total} calls)", "tokens", "calls", colours)
 
 
-def _finish(figure: go.Figure, title: str, x: str, y: str, colours: Mapping[str, str]) -> go.Figure:
+def finished(figure: go.Figure, title: str, x: str, y: str, colours: Mapping[str, str]) -> go.Figure:
+    """The figure in the lab's look: title, axis labels, no background of its own."""
     figure.update_layout(
         title={"text": title, "font": {"size": 15}},
         margin={"l": 50, "r": 15, "t": 45, "b": 45},

@@ -33,7 +33,7 @@ def steps_view(steps: Sequence[DecodeStep]) -> list[dict[str, Any]]:
             "x": step.extra_kind,
             "d": [_draft(d) for d in step.drafts],
             "b": [_branch(b) for b in step.branches],
-            "e": [_emitted(e) for e in step.emitted],
+            "e": [emitted_view(e) for e in step.emitted],
         }
         for step in steps
     ]
@@ -60,7 +60,7 @@ def meta_view(race: Race) -> dict[str, Any]:
     return {
         "prompt": trace.prompt,
         "seed": trace.noise.seed,
-        "edits": len(trace.noise.edits),
+        "edits": {str(position): u for position, u in trace.noise.edits.items()},
         "sampling": trace.sampling.to_json(),
         "model": trace.model,
         "adapter": trace.adapter,
@@ -119,7 +119,7 @@ def _branch(branch: Branch) -> dict[str, Any]:
     }
 
 
-def _emitted(token: Emitted) -> dict[str, Any]:
+def emitted_view(token: Emitted) -> dict[str, Any]:
     own = next((c.text for c in token.candidates if c.token == token.token), "")
     return {
         "p": token.position,

@@ -9,11 +9,10 @@ from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tiny import make_adapter, make_target, make_tokenizer
+from tiny import free_port, make_adapter, make_target, make_tokenizer, put_on_every_shelf
 
-from app import handlers, runtime
+from app import runtime
 from app.main import build_demo, launch_options
-from app.pages import race as race_page
 from ptp_core.cost import CostCurve
 from ptp_core.model import PTPModel
 
@@ -47,10 +46,9 @@ def tiny_model(name=None, adapter=None, *, dtype="auto", progress=runtime.ModelC
 @pytest.fixture(scope="session")
 def url() -> Iterator[str]:
     shelf = runtime.ModelShelf(tiny_model)
-    for module in (runtime, handlers, race_page):
-        module.SHELF = shelf
+    put_on_every_shelf(shelf)
     demo = build_demo()
-    options = {**launch_options(), "prevent_thread_lock": True, "quiet": True}
+    options = {**launch_options(), "prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
     _, address, _ = demo.launch(**options)
     yield address
     demo.close()

@@ -1,0 +1,362 @@
+"""The Noise page as a visitor uses it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+from test_race_page import CONTRASTS, HOSTILE, slow
+
+from app import runtime
+from app.runs import recorded_race
+from app.runtime import ModelChoice
+from ptp_core import NoiseTape, SamplingConfig, generate
+
+pytestmark = pytest.mark.browser
+
+STATE = """() => { const s = PTPLab.noiseState; const texts = s.now.lanes;
+  return {run: s.now.run, index: s.index, position: s.position, edits: s.now.meta.edits, busy: s.busy,
+    ar: texts.ar.tokens.map(t => t.t), ptp: texts.ptp.tokens.map(t => t.t), u: texts.ar.tokens.map(t => t.u),
+    lo: texts.ar.tokens.map(t => t.lo), hi: texts.ar.tokens.map(t => t.hi), bins: texts.ar.tokens.map(t => t.c)} }"""
+WHOLE = "(s => s && s.index >= 0 && !s.busy && s.history[s.index] === s.now)(PTPLab.noiseState)"
+
+
+def state(page: Page) -> dict:
+    return page.evaluate(STATE)
+
+
+def write(open_page, prompt: str = "abc abc", seed: int = 3, query: str = "noise") -> Page:
+    """The page with a text of the tiny model on it."""
+    page = open_page(query)
+    page.wait_for_function(WHOLE)
+    page.fill("#ptp-prompt textarea", prompt)
+    page.fill("#ptp-seed input", str(seed))
+    page.click("#ptp-run")
+    page.wait_for_function(f"{WHOLE} && PTPLab.noiseState.now.meta.prompt === {json.dumps(prompt)}")
+    return page
+
+
+def edited(page: Page, index: int = 1) -> dict:
+    """The state once the history stands at `index` and all is decoded."""
+    page.wait_for_function(f"{WHOLE} && PTPLab.noiseState.index === {index}")
+    return state(page)
+
+
+def choose_lively(page: Page) -> int:
+    """Chooses an early token whose strip has a rival with a bin of some width; returns its position."""
+    found = state(page)
+    position = next(p for p in range(3, 30) if found["hi"][p] - found["lo"][p] < 0.8 and len(found["bins"][p]) > 2)
+    page.click(f'.nz-token[data-position="{position}"]')
+    return position
+
+
+def rival(found: dict, position: int) -> float:
+    """A u in the middle of another token's bin at this position."""
+    _, prob, left, _ = max((c for c in found["bins"][position] if not c[3]), key=lambda c: c[1])
+    return left + prob / 2
+
+
+def text_on(prompt: str, noise: NoiseTape) -> list[str]:
+    """What the tiny model writes on this tape, by the core alone."""
+    model = runtime.SHELF.get(ModelChoice())
+    trace = generate(
+        model, model.encode(prompt, chat=True), "ar", noise=noise, sampling=SamplingConfig(), max_new_tokens=64
+    )
+    return [token.text for token in trace.emitted]
+
+
+def drag(page: Page, u: float, release: bool = True) -> None:
+    """Takes the needle and moves it to u on a strip that is not zoomed."""
+    box = page.locator(".nz-strip").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 45)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * u, box["y"] + 45, steps=6)
+    if release:
+        page.mouse.up()
+
+
+def test_a_recorded_text_and_its_tape_are_there_at_once(open_page):
+    page = open_page("noise")
+    page.wait_for_function(WHOLE)
+    found, trace = state(page), recorded_race("sky").lanes["ar"]
+    assert "".join(found["ar"]) == trace.text == "".join(found["ptp"])
+    assert page.locator(".nz-token").count() == len(trace.tokens)
+    assert page.locator(".nz-token.is-selected").count() == 1
+    expect(page.locator(".nz-strip .ptp-bin.is-own")).to_have_count(1)
+    expect(page.locator(".nz-same")).to_contain_text("✓")
+    close = [token.position for token in trace.emitted if token.margin is not None and token.margin < 0.02]
+    marked = page.eval_on_selector_all(".nz-token.is-close", "nodes => nodes.map(n => Number(n.dataset.position))")
+    assert marked == close != []
+
+
+def test_dragging_shows_the_token_at_once_and_release_decodes_the_rest(open_page):
+    page = write(open_page)
+    before, position = state(page), choose_lively(page)
+    u = rival(before, position)
+    drag(page, u, release=False)
+    expect(page.locator(".nz-preview")).to_contain_text("→")
+    assert page.locator(".nz-token.is-stale").count() == len(before["ar"]) - position - 1
+    assert state(page)["run"] == before["run"], "nothing is decoded while the needle moves"
+    page.mouse.up()
+    after = edited(page)
+    moved = after["edits"][str(position)]
+    assert moved == pytest.approx(u, abs=0.003)
+    assert after["ar"] == after["ptp"] == text_on("abc abc", NoiseTape(3).with_value(position, moved))
+    assert after["ar"][:position] == before["ar"][:position]
+    assert after["ar"][position] != before["ar"][position]
+    changed = page.eval_on_selector_all(".nz-token.is-changed", "nodes => nodes.map(n => Number(n.dataset.position))")
+    longer = zip(after["ar"], before["ar"] + [None] * len(after["ar"]), strict=False)
+    assert changed == [i for i, (a, b) in enumerate(longer) if a != b]
+    assert page.locator(".nz-token.is-edited").count() == 1
+    expect(page.locator(".nz-same")).to_contain_text("✓")
+
+
+def test_a_safe_move_leaves_the_text(open_page):
+    page = write(open_page)
+    before, position = state(page), choose_lively(page)
+    inside = (before["lo"][position] + before["hi"][position]) / 2
+    drag(page, inside, release=False)
+    expect(page.locator(".nz-preview")).to_contain_text("same bin, same text")
+    page.mouse.up()
+    assert edited(page)["ar"] == before["ar"]
+
+
+def test_undo_redo_reset_and_nearest_flip(open_page):
+    page = write(open_page)
+    before, position = state(page), choose_lively(page)
+    page.click('[data-do="flip"]')
+    first = edited(page)
+    assert first["ar"][position] != before["ar"][position]
+    page.click('[data-do="roll"]')
+    second = edited(page, 2)
+    page.focus(".nz-strip")
+    page.keyboard.press("Control+z")
+    assert edited(page)["ar"] == first["ar"]
+    page.click('[data-do="undo"]')
+    assert edited(page, 0)["ar"] == before["ar"]
+    assert page.locator(".nz-token.is-changed").count() == 0
+    page.click('[data-do="redo"]')
+    page.click('[data-do="redo"]')
+    assert edited(page, 2)["u"] == second["u"]
+    page.click('[data-do="restore"]')
+    assert edited(page, 3)["ar"] == before["ar"]
+    page.click('[data-do="all"]')
+    assert edited(page, 4)["edits"] == {}
+
+
+def test_the_needle_by_keyboard_and_number(open_page):
+    page = write(open_page)
+    before, position = state(page), choose_lively(page)
+    page.focus(".nz-token.is-selected")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"PTPLab.noiseState.position === {position + 1}")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(f"PTPLab.noiseState.position === {position}")
+    page.focus(".nz-strip")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    after = edited(page)
+    assert after["edits"][str(position)] == pytest.approx(0.005, abs=1e-4)
+    assert page.get_attribute(".nz-strip", "aria-valuenow") == "0.0050"
+    page.fill(".nz-number", "1.5")
+    page.keyboard.press("Tab")
+    expect(page.locator(".ptp-banner")).to_contain_text("u must lie in [0, 1)")
+    assert state(page)["ar"] == after["ar"]
+    page.fill(".nz-number", str(round(before["u"][position], 6)))
+    page.keyboard.press("Tab")
+    assert edited(page, 2)["ar"] == before["ar"]
+
+
+def test_noise_that_is_not_frozen_is_drawn_anew(open_page):
+    page = write(open_page)
+    before, position = state(page), choose_lively(page)
+    page.uncheck(".nz-controls input[type=checkbox]")
+    drag(page, (before["lo"][position] + before["hi"][position]) / 2)
+    after = edited(page)
+    assert after["ar"][: position + 1] == before["ar"][: position + 1]
+    assert after["u"][position + 1 :] != before["u"][position + 1 :]
+    assert after["ar"] == after["ptp"]
+
+
+def test_a_link_carries_text_edits_and_position(open_page, url):
+    page = write(open_page)
+    position = choose_lively(page)
+    page.click('[data-do="flip"]')
+    after = edited(page)
+    page.click('[data-do="link"]')
+    expect(page.locator(".ptp-banner")).to_contain_text("copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    other = open_page(link.removeprefix(url))
+    again = edited(other)
+    assert again["ar"] == after["ar"]
+    assert again["position"] == position
+    assert list(again["edits"]) == [str(position)]
+
+
+def test_the_next_drag_takes_over(open_page, monkeypatch):
+    page = write(open_page)
+    before, position = state(page), choose_lively(page)
+    slow(monkeypatch)
+    drag(page, rival(before, position))
+    page.wait_for_function("PTPLab.noiseState.busy && PTPLab.noiseState.now.run !== PTPLab.noiseState.old.run")
+    drag(page, (before["lo"][position] + before["hi"][position]) / 2)
+    monkeypatch.undo()
+    after = edited(page)
+    assert after["ar"] == before["ar"], "the second place of the needle counts, and the first run is gone"
+
+
+def test_stop_keeps_what_was_decoded(open_page, monkeypatch):
+    page = write(open_page)
+    before, position = state(page), choose_lively(page)
+    slow(monkeypatch)
+    drag(page, rival(before, position))
+    page.wait_for_function("PTPLab.noiseState.busy && PTPLab.noiseState.now.run !== PTPLab.noiseState.old.run")
+    page.click("#ptp-stop")
+    expect(page.locator(".ptp-banner")).to_contain_text("Stopped")
+    stopped = len(state(page)["ar"])
+    time.sleep(0.6)
+    assert len(state(page)["ar"]) == stopped < 64
+    page.click('[data-do="undo"]')
+    assert edited(page, 0)["ar"] == before["ar"]
+
+
+@pytest.mark.parametrize("kind", ["square", "sweep", "staircase"])
+def test_maps_are_drawn_and_saved(open_page, tmp_path, kind):
+    page = write(open_page)
+    position = choose_lively(page)
+    page.click(f'[data-map="{kind}"]')
+    save = page.locator(f'[data-save="{kind} json"]')
+    expect(save).to_be_visible()
+    files = {}
+    for form in ("json", "csv") if kind == "staircase" else ("json", "csv", "svg", "png"):
+        with page.expect_download() as waiting:
+            page.click(f'[data-save="{kind} {form}"]')
+        files[form] = tmp_path / f"map.{form}"
+        waiting.value.save_as(files[form])
+    found = json.loads(files["json"].read_text())
+    rows = list(csv.reader(files["csv"].read_text().splitlines()))
+    assert found.get("position", found.get("first")) == position
+    assert len(rows) > 3
+    assert len({len(row) for row in rows}) == 1
+    if kind == "staircase":
+        page.wait_for_selector("#ptp-stairs .js-plotly-plot")
+        expect(page.locator(".nz-band")).to_be_visible()
+    else:
+        assert files["svg"].read_text().startswith("<svg")
+        assert files["png"].read_bytes().startswith(b"\x89PNG")
+        assert page.locator(f".nz-{kind}").count() >= 2
+
+
+def test_a_click_on_the_square_sets_both_u(open_page):
+    page = write(open_page)
+    position = choose_lively(page)
+    page.click('[data-map="square"]')
+    page.wait_for_selector(".nz-square")
+    assert page.locator(".nz-square").count() == 3
+    page.locator(".nz-square.is-target").scroll_into_view_if_needed()
+    box = page.locator(".nz-square.is-target").bounding_box()
+    side, pad = box["width"] * 300 / 332, box["width"] * 26 / 332
+    page.mouse.move(box["x"] + pad + 0.25 * side, box["y"] + box["width"] * 6 / 332 + 0.5 * side)
+    expect(page.locator(".nz-says")).to_contain_text("% of the square")
+    page.mouse.down()
+    page.mouse.up()
+    after = edited(page)
+    assert after["edits"][str(position)] == pytest.approx(0.25, abs=0.01)
+    assert after["edits"][str(position + 1)] == pytest.approx(0.5, abs=0.01)
+    assert after["ar"] == after["ptp"]
+
+
+def test_a_click_on_the_sweep_moves_u_there(open_page):
+    page = write(open_page)
+    position = choose_lively(page)
+    page.click('[data-map="sweep"]')
+    page.wait_for_selector(".nz-sweep")
+    page.locator(".nz-sweep").first.scroll_into_view_if_needed()
+    box = page.locator(".nz-sweep").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * (46 + 0.9 * 946) / 1000, box["y"] + box["height"] / 2)
+    assert edited(page)["edits"][str(position)] == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_recorded_text_of_another_model_is_refused_in_a_sentence(open_page):
+    page = open_page("noise")
+    page.wait_for_function(WHOLE)
+    before = state(page)
+    page.click('[data-do="roll"]')
+    expect(page.locator(".ptp-banner.is-error")).to_contain_text(
+        "was written by SmolLM2-135M-Instruct; the model in use"
+    )
+    assert state(page)["ar"] == before["ar"]
+    assert not state(page)["busy"]
+
+
+def test_files_open_here_and_damaged_ones_lose_nothing(open_page, tmp_path):
+    page = open_page("noise")
+    page.wait_for_function(WHOLE)
+    before = state(page)
+    (tmp_path / "bad.json").write_text('{"schema_version": 1, "steps": [')
+    page.set_input_files(".ptp-noise input[type=file]", tmp_path / "bad.json")
+    expect(page.locator(".ptp-banner.is-error")).to_contain_text("not whole JSON")
+    assert state(page)["ar"] == before["ar"]
+    race = recorded_race("translation").to_dict()
+    (tmp_path / "good.json").write_text(json.dumps(race))
+    page.set_input_files(".ptp-noise input[type=file]", tmp_path / "good.json")
+    page.wait_for_function(f"{WHOLE} && PTPLab.noiseState.now.meta.prompt.startsWith('Translate')")
+    assert "".join(state(page)["ar"]) == recorded_race("translation").lanes["ar"].text
+
+
+def test_hostile_tokens_stay_text(open_page, tmp_path):
+    race = json.loads(json.dumps(recorded_race("sky").to_dict()))
+    for lane in ("ar", "ptp"):
+        emitted = [e for step in race[lane]["steps"] for e in step["emitted"]]
+        for token, text in zip(emitted, HOSTILE, strict=False):
+            token["text"] = text
+            token["candidates"][0]["text"] = text
+    (tmp_path / "hostile.json").write_text(json.dumps(race))
+    page = open_page("noise")
+    page.wait_for_function(WHOLE)
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.set_input_files(".ptp-noise input[type=file]", tmp_path / "hostile.json")
+    page.wait_for_function(f"{WHOLE} && PTPLab.noiseState.now.meta.origin === 'uploaded'")
+    for position in range(len(HOSTILE)):
+        page.locator(f'.nz-token[data-position="{position}"]').click()
+    assert page.locator(".ptp-noise :is(img, script, iframe)").count() == 0
+    assert dialogs == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1320, 390])
+def test_nothing_overflows_and_text_has_contrast(open_page, theme, width):
+    page = open_page(f"noise?__theme={theme}", width=width)
+    page.wait_for_function(WHOLE)
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 10
+    assert {name: round(ratio, 2) for name, ratio in contrasts.items() if ratio < 4.5} == {}
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if width == 1320:
+        top = page.evaluate("document.querySelector('.nz-chosen').getBoundingClientRect().bottom")
+        assert top < 800, "the first screen shows the text, the tape and the needle"
+
+
+def test_the_needle_keeps_up_with_the_pointer(open_page):
+    """A move does its work in a small part of a frame (1/60 s)."""
+    page = open_page("noise")
+    page.wait_for_function(WHOLE)
+    moves = page.evaluate(
+        """() => {
+        const strip = document.querySelector('.nz-strip'), box = strip.getBoundingClientRect();
+        strip.setPointerCapture = () => {};
+        const send = (kind, u) => strip.dispatchEvent(new PointerEvent(kind, {
+          clientX: box.left + u * box.width, clientY: box.top + 40, pointerId: 1, bubbles: true, button: 0}));
+        send('pointerdown', 0.1);
+        const start = performance.now();
+        for (let i = 0; i < 200; i += 1) send('pointermove', i / 200);
+        const spent = performance.now() - start;
+        send('pointercancel', 0);
+        return spent / 200; }"""
+    )
+    assert moves < 1000 / 60
