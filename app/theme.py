@@ -59,6 +59,12 @@ def head() -> str:
     return f"<script>\n{scripts}\n</script>"
 
 
+def once_loaded(view: str, script: str) -> str:
+    """A component's script that waits for the view's own script, which a browser may still be reading."""
+    wait = f"if (!window.PTPLab || !PTPLab.{view}) return void setTimeout(start, 25);"
+    return f"(function start() {{ {wait}\n{script} }})();"
+
+
 def theme() -> gr.themes.Base:
     """Gradio's own parts in the lab's colours; fonts of the system, so that nothing is fetched."""
     sans = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")

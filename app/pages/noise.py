@@ -17,8 +17,11 @@ from app.views.race import as_value
 from .ask import AT_ONCE, FIRST, IN_TURN, NAMES, PRIVATE, build_ask, sentence_update, show_example, show_link
 from .model_panel import model_panel
 
-SCRIPT = """PTPLab.noise(element, props, watch, server,
-  { edit: (request) => trigger('edit', request), map: (request) => trigger('draw', request) });"""
+SCRIPT = theme.once_loaded(
+    "noise",
+    """PTPLab.noise(element, props, watch, server,
+  { edit: (request) => trigger('edit', request), map: (request) => trigger('draw', request) });""",
+)
 
 
 def build() -> None:

@@ -26,7 +26,7 @@ def build() -> None:
     race = gr.HTML(
         as_value({**open_run(f"recorded:{FIRST}"), "first": True}),
         html_template="<div class='ptp-race' tabindex='0' role='group' aria-label='Race'></div>",
-        js_on_load="PTPLab.race(element, props, watch, server, () => trigger('opened'));",
+        js_on_load=theme.once_loaded("race", "PTPLab.race(element, props, watch, server, () => trigger('opened'));"),
         server_functions=[fetch_steps, stop_run, export_run, open_file],
         elem_id="ptp-race",
         apply_default_css=False,
