@@ -43,7 +43,8 @@ class Bound:
 def cost_bound(run: Sequence[float], drafter: Drafter, curve: CostCurve) -> Bound:
     """The best speed-up of any fixed number of drafts if no slot is spent on a branch that does not come true.
 
-    run[k-1] = P(N >= k). No real allocator reaches it: it would have to know the outcome.
+    run[k-1] = P(N >= k). No real allocator reaches it: it would have to know the outcome. Looked-up drafts cost
+    nothing but their verification; their bound verifies only the right ones.
     """
     plain = curve.ms(1)
     best = Bound(0, 1.0, 1.0, 1.0)
@@ -55,7 +56,7 @@ def cost_bound(run: Sequence[float], drafter: Drafter, curve: CostCurve) -> Boun
             tokens, positions = (2 + right) / 2, 1 + (slots + drafts) / 2
             ms = (curve.ms(1 + slots) + curve.ms(1 + drafts)) / 2
         else:
-            tokens, positions = 1 + right, 1.0 + drafts + (slots if drafter.kind == "branches" else 0)
+            tokens, positions = 1 + right, 1 + (drafts + slots if drafter.kind == "branches" else right)
             ms = curve.ms(positions)
         if tokens * plain / ms > best.speedup:
             best = Bound(drafts, tokens, positions, tokens * plain / ms)
@@ -63,13 +64,12 @@ def cost_bound(run: Sequence[float], drafter: Drafter, curve: CostCurve) -> Boun
 
 
 def measured_run(rows: Sequence[Row], drafter: Drafter) -> tuple[list[float], bool]:
-    """P(N >= k) for k = 1..longest, and whether it is these rows' own (else the adapter's figures)."""
-    outcomes = [
-        [i < c.accepted for i in range(min(c.accepted + 1, len(c.confidences)))]
-        for row in rows
-        for c in row.calls
-        if c.confidences
-    ]
+    """P(N >= k) for k = 1..longest, and whether it is these rows' own (else the adapter's figures).
+
+    A call without drafts says nothing about slots; where drafts are looked up, it means that none were found.
+    """
+    calls = [c for row in rows for c in row.calls[1:] if c.confidences or drafter.kind == "lookup"]
+    outcomes = [[i < c.accepted for i in range(min(c.accepted + 1, len(c.confidences)))] or [False] for c in calls]
     if len(outcomes) < _ENOUGH_CALLS:
         return list(drafter.run[: drafter.longest]), False
     return list(survival(outcomes, min(drafter.longest, max(map(len, outcomes))))), True

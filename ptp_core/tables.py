@@ -56,7 +56,9 @@ def sweep_table(result: BenchResult, field: str) -> str:
 
 
 def write_between_markers(path: Path, result: BenchResult) -> None:
-    """Replaces what stands between the markers of `path`; ValueError if it has none."""
+    """Replaces what stands between the markers of `path`; ValueError if it has none or the run was stopped."""
+    if not result.complete:
+        raise ValueError("This run was stopped before its end; finish it before its figures go into a text.")
     path.write_text(replaced(path.read_text(encoding="utf-8"), readme_tables(result), str(path)), encoding="utf-8")
 
 

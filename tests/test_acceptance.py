@@ -196,13 +196,13 @@ def test_the_cost_bound_by_hand():
     turns = cost_bound((0.5,), Drafter("turns", 1, (), 1), rising)
     assert turns.speedup == pytest.approx(2.5 * 10 / (12 + 11))
     lookup = cost_bound((0.5,), Drafter("lookup", 0, (), 1), rising)
-    assert lookup.speedup == pytest.approx(1.5 * 10 / 11)
+    assert lookup.speedup == pytest.approx(1.5 * 10 / 10.5)  # nobody verifies less than the right drafts
 
 
 def test_oracles_by_hand():
     run = [0.5, 0.25]
-    # slots 4 then 7: room for 2 drafts (the longest allowed). Call 2 had 3 drafts: its 2 right ones stay. Call 3 had one
-    # right draft; a second one would have been right with 0.25 / 0.5.
+    # slots 4 then 7: room for 2 drafts (the longest allowed). Call 2 had 3 drafts: its 2 right ones stay.
+    # Call 3 had one right draft; a second one would have been right with 0.25 / 0.5.
     assert oracle_tokens_per_call([story()], run, BRANCHES) == pytest.approx((1 + 1 + 1 + 2 + 1 + 0.5) / 3)
     rising = CostCurve((1, 64), (10.0, 73.0))
     # behind the prompt: 1 + 2 drafts + 2 slots for one draft = 5 positions, then 1 + 1
@@ -217,6 +217,11 @@ def test_bounds_hold_what_was_measured():
     assert found["run"] == [0.5, 0.25]
     assert found["speedup_after_prompt"] == pytest.approx((200 / 5) / (100 / 5))
     assert found["reached"] == pytest.approx(2 / 1.75)
+    lookup = bounds.measured_run([story()] * 10, Drafter("lookup", 0, (), 2))
+    assert lookup[0][0] == pytest.approx((20 + 0.3) / 21)
+    silent = make_row([Call(0, 1, 1.0, 1), Call(1, 1, 1.0, 1)])  # a lookup that finds nothing brings nothing
+    assert bounds.measured_run([story(), silent] * 10, Drafter("lookup", 0, (), 2))[0][0] == pytest.approx(20.3 / 31)
+    assert bounds.measured_run([story(), silent] * 10, BRANCHES)[0][0] == pytest.approx(20.3 / 21)
     many = [story()] * 10
     own = bounds.bounds_of(many, [ar], BRANCHES, CostCurve((1, 64), (10.0, 10.0)))
     assert own["own_run"] is True
