@@ -5,12 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 # two at a time, one thread each: twice two threads on two cores only wait for one another
+RESULTS := assets/benchmarks
+BENCH := $(BIN)/python -m ptp_core bench --questions assets/questions/spec-bench-dev.jsonl
+METHODS := ar,ptp,pqd,independent,prompt_lookup,hf_generate,hf_prompt_lookup
+# BENCH_OPTIONS="--minutes 3" takes a pause; the same command goes on
 TESTS := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-all lint browser assets clean help
+.PHONY: demo test test-all lint browser assets results clean help
 
 help:
-	@grep -E '^# make' Makefile; echo "make test-all adds the slow checks; make assets rebuilds recorded races; make clean removes $(VENV)"
+	@grep -E '^# make' Makefile; echo "make test-all adds the slow checks; make assets rebuilds recorded races, results and the README's tables; make clean removes $(VENV)"
 
 demo: $(VENV)/.run
 	@$(BIN)/python -m app
@@ -26,8 +30,17 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# everything that hangs on the shipped adapter and on this machine: recorded races, results, the README's tables
 assets: $(VENV)/.run
 	$(BIN)/python -m app.record
+	$(MAKE) results
+
+results: $(VENV)/.run
+	$(BENCH) --limit 20 --methods $(METHODS) --profile --json $(RESULTS)/default.json $(BENCH_OPTIONS)
+	$(BENCH) --limit 20 --methods ar,pqd,independent --draft-budget 16 --json $(RESULTS)/default-budget-16.json $(BENCH_OPTIONS)
+	$(BENCH) --limit 8 --max-new-tokens 48 --methods ar,pqd --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,5 \
+	  --sweep temperature=0,0.7,1 --draft-budget 16 --json $(RESULTS)/default-sweeps.json $(BENCH_OPTIONS)
+	$(BIN)/python -m ptp_core results $(RESULTS)/default.json --readme README.md
 
 # torch comes first and alone: a plain range may bring gigabytes of CUDA where a CPU build is enough
 $(VENV)/.torch:

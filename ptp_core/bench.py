@@ -2,241 +2,222 @@
 
     python -m ptp_core bench --questions FILE.jsonl --methods ar,pqd,hf_generate --json OUT.json
 
-Every question is answered by every method before the next one, so the machine's drift hits all
-alike. Rows are kept in OUT.rows.jsonl as they come; a run that was stopped goes on from there.
-Figures are counts and measured seconds of model calls; ratios are taken within one run.
+Every question is answered by every method, at every point of a sweep, before the next one, so the
+machine's drift hits all alike. Rows are kept as they come; a run that was stopped goes on from there.
+Figures are counts and measured seconds of model calls, planning included; ratios are taken within one run.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-import platform
-import resource
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from .bench_config import DRAFTING, BenchConfig, Job, baseline_point
 from .cost import cost_curve
-from .decode import METHODS, generate
-from .figures import Row, summarise
+from .decode import allocator_runs, new_trace, start_decoding, window_of
+from .machine import identity
 from .model import PTPModel
 from .noise import NoiseTape
-from .sampling import SamplingConfig
-from .trace import Trace, first_divergence
+from .peers import OUTSIDE_METHODS, Peers
+from .questions import Question
+from .rows import Gains, Row, make_row
+from .rows_file import RowsFile
+from .trace import Trace
 
-OUTSIDE_METHODS = ("hf_generate", "hf_prompt_lookup")
-_LOOKUP_TOKENS = 10  # transformers' own default number of prompt-lookup candidates
-
-
-@dataclass(frozen=True)
-class Question:
-    question_id: str
-    category: str
-    prompt: str
+_WARM_UP_TOKENS = 8
 
 
 @dataclass(frozen=True)
-class BenchConfig:
-    """What is run on every question; the noise of question i is NoiseTape(seed + i)."""
+class Progress:
+    """done of total answers are there. row is the answer just finished (or read from an earlier part of the run);
+    where it is None, `doing` is about to start. seconds_left is None until something was measured."""
 
-    methods: tuple[str, ...] = ("ar", "pqd")
-    max_new_tokens: int = 64
-    seed: int = 0
-    temperature: float = 0.7
-    top_k: int = 50
-    top_p: float = 0.95
-    num_speculative_tokens: int | None = None
-    draft_budget: int | str = "auto"
-    threads: int = field(default_factory=torch.get_num_threads)
-
-    def __post_init__(self) -> None:
-        unknown = set(self.methods) - {*METHODS, *OUTSIDE_METHODS}
-        if unknown or not self.methods:
-            known = ", ".join((*METHODS, *OUTSIDE_METHODS))
-            raise ValueError(f"Unknown methods: {', '.join(sorted(unknown)) or '(none given)'}; known: {known}.")
+    done: int
+    total: int
+    row: Row | None
+    doing: str
+    seconds_left: float | None
 
 
-def load_questions(path: str | os.PathLike[str], limit: int | None = None) -> list[Question]:
-    """Questions of a JSONL file: rows with `turns` (the first is asked) or `prompt`; ValueError for others.
+@dataclass(frozen=True)
+class Lineup:
+    """The models of a run: the one that decodes, a u-blind one for `independent`, an assistant for hf_assisted."""
 
-    With a limit, rows are taken evenly over the file, so that every kind of question is asked.
-    """
-    questions = []
-    for i, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines()):
-        if not line.strip():
-            continue
-        row = json.loads(line)
-        prompt = row["turns"][0] if row.get("turns") else row.get("prompt")
-        if not isinstance(prompt, str):
-            raise ValueError(f"Row {i + 1} of {path} has neither turns nor a prompt.")
-        questions.append(Question(str(row.get("question_id", i)), str(row.get("category", "all")), prompt))
-    if limit is not None and limit < len(questions):
-        questions = [questions[round(i * (len(questions) - 1) / max(limit - 1, 1))] for i in range(limit)]
-    return questions
+    model: PTPModel
+    independent: PTPModel | None = None
+    assistant: str | None = None
+
+    def check(self, config: BenchConfig) -> None:
+        """ValueError with a sentence if some method cannot run."""
+        if set(config.methods) & set(DRAFTING):
+            self.model.require_adapter()
+        if "hf_assisted" in config.methods and self.assistant is None:
+            raise ValueError("hf_assisted needs an assistant model of the same vocabulary: name one with --assistant.")
+        if self.independent is not None:
+            if self.independent.require_adapter().reads_u:
+                raise ValueError(f"{self.independent.require_adapter().name} reads u, so it is no u-blind adapter.")
+            if self.independent.name != self.model.name or self.independent.dtype != self.model.dtype:
+                raise ValueError("The u-blind adapter must sit on the same target, in the same dtype.")
+
+    def for_method(self, method: str) -> PTPModel:
+        return self.independent if method == "independent" and self.independent is not None else self.model
 
 
-def run_bench(
-    model: PTPModel,
+def iter_bench(
+    lineup: Lineup,
     questions: Sequence[Question],
     config: BenchConfig,
     rows_file: Path | None = None,
-    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> list[Row]:
-    """All questions by all methods. progress(done, total, what) is called before each run."""
-    done = _read_rows(rows_file) if rows_file else []
-    known = {(row.question_id, row.method) for row in done}
-    outside = _OutsideModel(model) if set(config.methods) & set(OUTSIDE_METHODS) else None
-    sampling = SamplingConfig(
-        config.temperature, config.top_k, config.top_p, model.adapter.order if model.adapter else "probability"
-    )
-    if any((q.question_id, m) not in known for q in questions for m in config.methods):
-        _warm_up(model, outside, config, sampling)
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
+    """Runs what is missing, answer by answer; rows of an earlier part of the run come first.
+
+    stop is asked before every model call; a stopped answer is dropped and the run ends. Closing the
+    generator stops as well. Raises ValueError where a method cannot run, MixedSettings where
+    rows_file holds rows of other settings.
+    """
+    lineup.check(config)
+    kept = RowsFile(rows_file, fingerprint(lineup, questions, config)) if rows_file else None
+    rows = list(kept.rows) if kept else []
+    known = {(r.question_id, r.method, r.point): r for r in rows}
+    jobs = config.jobs()
+    clock = _Clock(len(questions), jobs, known)
+    for i, row in enumerate(rows):
+        yield Progress(i + 1, clock.total, row, "", None)
+    if clock.done == clock.total:
+        return
+    bench = _Bench(lineup, config, stop)
+    bench.warm_up(jobs)
     for i, question in enumerate(questions):
-        ids = model.encode(question.prompt, chat=True)
-        reference: Trace | None = None
-        for k, method in enumerate(config.methods):
-            if (question.question_id, method) in known:
+        references = {point: r for (q, m, point), r in known.items() if q == question.question_id and m == "ar"}
+        for job in jobs:
+            if (question.question_id, job.method, job.point_name) in known:
                 continue
-            progress(
-                i * len(config.methods) + k, len(questions) * len(config.methods), f"{question.category}, {method}"
-            )
-            if method in OUTSIDE_METHODS:
-                assert outside is not None
-                row = outside.answer(question, ids, method, config, config.seed + i)
-            else:
-                noise = NoiseTape(config.seed + i)
-                if reference is None and method != "ar":
-                    reference = _decode(model, ids, "ar", noise, sampling, config)
-                trace = _decode(model, ids, method, noise, sampling, config)
-                reference = trace if method == "ar" else reference
-                row = _row(question, trace, reference)
-            done.append(row)
-            if rows_file:
-                with rows_file.open("a") as file:
-                    file.write(json.dumps(asdict(row)) + "\n")
-    return done
-
-
-def _decode(
-    model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, sampling: SamplingConfig, config: BenchConfig
-) -> Trace:
-    options: dict[str, Any] = {"max_new_tokens": config.max_new_tokens, "details": False}
-    if method != "prompt_lookup":
-        options |= {"num_speculative_tokens": config.num_speculative_tokens, "draft_budget": config.draft_budget}
-    return generate(model, ids, method, noise, sampling, prompt="", **options)
-
-
-def _row(question: Question, trace: Trace, reference: Trace | None) -> Row:
-    stats = trace.stats
-    place = first_divergence(reference.tokens, trace.tokens) if reference else None
-    margin = (
-        reference.emitted[place].margin if reference and place is not None and place < len(reference.tokens) else None
-    )
-    return Row(
-        question.question_id, question.category, trace.method, stats.num_tokens, stats.num_calls, stats.seconds,
-        [(len(s.drafts), s.num_accepted) for s in trace.steps if s.drafts], place is None, place, margin,
-    )  # fmt: skip
-
-
-class _OutsideModel:
-    """transformers' own generate on the same weights, dtype and device: the peer that everyone knows."""
-
-    def __init__(self, model: PTPModel) -> None:
-        from .load import load_target
-
-        self._target = load_target(model.source, model.device.type, str(model.dtype).removeprefix("torch.")).model
-        self._target.set_attn_implementation("sdpa")
-
-    @torch.inference_mode()
-    def answer(self, question: Question, ids: Sequence[int], method: str, config: BenchConfig, seed: int) -> Row:
-        torch.manual_seed(seed)
-        settings: dict[str, Any] = {"max_new_tokens": config.max_new_tokens, "do_sample": config.temperature > 0}
-        if config.temperature > 0:
-            settings |= {"temperature": config.temperature, "top_k": config.top_k, "top_p": config.top_p}
-        if method == "hf_prompt_lookup":
-            settings["prompt_lookup_num_tokens"] = _LOOKUP_TOKENS
-        calls = 0
-
-        def count(*_: Any) -> None:
-            nonlocal calls
-            calls += 1
-
-        handle = self._target.register_forward_hook(count)
-        inputs = torch.tensor([list(ids)], device=self._target.device)
-        try:
+            doing = ", ".join(filter(None, (question.category, job.method, job.point_name)))
+            yield Progress(clock.done, clock.total, None, doing, clock.seconds_left)
             start = time.perf_counter()
-            out = self._target.generate(inputs, attention_mask=torch.ones_like(inputs), pad_token_id=0, **settings)
-            seconds = time.perf_counter() - start
-        finally:
-            handle.remove()
-        tokens = out.shape[1] - len(ids)
-        return Row(question.question_id, question.category, method, tokens, calls, seconds, [], None)
+            found = None if stop() else bench.answer(question, job, config.seed + i, references)
+            if found is None:
+                return
+            if kept:
+                kept.append(found)
+            clock.finished(job, time.perf_counter() - start)
+            yield Progress(clock.done, clock.total, found, doing, clock.seconds_left)
 
 
-def _warm_up(model: PTPModel, outside: _OutsideModel | None, config: BenchConfig, sampling: SamplingConfig) -> None:
-    ids = model.encode("Hello there.", chat=True)
-    if config.draft_budget == "auto" and model.adapter:
-        cost_curve(model)
-    short = BenchConfig(config.methods, max_new_tokens=8, draft_budget=config.draft_budget)
-    for method in config.methods:
-        if method in OUTSIDE_METHODS:
-            assert outside is not None
-            outside.answer(Question("", "", ""), ids, method, short, 0)
-        else:
-            _decode(model, ids, method, NoiseTape(0), sampling, short)
+def run_bench(
+    lineup: Lineup, questions: Sequence[Question], config: BenchConfig, rows_file: Path | None = None
+) -> list[Row]:
+    """All rows of iter_bench."""
+    return [p.row for p in iter_bench(lineup, questions, config, rows_file) if p.row is not None]
 
 
-def environment(model: PTPModel) -> dict[str, Any]:
-    """The machine and the versions behind the figures."""
-    import transformers
-
-    curve = cost_curve(model) if model.adapter else None
+def fingerprint(lineup: Lineup, questions: Sequence[Question], config: BenchConfig) -> dict[str, Any]:
+    """Everything that two rows must share to stand in one result."""
+    asked = json.dumps([asdict(q) for q in questions]).encode()
+    settings = asdict(config)
+    settings["sweep"] = [p.name for p in config.sweep]
     return {
-        "model": model.name,
-        "adapter": model.adapter.name if model.adapter else None,
-        "adapter_sha256": model.adapter_sha256,
-        "device": torch.cuda.get_device_name() if model.device.type == "cuda" else _processor(),
-        "threads": torch.get_num_threads(),
-        "dtype": str(model.dtype).removeprefix("torch."),
-        "fast_cpu": model.is_fast,
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "python": platform.python_version(),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "cost_curve": asdict(curve) if curve else None,
-        "date": time.strftime("%Y-%m-%d"),
+        "config": settings,
+        **identity(lineup.model, lineup.independent, lineup.assistant),
+        "questions": hashlib.sha256(asked).hexdigest()[:16],
     }
 
 
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+class _Bench:
+    """One answer at a time, by any method."""
+
+    def __init__(self, lineup: Lineup, config: BenchConfig, stop: Callable[[], bool]) -> None:
+        self._lineup, self._config, self._stop = lineup, config, stop
+        outside = set(config.methods) & set(OUTSIDE_METHODS)
+        self._peers = Peers(lineup.model, lineup.assistant) if outside else None
+        adapter = lineup.model.adapter
+        self._order = adapter.order if adapter else "probability"
+
+    def warm_up(self, jobs: Sequence[Job]) -> None:
+        """Every method once, and the cost curves that "auto" plans with: nobody's first call is timed."""
+        question = Question("", "", "Hello there.")
+        for job in jobs:
+            if job.method in DRAFTING and self._config.at(job.point).draft_budget == "auto":
+                cost_curve(self._lineup.for_method(job.method))
+            self.answer(question, job, 0, {}, _WARM_UP_TOKENS)
+
+    def answer(
+        self, question: Question, job: Job, seed: int, references: dict[str, Row], most: int | None = None
+    ) -> Row | None:
+        """The row, or None if it was stopped. references = ar's rows by point; a missing one is decoded."""
+        config = self._config.at(job.point)
+        most = config.max_new_tokens if most is None else most
+        model = self._lineup.for_method(job.method)
+        ids, sampling = model.encode(question.prompt, chat=True), config.sampling(self._order)
+        if job.method in OUTSIDE_METHODS:
+            assert self._peers is not None
+            row = self._peers.answer(question, ids, job.method, sampling, most, seed)
+            return replace(row, point=job.point_name)
+        base = baseline_point(job.point_name)
+        if job.method != "ar" and base not in references:
+            reference = self.answer(question, Job(job.point if base else None, "ar"), seed, references, most)
+            if reference is None:
+                return None
+            references[base] = reference
+        trace = self._decode(model, ids, job.method, NoiseTape(seed), config, most)
+        if trace is None:
+            return None
+        compared = references.get(base) if job.method != "ar" else None
+        row = make_row(
+            question.question_id, question.category, trace, compared.tokens if compared else trace.tokens,
+            model.label, _gains(model, config, job.method), job.point_name, compared.margin if compared else (),
+        )  # fmt: skip
+        if job.method == "ar":
+            references[job.point_name] = row
+        return row
+
+    def _decode(
+        self, model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, config: BenchConfig, most: int
+    ) -> Trace | None:
+        options: dict[str, Any] = {"num_speculative_tokens": config.num_speculative_tokens}
+        options |= {"draft_budget": config.draft_budget, "max_new_tokens": most, "details": False}
+        sampling, steps = config.sampling(self._order), []
+        for step in start_decoding(model, ids, method, noise, sampling, **options):
+            steps.append(step)
+            if self._stop():
+                return None
+        return new_trace(model, ids, method, noise, sampling, "", steps)
 
 
-def _read_rows(path: Path) -> list[Row]:
-    if not path.exists():
-        return []
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return [Row(**{**row, "accepted": [tuple(pair) for pair in row["accepted"]]}) for row in rows]
+def _gains(model: PTPModel, config: BenchConfig, method: str) -> Gains | None:
+    """What the allocator expects of the method's slots; None for methods without slots."""
+    if method not in DRAFTING:
+        return None
+    settled = 1 - model.require_adapter().lead
+    return Gains.of(*allocator_runs(model), settled, window_of(model, config.num_speculative_tokens) + settled)
 
 
-def write_report(path: Path, model: PTPModel, config: BenchConfig, rows: Sequence[Row]) -> dict[str, Any]:
-    """Writes the JSON result; returns its content."""
-    result = {
-        "environment": environment(model),
-        "config": asdict(config),
-        "methods": summarise(rows),
-        "questions": [asdict(row) for row in rows],
-    }
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    return result
+class _Clock:
+    """What is done and how long the rest will take, by what each job took so far."""
+
+    def __init__(self, num_questions: int, jobs: Sequence[Job], known: dict[tuple[str, str, str], Row]) -> None:
+        self.total, self.done = num_questions * len(jobs), len(known)
+        self._left = dict.fromkeys(jobs, num_questions)
+        self._seconds: dict[Job, list[float]] = {job: [] for job in jobs}
+        for _, method, point in known:
+            self._left[next(j for j in jobs if (j.method, j.point_name) == (method, point))] -= 1
+
+    def finished(self, job: Job, seconds: float) -> None:
+        self.done += 1
+        self._left[job] -= 1
+        self._seconds[job].append(seconds)
+
+    @property
+    def seconds_left(self) -> float | None:
+        measured = [s for times in self._seconds.values() for s in times]
+        if not measured:
+            return None
+        typical = sum(measured) / len(measured)
+        means = {job: sum(times) / len(times) if times else typical for job, times in self._seconds.items()}
+        return sum(means[job] * left for job, left in self._left.items())

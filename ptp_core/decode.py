@@ -15,7 +15,9 @@ Since each token is Pick(u, P), with P the frozen target's distribution, all of 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .cost import MAX_SLOTS, DraftBudget, cost_curve
@@ -34,22 +36,38 @@ Plan = Callable[[Sequence[Draft]], list[int]]
 Propose = Callable[[], list[Draft]]
 
 
-def _decode(run: Run, plan: Plan, propose: Propose | None = None) -> Generator[DecodeStep, None, None]:
-    """The loop of every method: plan the slots, call the model, pass on the drafts of the branch that came true."""
+def drive(run: Run, plan: Plan, propose: Propose | None = None) -> Generator[DecodeStep, None, None]:
+    """The loop of every method: plan the slots, call the model, pass on the drafts of the branch that came true.
+
+    A step's seconds hold its planning and proposing: who drafts by thinking pays for the thinking.
+    """
     drafts: list[Draft] = []
     while not run.done:
-        step, drafts = run.call(drafts, plan(drafts))
+        start = time.perf_counter()
+        run.laps.start()
+        lengths = plan(drafts)
+        run.laps.lap("plan")
+        planning = time.perf_counter() - start
+        step, drafts = run.call(drafts, lengths)
         if propose is not None and not run.done:
+            start = time.perf_counter()
             drafts = propose()
-        yield step
+            planning += time.perf_counter() - start
+        yield replace(step, seconds=step.seconds + planning)
 
 
-def _window(model: PTPModel, num_speculative_tokens: int | None) -> int:
+def window_of(model: PTPModel, num_speculative_tokens: int | None) -> int:
+    """The most drafts per call: as given, or the adapter's window less one."""
     if num_speculative_tokens is None:
         return max(model.require_adapter().window - 1, 1)
-    if not 0 <= num_speculative_tokens <= 64:
-        raise ValueError(f"num_speculative_tokens must lie between 0 and 64, got {num_speculative_tokens}.")
-    return int(num_speculative_tokens)
+    return checked_window(num_speculative_tokens)
+
+
+def checked_window(value: int) -> int:
+    """The most drafts per call; ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 64:
+        raise ValueError(f"num_speculative_tokens must lie between 0 and 64, got {value!r}.")
+    return value
 
 
 def decode_ar(
@@ -63,7 +81,7 @@ def decode_ar(
 ) -> Iterator[DecodeStep]:
     """Autoregressive decoding: one token per call. The baseline, on the same kernels as the others."""
     run = Run(model, ids, noise, sampling, max_new_tokens, 0, details=details)
-    return _decode(run, lambda drafts: [])
+    return drive(run, lambda drafts: [])
 
 
 def decode_ptp(
@@ -81,9 +99,9 @@ def decode_ptp(
 
     Raises ValueError without an adapter.
     """
-    run = Run(model, ids, noise, sampling, max_new_tokens, _window(model, num_speculative_tokens), details=details)
-    cap = run.max_drafts + run.num_settled if draft_budget == "auto" else _budget(draft_budget)
-    return _decode(run, lambda drafts: [0] if drafts else [min(cap, run.slot_limits(0)[0])])
+    run = Run(model, ids, noise, sampling, max_new_tokens, window_of(model, num_speculative_tokens), details=details)
+    cap = run.max_drafts + run.num_settled if draft_budget == "auto" else checked_budget(draft_budget)
+    return drive(run, lambda drafts: [0] if drafts else [min(cap, run.slot_limits(0)[0])])
 
 
 def decode_pqd(
@@ -103,8 +121,8 @@ def decode_pqd(
     Raises ValueError without an adapter.
     """
     model.require_adapter()
-    run = Run(model, ids, noise, sampling, max_new_tokens, _window(model, num_speculative_tokens), details=details)
-    return _decode_in_branches(run, model, draft_budget)
+    run = Run(model, ids, noise, sampling, max_new_tokens, window_of(model, num_speculative_tokens), details=details)
+    return drive_in_branches(run, model, draft_budget)
 
 
 def decode_independent(
@@ -124,9 +142,9 @@ def decode_independent(
     Raises ValueError without an adapter.
     """
     model.require_adapter()
-    window = _window(model, num_speculative_tokens)
+    window = window_of(model, num_speculative_tokens)
     run = Run(model, ids, noise, sampling, max_new_tokens, window, reads_u=False, details=details)
-    return _decode_in_branches(run, model, draft_budget)
+    return drive_in_branches(run, model, draft_budget)
 
 
 def decode_prompt_lookup(
@@ -140,7 +158,7 @@ def decode_prompt_lookup(
     details: bool = True,
 ) -> Iterator[DecodeStep]:
     """Drafts what followed the last occurrence of the text's last words. No model drafts anything."""
-    longest = LOOKUP_DRAFTS if num_speculative_tokens is None else _window(model, num_speculative_tokens)
+    longest = LOOKUP_DRAFTS if num_speculative_tokens is None else window_of(model, num_speculative_tokens)
     run = Run(model, ids, noise, sampling, max_new_tokens, longest, details=details)
 
     def propose() -> list[Draft]:
@@ -149,17 +167,15 @@ def decode_prompt_lookup(
         drafts = [Draft(t, model.label(t), noise[start + i], 0.5, 1.0, "pending") for i, t in enumerate(tokens)]
         return drafts[: run.until_eos(drafts)]
 
-    return _decode(run, lambda drafts: [], propose)
+    return drive(run, lambda drafts: [], propose)
 
 
-def _decode_in_branches(run: Run, model: PTPModel, draft_budget: int | str) -> Iterator[DecodeStep]:
+def drive_in_branches(run: Run, model: PTPModel, draft_budget: int | str) -> Iterator[DecodeStep]:
     """PQD's loop around a budget that learns from each call."""
     curve = cost_curve(model) if draft_budget == "auto" else None
-    config = model.require_adapter()
-    measured = config.draft_run or DEFAULT_RUN
-    after_rejection = config.draft_run_rejected or measured
+    measured, after_rejection = allocator_runs(model)
     longest = run.max_drafts + run.num_settled
-    amount = draft_budget if draft_budget == "auto" else _budget(draft_budget)
+    amount = draft_budget if draft_budget == "auto" else checked_budget(draft_budget)
     budget = DraftBudget(measured, after_rejection, run.num_settled, longest, amount, curve)
 
     def plan(drafts: Sequence[Draft]) -> list[int]:
@@ -167,7 +183,7 @@ def _decode_in_branches(run: Run, model: PTPModel, draft_budget: int | str) -> I
 
     def steps() -> Iterator[DecodeStep]:
         was_clean = True
-        for step in _decode(run, plan):
+        for step in drive(run, plan):
             expected = sum((measured if was_clean else after_rejection)[: len(step.drafts)])
             was_clean = step.num_accepted == len(step.drafts)
             positions = step.num_positions if step.index else 1  # the prompt's rows are nobody's choice
@@ -177,7 +193,15 @@ def _decode_in_branches(run: Run, model: PTPModel, draft_budget: int | str) -> I
     return steps()
 
 
-def _budget(value: int | str) -> int:
+def allocator_runs(model: PTPModel) -> tuple[Sequence[float], Sequence[float]]:
+    """P(N >= k) that the allocator plans with, behind right drafts and behind a rejection."""
+    config = model.require_adapter()
+    measured = config.draft_run or DEFAULT_RUN
+    return measured, config.draft_run_rejected or measured
+
+
+def checked_budget(value: int | str) -> int:
+    """The number of slots per call; ValueError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_SLOTS:
         raise ValueError(f'draft_budget is "auto" or a whole number between 0 and {MAX_SLOTS}, got {value!r}.')
     return value

@@ -10,6 +10,8 @@ from dataclasses import MISSING, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .sampling import SamplingConfig
+
 if TYPE_CHECKING:
     from .model import PTPModel
 
@@ -50,6 +52,33 @@ def _plain(hint: Any) -> Any:
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         return next(kind for kind in typing.get_args(hint) if kind is not type(None))
     return hint
+
+
+def model_options(parser: argparse.ArgumentParser) -> None:
+    """Which model and adapter, where and in which dtype."""
+    parser.add_argument("--model", help="folder or hub id; default: SmolLM2-135M-Instruct")
+    parser.add_argument("--adapter", help='folder or hub id, or "none"')
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto", help="float32 (default: all methods agree exactly) or bfloat16")
+
+
+def sampling_options(parser: argparse.ArgumentParser) -> None:
+    """Seed, length, sampling and budget of a decoding run."""
+    defaults = SamplingConfig()
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--max-new-tokens", type=int, default=64)
+    parser.add_argument("--temperature", type=float, default=defaults.temperature)
+    parser.add_argument("--top-k", type=int, default=defaults.top_k, help="0: off")
+    parser.add_argument("--top-p", type=float, default=defaults.top_p, help="1: off")
+    parser.add_argument("--num-speculative-tokens", type=int)
+    parser.add_argument("--draft-budget", default="auto", help='u-slots per call, or "auto"')
+
+
+def parsed_budget(text: str) -> int | str:
+    """--draft-budget as the decoders take it; ValueError for anything else."""
+    if text != "auto" and not text.isdigit():
+        raise ValueError(f'--draft-budget is "auto" or a whole number, got {text!r}.')
+    return text if text == "auto" else int(text)
 
 
 def load_for(options: argparse.Namespace, **changes: bool) -> PTPModel:

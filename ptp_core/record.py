@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from .model import PTPModel
@@ -57,6 +58,7 @@ def emitted_record(
         excluded=excluded,
         omitted_mass=max(0.0, 1 - sum(c.prob for c in listed)) if details else 0.0,
         excluded_mass=lost,
+        entropy=float(torch.special.entr(probs).sum()),
     )
 
 

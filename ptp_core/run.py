@@ -8,7 +8,7 @@ came true. What only pictures need is computed after the clock has stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -24,6 +24,28 @@ from .record import draft_status, emitted_record, step_kind
 from .sampling import Candidates, SamplingConfig, candidates
 from .trace import Branch, DecodeStep, Draft, Emitted, Source
 from .verify import ExtraKind, Verdict, verify
+
+
+class Laps:
+    """Seconds by part of a call. On a GPU they need `synchronize`, or kernels are billed to whoever waits."""
+
+    def __init__(self, synchronize: Callable[[], None] | None = None) -> None:
+        self.seconds: dict[str, float] = {}
+        self._synchronize = synchronize
+        self._last = 0.0
+
+    def start(self) -> None:
+        self._last = self._now()
+
+    def lap(self, part: str) -> None:
+        now = self._now()
+        self.seconds[part] = self.seconds.get(part, 0.0) + now - self._last
+        self._last = now
+
+    def _now(self) -> float:
+        if self._synchronize is not None:
+            self._synchronize()
+        return time.perf_counter()
 
 
 class Run:
@@ -49,6 +71,7 @@ class Run:
         self.reads_u = reads_u
         self.ended = False
         self.max_drafts = num_speculative_tokens
+        self.laps = Laps()
         self._eos = model.eos_tokens
         self._pieces = PieceStream(model.decode)
         self._steps = 0
@@ -87,21 +110,27 @@ class Run:
         context, first = self._cache.length, self.num_emitted
         real = len(self.pending) + len(drafts)
         spec = [(m, length) for m, length in enumerate(lengths) if length > 0]
+        self.laps.start()
         layout = call_layout(context, len(self.pending), len(drafts), spec, self._lead, self._shift)
+        self.laps.lap("layout")
         hidden = self._forward(drafts, spec, layout.positions, layout.mask, first)
         # the head is a fifth of the weights, so one product for all rows is the cheapest
         logits = self.model.logits(hidden[real - len(drafts) - 1 :])
+        self.laps.lap("head")
         targets, slots = logits[: len(drafts) + 1], logits[len(drafts) + 1 :]
 
         found, columns = self._pick(targets, self.noise.values(first, first + len(drafts) + 1))
         target_tokens = found.tokens.gather(1, columns).squeeze(1).tolist()
+        self.laps.lap("pick")
         verdict = verify([d.token for d in drafts], target_tokens)
         new, num_accepted = self._accept(target_tokens, verdict)
         self._cache.keep(context + len(self.pending) + num_accepted)
         self.pending = new[-1:]
+        self.laps.lap("verify")
         kept = next((i for i, (m, _) in enumerate(spec) if m == verdict.num_accepted and not self.done), None)
         pending = [] if kept is None else self._read(slots, layout.branch_rows[kept], first + spec[kept][0])
         pending = pending[: self.until_eos(pending)]
+        self.laps.lap("read")
         seconds = time.perf_counter() - start
 
         step = DecodeStep(
@@ -141,7 +170,10 @@ class Run:
         slots = None
         if spec:
             slots = self._embed_branches(drafts, spec, first)[None]
-        return self.model(tokens, slots, positions=positions, mask=mask, cache=self._cache)[0]
+        self.laps.lap("embed")
+        hidden = self.model(tokens, slots, positions=positions, mask=mask, cache=self._cache)[0]
+        self.laps.lap("body")
+        return hidden
 
     def _embed_branches(self, drafts: Sequence[Draft], spec: Sequence[tuple[int, int]], first: int) -> Tensor:
         """Slot embeddings (S, E) of all branches, one behind the other."""
@@ -220,13 +252,13 @@ class Run:
         """Records of all branches. Without details only the kept one's drafts are read."""
         probabilities = branch_probabilities([d.prob for d in drafts])
         records = []
-        for i, (assumed, _) in enumerate(spec):
+        for i, (assumed, length) in enumerate(spec):
             whole = self._read(slots, branch_rows[i], first + assumed, settled=True) if self.details else []
             if i == kept:
                 shown = [*(replace(d, status="settled") for d in whole[: self.num_settled]), *pending]
             else:
                 shown = [replace(d, status="unused") for d in whole]
-            records.append(Branch(assumed, probabilities[assumed], shown, i == kept))
+            records.append(Branch(assumed, probabilities[assumed], shown, i == kept, length))
         return records
 
     def _emitted(

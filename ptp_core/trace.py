@@ -43,12 +43,15 @@ class Draft:
 
 @dataclass(frozen=True)
 class Branch:
-    """Slots that assumed num_assumed drafts right; probability is the estimate before verification."""
+    """Slots that assumed num_assumed drafts right; probability is the estimate before verification.
+
+    drafts may be fewer than num_slots where nobody reads them; num_slots is null in older traces."""
 
     num_assumed: int
     probability: float
     drafts: list[Draft]
     kept: bool
+    num_slots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ class Emitted:
 
     position counts generated tokens from 0; margin is u's distance to the nearer edge that another
     token lies behind (null when there is no other); omitted_mass is the final probability of tokens
-    not listed in candidates; excluded_mass what the filters removed before renormalising.
+    not listed in candidates; excluded_mass what the filters removed before renormalising; entropy that
+    of the final distribution, in nats (null in older traces).
     """
 
     position: int
@@ -93,6 +97,7 @@ class Emitted:
     excluded: list[Excluded]
     omitted_mass: float
     excluded_mass: float
+    entropy: float | None = None
 
 
 @dataclass(frozen=True)

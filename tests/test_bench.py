@@ -1,24 +1,37 @@
 import json
+from dataclasses import replace
 
 import pytest
+from tiny import make_adapter
 
+from ptp_core import NoiseTape, save_adapter
+from ptp_core import bench as bench_module
 from ptp_core.__main__ import main
-from ptp_core.bench import BenchConfig, Question, load_questions, run_bench
+from ptp_core.bench import BenchConfig, Lineup, iter_bench, run_bench
+from ptp_core.bench_config import Point, parse_sweep
 from ptp_core.cost import CostCurve
-from ptp_core.figures import Row, bootstrap_speedup, markdown_table, summarise
+from ptp_core.figures import summarise
+from ptp_core.questions import Question, load_questions, typed_questions
+from ptp_core.result import BenchResult
+from ptp_core.rows_file import MixedSettings, RowsFile
 
 QUESTIONS = [
     Question(str(i), "ab" if i % 2 else "cd", text) for i, text in enumerate(["abc", "hg fe", "aabb", "d.e.f"])
 ]
 ALL = ("ar", "ptp", "pqd", "independent", "prompt_lookup")
+SHORT = BenchConfig(("ar", "pqd"), max_new_tokens=6, draft_budget=4)
 
 
-def row(question, method, tokens, seconds, calls=None, accepted=(), same=True, category="x"):
-    return Row(question, category, method, tokens, calls or tokens, seconds, list(accepted), same)
+def counts(rows):
+    """What must not change from run to run: everything but times."""
+    return [
+        replace(r, seconds=0.0, calls=[replace(c, ms=0.0) for c in r.calls])
+        for r in sorted(rows, key=lambda r: (r.question_id, r.method, r.point))
+    ]
 
 
 def test_every_exact_method_is_exact_and_counted(make_model):
-    rows = run_bench(make_model(quick=True), QUESTIONS, BenchConfig(ALL, max_new_tokens=12, draft_budget=9))
+    rows = run_bench(Lineup(make_model(quick=True)), QUESTIONS, BenchConfig(ALL, max_new_tokens=12, draft_budget=9))
     summary = summarise(rows)
     assert list(summary) == list(ALL)
     for method in ALL:
@@ -27,68 +40,151 @@ def test_every_exact_method_is_exact_and_counted(make_model):
         assert set(summary[method]["by_category"]) == {"ab", "cd"}
     assert summary["ar"]["tokens_per_call"] == 1
     assert summary["ar"]["speedup_vs_ar"] == 1
+    for row in rows:
+        assert sum(c.emitted for c in row.calls) == row.num_tokens == len(row.entropy) == len(row.classes)
+        assert sum(c.ms for c in row.calls) == pytest.approx(1e3 * row.seconds, abs=0.1)
+
+
+def test_a_text_that_differs_is_counted_with_its_place_and_margin(make_model, monkeypatch):
+    real = bench_module.new_trace
+
+    def other_noise(model, ids, method, noise, sampling, prompt, steps):
+        if method == "pqd":  # negative control: a decoder that is not exact
+            other = NoiseTape(noise.seed + 99)
+            steps = list(bench_module.start_decoding(model, ids, "ar", other, sampling, max_new_tokens=6))
+        return real(model, ids, method, noise, sampling, prompt, steps)
+
+    monkeypatch.setattr(bench_module, "new_trace", other_noise)
+    figures = summarise(run_bench(Lineup(make_model()), QUESTIONS, SHORT))["pqd"]
+    same, total = figures["identical_to_ar"]
+    assert same < total == 4
+    assert len(figures["divergences"]) == total - same
+    assert all(d["position"] is not None and d["margin"] is not None for d in figures["divergences"])
 
 
 def test_methods_are_interleaved_question_by_question(make_model):
-    seen = []
-    config = BenchConfig(("ar", "pqd"), max_new_tokens=4, draft_budget=4)
-    rows = run_bench(make_model(), QUESTIONS, config, progress=lambda done, total, what: seen.append((done, total)))
+    seen = list(iter_bench(Lineup(make_model()), QUESTIONS, SHORT))
+    rows = [p.row for p in seen if p.row]
     assert [(r.question_id, r.method) for r in rows[:4]] == [("0", "ar"), ("0", "pqd"), ("1", "ar"), ("1", "pqd")]
-    assert seen == [(i, 8) for i in range(8)]
+    assert [p.done for p in seen if p.row is None] == list(range(8))
+    assert all(p.total == 8 for p in seen)
+    assert seen[0].seconds_left is None and seen[1].seconds_left > 0
+    assert seen[-1].seconds_left == 0
+
+
+def test_sweeps_run_point_by_point_beside_one_baseline(make_model):
+    config = BenchConfig(
+        ("ar", "pqd", "prompt_lookup"), max_new_tokens=6, draft_budget=4,
+        sweep=(*parse_sweep("draft_budget=0,9"), *parse_sweep("temperature=0,1")),
+    )  # fmt: skip
+    rows = run_bench(Lineup(make_model()), QUESTIONS[:2], config)
+    jobs = [(r.point, r.method) for r in rows if r.question_id == "0"]
+    assert jobs == [
+        ("", "ar"), ("", "prompt_lookup"), ("draft_budget=0", "pqd"), ("draft_budget=9", "pqd"),
+        ("temperature=0.0", "ar"), ("temperature=0.0", "pqd"), ("temperature=0.0", "prompt_lookup"),
+        ("temperature=1.0", "ar"), ("temperature=1.0", "pqd"), ("temperature=1.0", "prompt_lookup"),
+    ]  # fmt: skip
+    assert [r.question_id for r in rows] == ["0"] * 10 + ["1"] * 10
+    assert all(r.identical_to_ar for r in rows)
+    assert not any(c.branches for r in rows if r.point == "draft_budget=0" for c in r.calls)
+    assert any(c.branches for r in rows if r.point == "draft_budget=9" for c in r.calls)
+    assert all(e == 0 for r in rows if r.point == "temperature=0.0" for e in r.entropy)
+    result = BenchResult({}, config, QUESTIONS[:2], rows)
+    assert result.points["draft_budget=0"]["pqd"]["speedup_vs_ar"] is not None
+    assert result.points["temperature=1.0"]["ar"]["speedup_vs_ar"] == 1
 
 
 def test_a_stopped_run_goes_on_from_its_rows(make_model, tmp_path):
-    config = BenchConfig(("ar", "pqd"), max_new_tokens=6, draft_budget=4)
-    whole = run_bench(make_model(), QUESTIONS, config)
+    lineup, file = Lineup(make_model()), tmp_path / "rows.jsonl"
+    whole = run_bench(lineup, QUESTIONS, SHORT)
+    calls = 0
 
-    class Stop(Exception):
-        pass
+    def stop():
+        nonlocal calls
+        calls += 1
+        return calls > 40  # in the middle of an answer, which is dropped
 
-    def stop(done, total, what):
-        if done == 3:
-            raise Stop
-
-    with pytest.raises(Stop):
-        run_bench(make_model(), QUESTIONS, config, tmp_path / "rows.jsonl", stop)
-    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 3
-    again = run_bench(make_model(), QUESTIONS, config, tmp_path / "rows.jsonl")
-
-    def plain(rows):
-        return [(r.question_id, r.method, r.num_tokens, r.num_calls, r.accepted, r.identical_to_ar) for r in rows]
-
-    assert plain(again) == plain(whole)
+    first = [p.row for p in iter_bench(lineup, QUESTIONS, SHORT, file, stop) if p.row]
+    assert 0 < len(first) < 8
+    with file.open("a") as f:
+        f.write('{"question_id": "3", "cat')  # a kill in the middle of a line
+    again = list(iter_bench(lineup, QUESTIONS, SHORT, file))
+    assert [p.row for p in again][: len(first)] == first
+    assert counts([p.row for p in again if p.row]) == counts(whole)
+    assert all(p.row for p in iter_bench(lineup, QUESTIONS, SHORT, file))  # nothing is left to run
 
 
-def test_figures_by_hand():
-    rows = [
-        row("1", "ar", 10, 1.0), row("2", "ar", 20, 2.0),
-        row("1", "pqd", 10, 0.5, 5, [(3, 2), (4, 1)]), row("2", "pqd", 20, 1.5, 10, [(1, 1)], same=False),
-    ]  # fmt: skip
-    figures = summarise(rows)["pqd"]
-    assert figures["tokens_per_call"] == 2
-    assert figures["mean_accepted_length"] == pytest.approx(1 + 4 / 3)
-    assert figures["acceptance_rate"] == 0.5
-    assert figures["speedup_vs_ar"] == pytest.approx(1.5)
-    assert figures["identical_to_ar"] == [1, 2]
-    assert figures["divergences"] == [{"question_id": "2", "position": None, "margin": None}]
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"temperature": 1.0}, "config.temperature 0.7 instead of 1.0"),
+        ({"draft_budget": 9}, "config.draft_budget 4 instead of 9"),
+        ({"seed": 5}, "config.seed 0 instead of 5"),
+    ],
+)
+def test_rows_of_other_settings_are_refused_and_kept(make_model, tmp_path, change, names):
+    lineup, file = Lineup(make_model()), tmp_path / "rows.jsonl"
+    run_bench(lineup, QUESTIONS[:1], SHORT, file)
+    before = file.read_text()
+    with pytest.raises(MixedSettings, match="2 rows of a run with other settings") as error:
+        run_bench(lineup, QUESTIONS[:1], replace(SHORT, **change), file)
+    assert names in str(error.value)
+    assert file.read_text() == before
 
 
-def test_bootstrap_with_known_answers():
-    steady = [row(str(i), "pqd", 10, 0.5) for i in range(20)], [row(str(i), "ar", 10, 1.0) for i in range(20)]
-    assert bootstrap_speedup(*steady) == [2.0, 2.0]
-    mixed = [row(str(i), "pqd", 10, 0.5 if i % 2 else 2.0) for i in range(20)], steady[1]
-    low, high = bootstrap_speedup(*mixed)
-    assert low < 0.8 < high  # 20 s of ar over 25 s: the middle of the interval
-    assert high - low > 0.2  # negative control: questions that differ give a wide interval
-    assert bootstrap_speedup(mixed[0][:1], mixed[1]) is None
+def test_another_adapter_or_other_questions_do_not_mix_either(make_model, tmp_path):
+    file = tmp_path / "rows.jsonl"
+    run_bench(Lineup(make_model()), QUESTIONS[:1], SHORT, file)
+    with pytest.raises(MixedSettings, match="questions"):
+        run_bench(Lineup(make_model()), QUESTIONS[:2], SHORT, file)
+    with pytest.raises(MixedSettings, match="adapter"):
+        run_bench(Lineup(make_model(adapter=False)), QUESTIONS[:1], replace(SHORT, methods=("ar",)), file)
+    file.write_text("something else\n")
+    with pytest.raises(ValueError, match="does not hold a benchmark's rows"):
+        RowsFile(file, {})
 
 
-def test_table_has_a_row_per_method():
-    rows = [row("1", "ar", 10, 1.0), row("1", "hf_generate", 10, 2.0, same=None), row("1", "pqd", 10, 0.5, 5, [(2, 1)])]
-    lines = markdown_table(summarise(rows)).splitlines()
-    assert len(lines) == 5
-    assert lines[3].startswith("| hf_generate | 1.00 | – | 200.0 | 0.50 | – |")
-    assert "| 2.00 | 1.50 |".replace("1.50", "2.00") in lines[4]
+def test_independent_drafts_with_its_own_adapter(make_model):
+    blind = make_model(kind="blank", variant="independent")
+    config = BenchConfig(("ar", "independent"), max_new_tokens=12, draft_budget=9)
+    own = run_bench(Lineup(make_model(), blind), QUESTIONS, config)
+    shared = run_bench(Lineup(make_model()), QUESTIONS, config)
+    assert [r.tokens for r in own] == [r.tokens for r in shared]
+    assert [c.confidences for r in own for c in r.calls] != [c.confidences for r in shared for c in r.calls]
+    with pytest.raises(ValueError, match="reads u"):
+        run_bench(Lineup(make_model(), make_model()), QUESTIONS, config)
+
+
+def test_what_cannot_run_is_said_before_anything_runs(make_model):
+    with pytest.raises(ValueError, match="no PTP adapter"):
+        run_bench(Lineup(make_model(adapter=False)), QUESTIONS, SHORT)
+    with pytest.raises(ValueError, match="assistant"):
+        run_bench(Lineup(make_model()), QUESTIONS, BenchConfig(("ar", "hf_assisted")))
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"methods": ("ar", "magic")}, "magic"),
+        ({"methods": ("ar", "ar")}, "twice"),
+        ({"max_new_tokens": 0}, "max_new_tokens"),
+        ({"temperature": -1.0}, "temperature"),
+        ({"draft_budget": 999}, "draft_budget"),
+        ({"num_speculative_tokens": 65}, "num_speculative_tokens"),
+        ({"sweep": (Point("temperature", -1.0),)}, "temperature"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, reason):
+    with pytest.raises(ValueError, match=reason):
+        BenchConfig(**settings)
+
+
+def test_sweeps_are_read_from_text():
+    assert parse_sweep("draft_budget=0,8,auto") == tuple(Point("draft_budget", v) for v in (0, 8, "auto"))
+    assert parse_sweep("temperature=0,0.7") == (Point("temperature", 0.0), Point("temperature", 0.7))
+    for text in ("seed=1,2", "draft_budget", "draft_budget=", "num_speculative_tokens=2.5"):
+        with pytest.raises(ValueError, match=r"sweep|no value"):
+            parse_sweep(text)
 
 
 def test_questions_files(tmp_path):
@@ -99,20 +195,56 @@ def test_questions_files(tmp_path):
     assert questions[0] == Question("7", "math", "one")
     assert questions[1] == Question("1", "all", "plain")
     assert [q.prompt for q in load_questions(file, 2)] == ["one", "y"]
-    file.write_text('{"text": "no prompt"}')
-    with pytest.raises(ValueError, match="neither turns nor a prompt"):
-        load_questions(file)
+    assert typed_questions(["a", " ", "b"]) == [Question("own-1", "own", "a"), Question("own-3", "own", "b")]
+    for text, reason in [
+        ('{"text": "no prompt"}', "neither turns nor a prompt"),
+        ("[1]", "neither turns nor a prompt"),
+        ('{"prompt": ""}', "neither turns nor a prompt"),
+        ("{broken", "not JSON"),
+        ("", "no question"),
+        ('{"prompt": "a", "question_id": 1}\n{"prompt": "b", "question_id": 1}', "two questions with the id '1'"),
+    ]:
+        file.write_text(text)
+        with pytest.raises(ValueError, match=reason):
+            load_questions(file)
+    with pytest.raises(ValueError, match="no question"):
+        typed_questions(["  "])
 
 
-def test_unknown_methods_are_refused():
-    with pytest.raises(ValueError, match="magic"):
-        BenchConfig(("ar", "magic"))
+@pytest.fixture
+def quick_curve(monkeypatch):
+    curve = CostCurve((1, 64), (1.0, 2.0))
+    monkeypatch.setattr("ptp_core.bench.cost_curve", lambda model: curve)
+    monkeypatch.setattr("ptp_core.machine.measure_cost_curve", lambda model: curve)
 
 
-def test_command_with_the_outside_peers(tiny_folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("ptp_core.bench.cost_curve", lambda model: CostCurve((1, 64), (1.0, 2.0)))
-    (tmp_path / "q.jsonl").write_text("\n".join(json.dumps({"prompt": q.prompt}) for q in QUESTIONS))
+def test_command_with_the_outside_peers(tiny_folder, tmp_path, capsys, quick_curve):
     out = tmp_path / "result.json"
+    arguments = ["bench", "--model", str(tiny_folder), "--max-new-tokens", "6", "--json", str(out)]
+    arguments += ["--methods", "ar,prompt_lookup,hf_generate,hf_prompt_lookup,hf_assisted"]
+    arguments += ["--assistant", str(tiny_folder), *(x for q in QUESTIONS for x in ("--prompt", q.prompt))]
+    assert main(arguments) == 0
+    assert "| hf_generate |" in capsys.readouterr().out
+    result = json.loads(out.read_text())
+    assert result["methods"]["prompt_lookup"]["identical_to_ar"] == [4, 4]
+    for peer in ("hf_generate", "hf_prompt_lookup", "hf_assisted"):
+        assert result["methods"][peer]["identical_to_ar"] is None
+        assert result["methods"][peer]["num_tokens"] > 0
+    assert result["methods"]["hf_generate"]["num_calls"] == result["methods"]["hf_generate"]["num_tokens"]
+    promised = {"num_tokens", "num_calls", "tokens_per_call", "mean_accepted_length", "acceptance_rate", "seconds"}
+    promised |= {"tokens_per_second", "speedup_vs_ar", "identical_to_ar", "by_category"}
+    assert promised <= set(result["methods"]["ar"])
+    assert {"model", "adapter", "device", "threads", "dtype", "torch", "transformers", "date"} <= set(
+        result["environment"]
+    )
+    assert not (tmp_path / "result.json.rows.jsonl").exists()
+
+
+def test_command_with_an_adapter_in_two_parts(tiny_folder, tmp_path, capsys, quick_curve):
+    adapter = make_adapter()
+    save_adapter(tmp_path / "a", adapter.config, adapter.lora, adapter.u_embed)
+    (tmp_path / "q.jsonl").write_text("\n".join(json.dumps({"prompt": q.prompt}) for q in QUESTIONS))
+    out, outputs = tmp_path / "result.json", {name: tmp_path / f"r.{name}" for name in ("csv", "table", "html")}
     arguments = [
         "bench",
         "--questions",
@@ -120,15 +252,30 @@ def test_command_with_the_outside_peers(tiny_folder, tmp_path, capsys, monkeypat
         "--model",
         str(tiny_folder),
         "--max-new-tokens",
-        "6",
+        "8",
     ]
-    assert main([*arguments, "--methods", "ar,prompt_lookup,hf_generate,hf_prompt_lookup", "--json", str(out)]) == 0
-    result = json.loads(out.read_text())
-    assert set(result) == {"environment", "config", "methods", "questions"}
-    assert result["methods"]["prompt_lookup"]["identical_to_ar"] == [4, 4]
-    assert result["methods"]["hf_generate"]["identical_to_ar"] is None
-    assert result["methods"]["hf_generate"]["num_calls"] == result["methods"]["hf_generate"]["num_tokens"]
-    assert "| hf_generate |" in capsys.readouterr().out
-    promised = {"num_tokens", "num_calls", "tokens_per_call", "mean_accepted_length", "acceptance_rate", "seconds"}
-    promised |= {"tokens_per_second", "speedup_vs_ar", "identical_to_ar", "by_category"}
-    assert promised <= set(result["methods"]["ar"])
+    arguments += ["--adapter", str(tmp_path / "a"), "--methods", "ar,pqd", "--draft-budget", "9", "--json", str(out)]
+    assert main([*arguments, "--minutes", "1e-9"]) == 0
+    assert "the same command goes on from there" in capsys.readouterr().err
+    assert json.loads(out.read_text())["complete"] is False
+    assert main([*arguments, "--temperature", "1"]) == 1
+    assert "--fresh" in capsys.readouterr().err
+    files = [x for name, path in outputs.items() for x in (f"--{name}", str(path))]
+    assert main([*arguments, "--profile", *files]) == 0
+    printed = capsys.readouterr().out
+    result = BenchResult.from_json(out)
+    assert result.complete and len(result.rows) == 8
+    assert "slot_delta" in printed and "| pqd |" in printed
+    assert len(outputs["csv"].read_text().splitlines()) == 9
+    assert outputs["table"].read_text().strip() in printed
+    assert "plotly" in outputs["html"].read_text().lower()
+    parts = result.profile["methods"]["pqd"]
+    assert sum(parts["parts"].values()) == pytest.approx(parts["ms"])
+    assert parts["slots"] > 0 and parts["positions"] > parts["slots"]
+
+
+def test_the_command_asks_for_questions(capsys):
+    assert main(["bench"]) == 1
+    assert "--questions" in capsys.readouterr().err
+    assert main(["bench", "--prompt", "a", "--questions", "b"]) == 1
+    assert "not both" in capsys.readouterr().err

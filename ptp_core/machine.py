@@ -1,0 +1,78 @@
+"""The machine, the model and the versions behind a figure."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .cost import measure_cost_curve
+from .model import PTPModel
+
+
+def environment(model: PTPModel, independent: PTPModel | None = None, assistant: str | None = None) -> dict[str, Any]:
+    """What a result must say about where it was made. Measures the cost curve (some seconds)."""
+    return {
+        **identity(model, independent, assistant),
+        "fast_cpu": model.is_fast,
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d"),
+        "peak_memory_mb": _peak_memory_mb(),
+        "peak_device_memory_mb": torch.cuda.max_memory_allocated() >> 20 if model.device.type == "cuda" else None,
+        "cost_curve": asdict(measure_cost_curve(model)),
+    }
+
+
+def identity(model: PTPModel, independent: PTPModel | None = None, assistant: str | None = None) -> dict[str, Any]:
+    """What two results must share for their rows to stand in one table."""
+    import transformers
+
+    return {
+        "model": model.name,
+        "adapter": adapter_facts(model),
+        "independent_adapter": adapter_facts(independent) if independent else None,
+        "assistant": assistant,
+        "device": torch.cuda.get_device_name() if model.device.type == "cuda" else processor(),
+        "threads": torch.get_num_threads(),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+
+
+def adapter_facts(model: PTPModel) -> dict[str, Any] | None:
+    """An adapter's name, hash and the figures that the allocator plans with; None without an adapter."""
+    if model.adapter is None:
+        return None
+    config = model.adapter
+    return {
+        "name": config.name,
+        "sha256": model.adapter_sha256,
+        "variant": config.variant,
+        "window": config.window,
+        "num_settled": 1 - config.lead,
+        "draft_run": list(config.draft_run),
+        "draft_run_rejected": list(config.draft_run_rejected),
+    }
+
+
+def processor() -> str:
+    """The CPU's name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _peak_memory_mb() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak >> 20 if sys.platform == "darwin" else peak >> 10

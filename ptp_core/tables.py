@@ -1,0 +1,70 @@
+"""A result's tables as Markdown, and their place in a text that keeps them between markers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .figures import category_table, markdown_table
+from .result import BenchResult
+
+_BETWEEN = re.compile(r"(<!-- figures -->)\n(?:.*\n)*?(<!-- end of figures -->)")
+_HEAD = "tokens per call | ms per token | speed-up over ar"
+
+
+def tables_of(result: BenchResult) -> str:
+    """What was measured where, then the methods, or each sweep's points."""
+    parts = [made_where(result)]
+    if result.methods:
+        parts.append(markdown_table(result.methods))
+    for name in dict.fromkeys(p.field for p in result.config.sweep):
+        parts.append(sweep_table(result, name))
+    return "\n\n".join(parts)
+
+
+def readme_tables(result: BenchResult) -> str:
+    """The tables of a text for readers: methods, then PQD and the peers by category."""
+    return "\n\n".join([tables_of(result), category_table(result.methods, ("ptp", "pqd", "prompt_lookup"))])
+
+
+def made_where(result: BenchResult) -> str:
+    """One sentence: machine, model, adapter, questions, settings, date."""
+    e, c = result.environment, result.config
+    adapter = e["adapter"]["name"] if e.get("adapter") else "no adapter"
+    stopped = "" if result.complete else " Stopped before the end."
+    return (
+        f"{e['model']} with {adapter}, {e['device']}, {e['threads']} threads, {e['dtype']}, {e['date']}: "
+        f"{len(result.questions)} questions, up to {c.max_new_tokens} new tokens, temperature {c.temperature:g}, "
+        f"top-k {c.top_k}, top-p {c.top_p:g}, draft budget {c.draft_budget}.{stopped}"
+    )
+
+
+def sweep_table(result: BenchResult, field: str) -> str:
+    """A row per value of the swept field and method."""
+    points = [p for p in result.config.sweep if p.field == field]
+    lines = [f"| {field} | method | {_HEAD} |", "|---" * 5 + "|"]
+    summaries = result.points
+    for point in points:
+        for method, f in summaries.get(point.name, {}).items():
+            interval = f["speedup_interval"]
+            between = f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval and method != "ar" else ""
+            ratio = "–" if f["speedup_vs_ar"] is None else f"{f['speedup_vs_ar']:.2f}{between}"
+            lines.append(
+                f"| {point.value} | {method} | {f['tokens_per_call']:.2f} | {f['ms_per_token']:.1f} | {ratio} |"
+            )
+    return "\n".join(lines)
+
+
+def write_between_markers(path: Path, result: BenchResult) -> None:
+    """Replaces what stands between the markers of `path`; ValueError if it has none or the run was stopped."""
+    if not result.complete:
+        raise ValueError("This run was stopped before its end; finish it before its figures go into a text.")
+    path.write_text(replaced(path.read_text(encoding="utf-8"), readme_tables(result), str(path)), encoding="utf-8")
+
+
+def replaced(text: str, tables: str, name: str) -> str:
+    """The text with these tables between its markers."""
+    new, count = re.subn(_BETWEEN, lambda m: f"{m[1]}\n{tables}\n{m[2]}", text)
+    if count != 1:
+        raise ValueError(f"{name} needs the markers <!-- figures --> and <!-- end of figures --> once each.")
+    return new
