@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from . import api, theme
-from .pages import race
+from .pages import acceptance, race
 from .runtime import CONCURRENCY_ID
 
 TITLE = "PTP Lab"
@@ -22,6 +22,7 @@ CITATION = """@inproceedings{draxler2026ptp,
 
 PAGES = {  # path: (name, what it shows, build)
     "": ("Race", "Same noise, same text: once token by token, once several tokens a call.", race.build),
+    "acceptance": ("Acceptance", "What was accepted, why, and what it is worth.", acceptance.build),
 }
 
 FOOTER = f"""<footer class="ptp-footer">Parallel Token Prediction (Draxler et al., ICLR 2026):

@@ -7,14 +7,18 @@
 
   lab.exportRace = async function (state, kind) {
     if (!state.meta) return;
-    const picture = draw(state);
+    await lab.savePicture(draw(state), `ptp-race-seed-${state.meta.seed}`, kind);
+  };
+
+  // Saves an <svg> that carries its own colours, as kind "svg" or, at twice its size, "png".
+  lab.savePicture = async function (picture, name, kind) {
     const text = new XMLSerializer().serializeToString(picture);
-    const name = `ptp-race-seed-${state.meta.seed}`;
     if (kind === "svg") { lab.save(text, `${name}.svg`, "image/svg+xml"); return; }
     const image = new Image();
     image.src = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
     await image.decode();
-    const canvas = lab.el("canvas", { width: 2 * WIDTH, height: 2 * Number(picture.getAttribute("height")) });
+    const [width, height] = ["width", "height"].map((side) => 2 * Number(picture.getAttribute(side)));
+    const canvas = lab.el("canvas", { width, height });
     const context = canvas.getContext("2d");
     context.scale(2, 2);
     context.drawImage(image, 0, 0);
