@@ -11,7 +11,7 @@
     const root = element.querySelector(".ptp-acceptance");
     if (!root || root.dataset.ready) return;
     root.dataset.ready = "yes";
-    const state = { list: [], view: null, method: "", point: "", category: "", other: null, exhibits: [], others: null,
+    const state = { list: [], view: null, method: "", picked: "", point: "", category: "", other: null, exhibits: [], others: null,
       ticket: null, busy: false, live: null, asked: 0, following: false };
     const view = build(root);
     let charts = [];
@@ -32,11 +32,12 @@
       const before = state.view;
       state.view = found.view;
       keep(found.view);
-      const wanted = { method: state.method, point: state.point, category: state.category, ...wish };
+      const wanted = { method: state.picked, point: state.point, category: state.category, ...wish };
       const points = found.view.points;
       state.point = wanted.point in points && (wanted.point || !before || wish.point !== undefined) ? wanted.point : found.point;
       state.method = points[state.point][wanted.method] ? wanted.method : found.method;
       if (!points[state.point][state.method]) state.point = found.point;
+      if (wish.method) state.picked = state.method;
       state.category = found.view.categories.includes(wanted.category) ? wanted.category : "";
       await refresh(quiet);
       return true;
@@ -326,9 +327,10 @@
 
     // ---- what a visitor does -------------------------------------------------------------------------
 
+    function pick(method) { state.method = state.picked = method; refresh(); }
     view.result.addEventListener("change", () => show(view.result.value));
     view.category.addEventListener("change", () => { state.category = view.category.value; refresh(); });
-    view.method.addEventListener("change", () => { state.method = view.method.value; refresh(); });
+    view.method.addEventListener("change", () => pick(view.method.value));
     view.point.addEventListener("change", () => {
       state.point = view.point.value;
       const methods = Object.keys(state.view.points[state.point]);
@@ -342,7 +344,7 @@
     });
     root.addEventListener("click", (event) => {
       const method = event.target.closest("[data-method]"), save = event.target.closest("[data-save]"), action = event.target.closest("[data-do]");
-      if (method) { state.method = method.dataset.method; refresh(); }
+      if (method) pick(method.dataset.method);
       else if (save) {
         const one = charts.find((c) => c.node.contains(save));
         lab.saveChart(one.figure, one.sentences, `ptp-${state.view.name}-${state.method}-${one.exhibit.id}`, save.dataset.save);

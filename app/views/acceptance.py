@@ -222,7 +222,7 @@ def _calibration(a: Mapping[str, Any]) -> Exhibit:
         item["label"] = f"confidence {item['label']}"
     return _exhibit(
         "confidence", "Does it know when it is right?", "curve", items,
-        "Each point gathers drafts of like confidence. On the diagonal, those that say 70 % are right in 70 % of cases.",
+        "Each point gathers drafts of like confidence. On the diagonal, those that say 70 % are right 7 times in 10.",
         "Points below the diagonal promise too much. The allocator spends slots by these promises.",
         f"Expected calibration error {a['calibration_error']:.3f} over {_count(a['num_reached'], 'draft')} "
         "that verification reached.",

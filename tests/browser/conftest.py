@@ -6,12 +6,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tiny import make_adapter, make_target, make_tokenizer
+from tiny import make_adapter, make_results, make_target, make_tokenizer
 
-from app import handlers, runtime
+from app import handlers, results, runtime
 from app.main import build_demo, launch_options
 from app.pages import race as race_page
 from ptp_core.cost import CostCurve
@@ -45,7 +46,16 @@ def tiny_model(name=None, adapter=None, *, dtype="auto", progress=runtime.ModelC
 
 
 @pytest.fixture(scope="session")
-def url() -> Iterator[str]:
+def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny model's results in place of those that come with the lab."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    make_results(folder, tiny_model(progress=lambda share, text: None))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def url(benchmarks: Path) -> Iterator[str]:
+    results.SHIPPED_FOLDER = benchmarks
     shelf = runtime.ModelShelf(tiny_model)
     for module in (runtime, handlers, race_page):
         module.SHELF = shelf
