@@ -33,6 +33,7 @@ QUESTIONS_FILE = results.SHIPPED_FOLDER.parent / "questions" / "spec-bench-dev.j
 METHODS = ("ar", "ptp", "pqd", "prompt_lookup")
 BUDGETS = ("auto", "0", "4", "8", "12", "16", "24", "32")
 _PROMPT_CHARACTERS = 20_000
+_ENOUGH_DRAFTS = 20
 _GPU_SECONDS, _GPU_SECONDS_PER_TOKEN = 15, 0.12
 
 Event = dict[str, Any]
@@ -60,9 +61,18 @@ def opening(result: str | None = None) -> Event:
 
 
 def favourite(shown: Shown) -> tuple[str, str]:
-    """The method and point to open a result with: PQD if it drafted anywhere, else whatever drafted, else the first."""
-    at = [(method, point) for point in shown.points for method in shown.drafting(point)]
-    return next((pair for pair in at if pair[0] == "pqd"), None) or next(iter(at), (shown.result.config.methods[0], ""))
+    """The method and point to open a result with: PQD where it verified enough drafts to see something, else PTP,
+    else whatever verified any, else the first method."""
+    drafted = {
+        (method, point): sum(len(call.confidences) for row in shown.select(method, point, None) for call in row.calls)
+        for point in shown.points
+        for method in shown.drafting(point)
+    }
+    for wanted in ("pqd", "ptp"):
+        for pair, count in drafted.items():
+            if pair[0] == wanted and count >= _ENOUGH_DRAFTS:
+                return pair
+    return max(drafted, key=lambda pair: drafted[pair], default=(shown.result.config.methods[0], ""))
 
 
 def answered(answer: Callable[[Event], Event]) -> Callable[[Event], Event]:

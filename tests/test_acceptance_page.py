@@ -80,6 +80,16 @@ def test_the_page_opens_on_the_default_result(tiny_results):
     assert "tokens of 4 questions" in event["exhibits"][0]["over"]
 
 
+def test_every_method_has_whole_exhibits_only(tiny_results):
+    for shown in tiny_results:
+        for point in shown.points:
+            for method in shown.result.config.methods:
+                exhibits = exhibits_view(shown, method, point, None)
+                assert all({"id", "kind", "title", "items", "over"} <= set(exhibit) for exhibit in exhibits)
+                kinds = {exhibit["id"] for exhibit in exhibits}
+                assert ("confidence" in kinds) == (method in ("ptp", "pqd") and "position" in kinds)
+
+
 def test_a_lab_without_results_still_opens(tmp_path, monkeypatch):
     (tmp_path / "old.json").write_text('{"environment": {}}')
     monkeypatch.setattr(results, "SHIPPED_FOLDER", tmp_path)

@@ -91,8 +91,8 @@
       const wish = Object.fromEntries(["method", "point", "category"].filter((k) => query.has(k)).map((k) => [k, query.get(k)]));
       if (query.has("result") || method || Object.keys(wish).length) {
         const id = query.get("result") || event.view?.id;
-        if (id) await show(id, wish);
-        const missed = state.view && ["method", "category"].find((k) => wish[k] && wish[k] !== state[k]);
+        const found = id && await show(id, wish);
+        const missed = found && ["method", "category"].find((k) => wish[k] && wish[k] !== state[k]);
         if (missed) banner(`This link names the ${missed} “${wish[missed]}”, which ${state.view.name} does not have. Shown instead: the whole result.`, "info");
       }
     }
@@ -262,7 +262,7 @@
       for (const one of charts) one.chart = lab.chart(one.figure, one.exhibit, one.other, (index, series) => behind(one, index, series));
       view.exhibits.style.minHeight = "";
       view.none.hidden = state.exhibits.some((one) => one.id === "position");
-      view.none.textContent = `${label(state.method)} drafts nothing${state.point ? "" : " here"}, so there is no acceptance to look at. Choose another method${Object.keys(state.view.points).length > 1 ? " or another setting" : ""}.`;
+      view.none.textContent = `${label(state.method)} verified no draft here${state.category ? " for this kind of question" : ""}: by its nature, or because no draft budget paid on that machine. Choose another method${Object.keys(state.view.points).length > 1 ? " or setting" : ""} to look at acceptance.`;
     }
     const mine = () => named(state.view.id, state.method, state.point);
     const theirs = () => named(state.other.result, state.other.method, state.other.point);
@@ -284,7 +284,7 @@
         other && other.over !== exhibit.over ? el("p", { class: "ptp-over", text: `Hatched: ${other.over}` }) : null,
         el("p", { class: "ptp-try" }, [el("b", { text: "Try: " }), el("span", { text: exhibit.try })]),
       ]);
-      return { node, figure, exhibit, other, names, sentences: [exhibit.title, ...says, exhibit.over] };
+      return { node, figure, exhibit, other, names, sentences: [exhibit.title, lab.chartKeyWords(exhibit, names), ...says, exhibit.over, other && other.over !== exhibit.over ? `Hatched: ${other.over}` : ""].filter(Boolean) };
     }
 
     // ---- from a bar to its questions -----------------------------------------------------------------

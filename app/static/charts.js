@@ -31,7 +31,7 @@
       const left = box.left + box.width / 2 - home.left - tip.offsetWidth / 2;
       const above = box.top - home.top - tip.offsetHeight - 6;
       tip.style.left = `${Math.max(0, Math.min(left, home.width - tip.offsetWidth))}px`;
-      tip.style.top = `${above < -30 ? box.bottom - home.top + 6 : above}px`;
+      tip.style.top = `${above < -64 ? box.bottom - home.top + 6 : above}px`;
     }
     const hide = () => { tip.hidden = true; };
     function choose(mark) {
@@ -267,6 +267,15 @@
     if (exhibit.mark && names.length < 2) entries.push(["is-ring", exhibit.mark, null]);
     if (entries.length < 2) return null;
     return el("p", { class: "ptp-key" }, entries.map(([kind, name, k]) => el("span", { class: kind }, [keySign(kind, k), el("span", { text: name })])));
+  };
+
+  // The same in words, for a picture that stands alone.
+  lab.chartKeyWords = function (exhibit, names) {
+    const shapes = ["circle", "square", "triangle", "diamond", "cross"];
+    if (exhibit.kind === "lines") return exhibit.lines.map((one, k) => `${shapes[k % shapes.length]}: ${one.name}`).join(", ");
+    const parts = names.length > 1 ? [`solid: ${names[0]}`, `hatched: ${names[1]}`] : [];
+    if (exhibit.mark && names.length < 2) parts.push(`ring: ${exhibit.mark}`);
+    return parts.join(", ");
   };
 
   function keySign(kind, k) {

@@ -98,14 +98,14 @@ def _rounds(values: Sequence[float] | None) -> list[float] | None:
 
 
 def exhibits_view(shown: Shown, method: str, point: str, category: str | None) -> list[Exhibit]:
-    """Every exhibit that this method has, in the page's order; none for a method that drafts nothing."""
+    """Every exhibit that this method has, in the page's order; where it verified no draft, only those of its calls."""
     found: list[Exhibit] = []
     if method in shown.drafting(point):
-        found = list(_of_analysis(shown, shown.analysis(method, point, category)))
+        found = [e for e in _of_analysis(shown.analysis(method, point, category)) if e]
         over = _over(shown, method, point, category)
         for exhibit in found:
             exhibit["over"] = over
-    return [e for e in [*_sweeps(shown, category), *found, *_by_category(shown, method, point), *_cost(shown)] if e]
+    return [*_sweeps(shown, category), *found, *_by_category(shown, method, point), *_cost(shown)]
 
 
 def _over(shown: Shown, method: str, point: str, category: str | None) -> str:
@@ -135,12 +135,15 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f} %"
 
 
-def _of_analysis(shown: Shown, a: Mapping[str, Any]) -> Iterator[Exhibit]:
+def _of_analysis(a: Mapping[str, Any]) -> Iterator[Exhibit]:
+    if not a["num_drafts"]:
+        yield from (_slots(a), _bounds(a))
+        return
     yield _position(a)
     yield _shares(
         "entropy", "By the target's entropy", a["by_entropy"], "bars", "entropy of the target, nats",
         "How many drafts were right where the target was sure (left) and where it was torn between tokens (right).",
-        "Compare with u-blind drafts: where the target is torn, only a draft that knows u can be right.",
+        "Compare with u-blind drafts: where the target is torn, a draft that does not know u can only guess.",
         f"Entropy of the target's distribution at {_count(a['num_reached'], 'draft')} that verification reached.",
     )  # fmt: skip
     yield _shares(
@@ -199,17 +202,15 @@ def _position(a: Mapping[str, Any]) -> Exhibit:
     for item, alone in zip(items, a["by_position_alone"], strict=True):
         item["mark"] = _round(alone["share"])
         item["text"] += f". Right at its own place, whatever came before: {percent(alone['share'])}"
-    first = a["by_position"][0] if a["by_position"] else None
+    first = a["by_position"][0]
     says = (
         f"The first draft of a call was right in {percent(first['share'])} of {_count(first['count'], 'call')}; "
         f"each bar counts only drafts behind right ones ({a['num_reached']:,} of {a['num_drafts']:,} drafts)."
-        if first
-        else "No draft was verified."
     )
     return _exhibit(
         "position", "By place in the call", "bars", items,
         "How often the k-th draft was right, given that all before it were. The ring leaves that condition out.",
-        "If the bars stay level, an error does not make the next one likelier. Then longer drafts pay.",
+        "If the bars stay level, later drafts are as good as the first, and longer ones pay.",
         says, axis="draft position", noun="draft", y="share", drill=True, mark="right at its own place",
     )  # fmt: skip
 
@@ -305,6 +306,8 @@ def _bounds(a: Mapping[str, Any]) -> Exhibit:
         for label, value, text in bars if value is not None
     ]  # fmt: skip
     own = "" if found["own_run"] else " Acceptance is the adapter's own figure: too few calls here."
+    if found["reached"] > 1.05:
+        own += " More than a bound can be: the machine was not equally fast for all."
     return _exhibit(
         "bounds", "How fast could it be here?", "rows", items,
         "Two bounds by the measured price of a call: one for any allocator that must guess, one for these very drafts.",
