@@ -26,7 +26,8 @@ from . import results, runtime
 from .handlers import RaceSettings
 from .results import RESULTS, Shown
 from .runtime import MAX_NEW_TOKENS, TICKETS, ModelChoice, models_allowed, on_gpu
-from .views.acceptance import entry_view, exhibits_view, result_view
+from .views.acceptance import entry_view, result_view
+from .views.exhibits import exhibits_view
 from .views.questions import questions_view
 
 QUESTIONS_FILE = results.SHIPPED_FOLDER.parent / "questions" / "spec-bench-dev.jsonl"

@@ -22,7 +22,7 @@ from app.benchmarks import (
 )
 from app.handlers import stop_run, until_stopped
 from app.runtime import CONCURRENCY_ID, ModelChoice, models_allowed
-from app.views.acceptance import LABELS
+from app.views.exhibits import LABELS
 from app.views.race import as_value
 
 OWN, SHIPPED = "own", "shipped"

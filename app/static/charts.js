@@ -1,5 +1,5 @@
 // Charts as inline SVG: columns, lying bars, a curve against its diagonal, lines. Drawn from an exhibit
-// of app/views/acceptance.py; a second exhibit of the same kind may stand beside it for comparison.
+// of app/views/exhibits.py; a second exhibit of the same kind may stand beside it for comparison.
 "use strict";
 
 (function (lab) {

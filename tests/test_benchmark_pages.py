@@ -14,7 +14,8 @@ from app.benchmarks import LiveSettings, favourite, opening, race_query, run_liv
 from app.handlers import settings_of_query, until_stopped
 from app.results import RESULTS, ResultStore, Shown, shipped, shipped_names
 from app.runtime import TICKETS, ModelChoice, ModelShelf
-from app.views.acceptance import exhibits_view, result_view
+from app.views.acceptance import result_view
+from app.views.exhibits import exhibits_view
 from app.views.questions import questions_view
 from app.views.race import as_value
 from ptp_core.model import PTPModel
