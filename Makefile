@@ -5,11 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 # two at a time, one thread each: twice two threads on two cores only wait for one another
-RESULTS := assets/benchmarks
-BENCH := $(BIN)/python -m ptp_core bench --questions assets/questions/spec-bench-dev.jsonl
-METHODS := ar,ptp,pqd,independent,prompt_lookup,hf_generate,hf_prompt_lookup
-# BENCH_OPTIONS="--minutes 3" takes a pause; the same command goes on
 TESTS := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+RESULTS := assets/benchmarks
+# BENCH_OPTIONS="--minutes 3" takes a pause (the same command goes on), "--device cuda" runs elsewhere
+BENCH_OPTIONS :=
+BENCH = $(BIN)/python -m ptp_core bench --questions assets/questions/spec-bench-dev.jsonl $(BENCH_OPTIONS)
+METHODS := ar,ptp,pqd,independent,prompt_lookup,hf_generate,hf_prompt_lookup
 
 .PHONY: demo test test-all lint browser assets results clean help
 
@@ -36,10 +38,11 @@ assets: $(VENV)/.run
 	$(MAKE) results
 
 results: $(VENV)/.run
-	$(BENCH) --limit 20 --methods $(METHODS) --profile --json $(RESULTS)/default.json $(BENCH_OPTIONS)
-	$(BENCH) --limit 20 --methods ar,pqd,independent --draft-budget 16 --json $(RESULTS)/default-budget-16.json $(BENCH_OPTIONS)
-	$(BENCH) --limit 8 --max-new-tokens 48 --methods ar,pqd --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,5 \
-	  --sweep temperature=0,0.7,1 --draft-budget 16 --json $(RESULTS)/default-sweeps.json $(BENCH_OPTIONS)
+	$(BENCH) --limit 20 --methods $(METHODS) --profile --json $(RESULTS)/default.json
+	$(BENCH) --limit 20 --max-new-tokens 32 --methods ar,pqd,independent --draft-budget 16 \
+	  --json $(RESULTS)/default-budget-16.json
+	$(BENCH) --limit 6 --max-new-tokens 32 --methods ar,pqd --draft-budget 16 --json $(RESULTS)/default-sweeps.json \
+	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,5 --sweep temperature=0,0.7,1
 	$(BIN)/python -m ptp_core results $(RESULTS)/default.json --readme README.md
 
 # torch comes first and alone: a plain range may bring gigabytes of CUDA where a CPU build is enough

@@ -145,6 +145,7 @@ class _Bench:
         for job in jobs:
             if job.method in DRAFTING and self._config.at(job.point).draft_budget == "auto":
                 cost_curve(self._lineup.for_method(job.method))
+        for job in {job.method: job for job in jobs}.values():
             self.answer(question, job, 0, {}, _WARM_UP_TOKENS)
 
     def answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import sys
@@ -25,6 +26,7 @@ def environment(model: PTPModel, independent: PTPModel | None = None, assistant:
         "date": time.strftime("%Y-%m-%d"),
         "peak_memory_mb": _peak_memory_mb(),
         "peak_device_memory_mb": torch.cuda.max_memory_allocated() >> 20 if model.device.type == "cuda" else None,
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "cost_curve": asdict(measure_cost_curve(model)),
     }
 

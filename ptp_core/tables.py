@@ -9,6 +9,7 @@ from .figures import category_table, markdown_table
 from .result import BenchResult
 
 _BETWEEN = re.compile(r"(<!-- figures -->)\n(?:.*\n)*?(<!-- end of figures -->)")
+_IDLE_LOAD = 0.7  # processes beside the run's own threads that a minute's average may show
 _HEAD = "tokens per call | ms per token | speed-up over ar"
 
 
@@ -32,6 +33,8 @@ def made_where(result: BenchResult) -> str:
     e, c = result.environment, result.config
     adapter = e["adapter"]["name"] if e.get("adapter") else "no adapter"
     stopped = "" if result.complete else " Stopped before the end."
+    if (e.get("load_average") or 0) > e["threads"] + _IDLE_LOAD:
+        stopped += f" The machine was busy with other work (load {e['load_average']:.1f}): mistrust the times."
     return (
         f"{e['model']} with {adapter}, {e['device']}, {e['threads']} threads, {e['dtype']}, {e['date']}: "
         f"{len(result.questions)} questions, up to {c.max_new_tokens} new tokens, temperature {c.temperature:g}, "
