@@ -278,7 +278,7 @@ def run_live(choice: ModelChoice, ticket: str, **raw: Any) -> Iterator[Event]:
         _check_lengths(model, live)
         live = replace(live, config=replace(live.config, threads=identity(model)["threads"]))
         result = BenchResult(live_environment(model), live.config, list(live.questions), [], complete=False)
-        name, known = f"{len(live.questions)} questions at {time.strftime('%H:%M:%S')}", None
+        name, known = f"{time.strftime('%H:%M:%S')}, {len(live.questions)} questions", None
         for step in bench_steps(choice, live, ticket):
             if step.row is not None:
                 result = replace(result, rows=[*result.rows, step.row], complete=step.done == step.total)

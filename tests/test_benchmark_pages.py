@@ -12,7 +12,7 @@ from tiny import make_adapter, make_results, make_target, make_tokenizer
 from app import benchmarks, handlers, results, runtime
 from app.benchmarks import LiveSettings, favourite, opening, race_query, run_live
 from app.handlers import settings_of_query, until_stopped
-from app.results import RESULTS, ResultStore, Shown, shipped, shipped_names
+from app.results import RESULTS, SHIPPED_FOLDER, ResultStore, Shown, shipped, shipped_names
 from app.runtime import TICKETS, ModelChoice, ModelShelf
 from app.views.acceptance import result_view
 from app.views.exhibits import exhibits_view
@@ -57,6 +57,7 @@ def shelf(monkeypatch):
 
 def test_what_comes_with_the_lab_opens_small_and_whole():
     names = shipped_names()
+    assert sorted(names) == sorted(path.stem for path in SHIPPED_FOLDER.glob("*.json")), "every file can be read"
     for name in names:
         shown = shipped(name)
         method, point = favourite(shown)
