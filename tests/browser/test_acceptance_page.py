@@ -42,7 +42,9 @@ def state(page: Page) -> dict:
 
 
 def until(page: Page, condition: str) -> None:
-    page.wait_for_function(f"(() => {{ const s = PTPLab.acceptanceState; return s && {condition} }})()")
+    page.wait_for_function(
+        f"(() => {{ const s = window.PTPLab && PTPLab.acceptanceState; return s && {condition} }})()"
+    )
 
 
 def start_run(page: Page, prompts: str = "abc\nhg fe") -> None:
@@ -111,7 +113,7 @@ def test_from_a_bar_to_its_questions_to_the_race(open_acceptance):
     text = head.locator(".ptp-q-text").inner_text()
     head.locator("a").click()
     page.wait_for_function(
-        "PTPLab.raceState && PTPLab.raceState.run && !PTPLab.raceState.run.startsWith('recorded') "
+        "window.PTPLab && PTPLab.raceState && PTPLab.raceState.run && !PTPLab.raceState.run.startsWith('recorded') "
         "&& !PTPLab.raceState.live && PTPLab.raceState.summary.lanes.ptp "
         "&& PTPLab.raceState.lanes.ptp.steps.length === PTPLab.raceState.summary.lanes.ptp.calls"
     )
