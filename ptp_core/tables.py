@@ -35,8 +35,9 @@ def made_where(result: BenchResult) -> str:
     stopped = "" if result.complete else " Stopped before the end."
     if (e.get("load_average") or 0) > e["threads"] + _IDLE_LOAD:
         stopped += f" The machine was busy with other work (load {e['load_average']:.1f}): mistrust the times."
+    threads = f"{e['threads']} thread" + "s" * (e["threads"] > 1)
     return (
-        f"{e['model']} with {adapter}, {e['device']}, {e['threads']} threads, {e['dtype']}, {e['date']}: "
+        f"{e['model']} with {adapter}, {e['device']}, {threads}, {e['dtype']}, {e['date']}: "
         f"{len(result.questions)} questions, up to {c.max_new_tokens} new tokens, temperature {c.temperature:g}, "
         f"top-k {c.top_k}, top-p {c.top_p:g}, draft budget {c.draft_budget}.{stopped}"
     )

@@ -142,7 +142,7 @@ def test_the_analysis_needs_no_model_and_filters_by_category(result):
         assert f["bounds"]["cost_bound"]["speedup"] >= 1
     assert found["prompt_lookup"]["calibration_error"] is None
     assert result.analysis("ab")["pqd"]["num_questions"] == 1
-    assert "tiny with tiny-1, here, 1 threads" in tables_of(result)
+    assert "tiny with tiny-1, here, 1 thread, float32" in tables_of(result)
     assert "mistrust" not in tables_of(result)
     busy = replace(result, environment={**result.environment, "load_average": 4.0})
     assert "busy with other work (load 4.0): mistrust the times" in tables_of(busy)
