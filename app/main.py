@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from . import api, theme
-from .pages import noise, race
+from .pages import acceptance, noise, race
 from .runtime import CONCURRENCY_ID
 
 TITLE = "PTP Lab"
@@ -27,6 +27,7 @@ PAGES = {  # path: (name, what it shows, build)
         "Every token is a function of the context and its noise: move the noise, see the text.",
         noise.build,
     ),
+    "acceptance": ("Acceptance", "What was accepted, why, and what it is worth.", acceptance.build),
 }
 
 FOOTER = f"""<footer class="ptp-footer">Parallel Token Prediction (Draxler et al., ICLR 2026):

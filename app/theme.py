@@ -10,7 +10,8 @@ from pathlib import Path
 import gradio as gr
 
 STATIC = Path(__file__).resolve().parent / "static"
-SCRIPTS = ("lab.js", "strip.js", "export.js", "race.js", "maps.js", "noise.js")
+SCRIPTS = ("lab.js", "strip.js", "export.js", "race.js", "maps.js", "noise.js", "charts.js", "acceptance.js")
+STYLES = ("lab.css", "noise.css", "acceptance.css")
 
 LIGHT = {
     "paper": "#FBFAF7", "panel": "#FFFFFF", "ink": "#1B2230", "soft": "#5D6677", "line": "#E3E0D8", "block": "#E1DED5",
@@ -50,7 +51,7 @@ def variables() -> str:
 
 
 def css() -> str:
-    return variables() + (STATIC / "lab.css").read_text(encoding="utf-8")
+    return variables() + "".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES)
 
 
 def head() -> str:

@@ -6,14 +6,21 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from ptp_core import attention
+from ptp_core.bench import Lineup, run_bench
+from ptp_core.bench_config import BenchConfig, parse_sweep
 from ptp_core.checkpoint import Adapter, AdapterConfig
 from ptp_core.gated_lora import LoraConfig
+from ptp_core.machine import environment
+from ptp_core.model import PTPModel
+from ptp_core.questions import Question
+from ptp_core.result import BenchResult
 from ptp_core.u_embed import build_u_embedding
 
 
@@ -88,3 +95,13 @@ def make_adapter(seed: int = 1, layers: int = 2, size: float = 0.3, **changes: o
                 lora[f"model.layers.{layer}.{part}.{name}"] = pair
     u_embed = build_u_embedding(kind, 32, config.start_slot, **options).state_dict()
     return Adapter(config, lora, u_embed, "tiny")
+
+
+def make_results(folder: Path, model: PTPModel) -> None:
+    """Writes two benchmark results: default.json, methods side by side, and default-sweeps.json."""
+    asked = [Question(str(i), "cd" if i % 2 else "ab", p) for i, p in enumerate(["abc", "hg fe", "aabb", "d.e.f"])]
+    plain = BenchConfig(("ar", "ptp", "pqd", "prompt_lookup"), max_new_tokens=16, draft_budget=9)
+    swept = replace(plain, methods=("ar", "pqd"), max_new_tokens=6, sweep=parse_sweep("draft_budget=0,4,8"))
+    for name, config in (("default", plain), ("default-sweeps", swept)):
+        rows = run_bench(Lineup(model), asked, config)
+        BenchResult(environment(model), config, asked, rows).to_json(folder / f"{name}.json")

@@ -7,19 +7,7 @@
 
   lab.exportRace = async function (state, kind) {
     if (!state.meta) return;
-    const picture = draw(state);
-    const text = new XMLSerializer().serializeToString(picture);
-    const name = `ptp-race-seed-${state.meta.seed}`;
-    if (kind === "svg") { lab.save(text, `${name}.svg`, "image/svg+xml"); return; }
-    const image = new Image();
-    image.src = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
-    await image.decode();
-    const canvas = lab.el("canvas", { width: 2 * WIDTH, height: 2 * Number(picture.getAttribute("height")) });
-    const context = canvas.getContext("2d");
-    context.scale(2, 2);
-    context.drawImage(image, 0, 0);
-    URL.revokeObjectURL(image.src);
-    canvas.toBlob((blob) => lab.save(blob, `${name}.png`));
+    await lab.savePicture(draw(state), `ptp-race-seed-${state.meta.seed}`, kind);
   };
 
   function colour(name) {

@@ -83,33 +83,40 @@ window.PTPLab = window.PTPLab || {};
     }
   };
 
-  // A picture on the page as a file: its computed look goes with it. kind: "svg" or "png".
-  const LOOKS = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size", "font-weight", "text-anchor"];
-  lab.savePicture = async function (picture, name, kind) {
-    const copy = picture.cloneNode(true);
-    const from = [picture, ...picture.querySelectorAll("*")], to = [copy, ...copy.querySelectorAll("*")];
+  // A copy of a picture with its computed look written into it, so that it needs no css.
+  const PAINT = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-size", "font-family", "font-weight", "text-anchor"];
+  lab.painted = function (picture) {
+    const copy = picture.cloneNode(true), from = [picture, ...picture.querySelectorAll("*")], to = [copy, ...copy.querySelectorAll("*")];
     from.forEach((node, i) => {
       const look = getComputedStyle(node);
-      for (const property of LOOKS) to[i].style.setProperty(property, look.getPropertyValue(property));
+      for (const property of PAINT) to[i].style.setProperty(property, look.getPropertyValue(property));
+      to[i].removeAttribute("class");
     });
-    const box = picture.viewBox.baseVal;
-    copy.setAttribute("xmlns", SVG);
-    copy.setAttribute("width", box.width);
-    copy.setAttribute("height", box.height);
-    const paper = getComputedStyle(document.documentElement).getPropertyValue("--ptp-panel") || "#fff";
-    const dark = document.body.classList.contains("dark") ? getComputedStyle(document.body).getPropertyValue("--ptp-panel") : paper;
-    copy.prepend(lab.svg("rect", { width: box.width, height: box.height, fill: dark.trim() }));
-    const text = new XMLSerializer().serializeToString(copy);
+    return copy;
+  };
+
+  // Saves an <svg> that carries its own colours, as kind "svg" or, at twice its size, "png".
+  lab.savePicture = async function (picture, name, kind) {
+    const text = new XMLSerializer().serializeToString(picture);
     if (kind === "svg") { lab.save(text, `${name}.svg`, "image/svg+xml"); return; }
     const image = new Image();
     image.src = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
     await image.decode();
-    const canvas = lab.el("canvas", { width: 2 * box.width, height: 2 * box.height });
+    const [width, height] = ["width", "height"].map((side) => 2 * Number(picture.getAttribute(side)));
+    const canvas = lab.el("canvas", { width, height });
     const context = canvas.getContext("2d");
     context.scale(2, 2);
-    context.drawImage(image, 0, 0, box.width, box.height);
+    context.drawImage(image, 0, 0);
     URL.revokeObjectURL(image.src);
     canvas.toBlob((blob) => lab.save(blob, `${name}.png`));
+  };
+
+  // Saves a picture as it stands on the page.
+  lab.saveShown = function (picture, name, kind) {
+    const { width, height } = picture.viewBox.baseVal, copy = lab.painted(picture);
+    for (const [key, value] of [["xmlns", SVG], ["width", width], ["height", height]]) copy.setAttribute(key, value);
+    copy.prepend(lab.svg("rect", { width, height, fill: getComputedStyle(picture).getPropertyValue("--ptp-panel").trim() }));
+    return lab.savePicture(copy, name, kind);
   };
 
   // Rows of plain values as CSV; text that a spreadsheet would run as a formula is quoted.

@@ -401,7 +401,7 @@
         lab.save(lab.csv(rows), `${name}.csv`, "text/csv");
       } else for (const picture of view.cards[kind].body.querySelectorAll("svg")) {
         const which = picture.classList.contains("nz-square") ? `-${picture.getAttribute("class").split("is-")[1]}` : "";
-        await lab.savePicture(picture, name + which + (kind === "sweep" && picture !== view.cards[kind].body.querySelector("svg") ? "-draft" : ""), format);
+        await lab.saveShown(picture, name + which + (kind === "sweep" && picture !== view.cards[kind].body.querySelector("svg") ? "-draft" : ""), format);
       }
     }
 

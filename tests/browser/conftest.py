@@ -6,12 +6,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tiny import free_port, make_adapter, make_target, make_tokenizer, put_on_every_shelf
+from tiny import free_port, make_adapter, make_results, make_target, make_tokenizer, put_on_every_shelf
 
-from app import runtime
+from app import results, runtime
 from app.main import build_demo, launch_options
 from ptp_core.cost import CostCurve
 from ptp_core.model import PTPModel
@@ -44,7 +45,16 @@ def tiny_model(name=None, adapter=None, *, dtype="auto", progress=runtime.ModelC
 
 
 @pytest.fixture(scope="session")
-def url() -> Iterator[str]:
+def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny model's results in place of those that come with the lab."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    make_results(folder, tiny_model(progress=lambda share, text: None))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def url(benchmarks: Path) -> Iterator[str]:
+    results.SHIPPED_FOLDER = benchmarks
     shelf = runtime.ModelShelf(tiny_model)
     put_on_every_shelf(shelf)
     demo = build_demo()
