@@ -39,7 +39,8 @@ _SAME_INPUT = ({"q_proj", "k_proj", "v_proj"}, {"gate_proj", "up_proj"})
 
 @dataclass(frozen=True)
 class TrainSpeed:
-    """Targets per second of whole steps and of their products; seconds of each part of a step (medians)."""
+    """Targets per second of whole steps and of their products, the latter by the median of what each step took
+    beside its own products, one after the other; seconds of each part of a step (medians)."""
 
     targets_per_second: float
     bound: float
@@ -49,7 +50,7 @@ class TrainSpeed:
 
 
 def measure_train_speed(distiller: Distiller, rows: Sequence[Conversation], seed: int = 0) -> TrainSpeed:
-    """Takes one distillation step per conversation (the first is a warm-up); medians over the rest.
+    """Takes one distillation step per conversation (the first is a warm-up).
 
     Raises ValueError with fewer than two conversations.
     """
@@ -58,7 +59,7 @@ def measure_train_speed(distiller: Distiller, rows: Sequence[Conversation], seed
     model, config = distiller.model, distiller.config
     kind = config.loss or default_loss(config.variant)
     joined = _join(model)
-    parts, speeds, bounds = [], [], []
+    parts, steps, targets, ratios = [], [], [], []
     for i, row in enumerate(rows):
         generator = torch.Generator().manual_seed(seed + i)
         marks = [time.perf_counter()]
@@ -72,13 +73,13 @@ def measure_train_speed(distiller: Distiller, rows: Sequence[Conversation], seed
         marks.append(time.perf_counter())
         if i:
             parts.append([b - a for a, b in pairwise(marks)])
-            targets, answer = int((batch.targets != IGNORE).sum()), len(row.ids) - row.p
-            speeds.append(targets / (marks[-1] - marks[0]))
-            bounds.append(
-                targets / _time_products(model, joined, len(row.ids), answer, batch.u.numel(), len(vocabulary))
-            )
+            targets.append(int((batch.targets != IGNORE).sum()))
+            steps.append(marks[-1] - marks[0])
+            sizes = len(row.ids), len(row.ids) - row.p, batch.u.numel(), len(vocabulary)
+            ratios.append(steps[-1] / _time_products(model, joined, *sizes))
     teacher, forward, backward = (median(column) for column in zip(*parts, strict=True))
-    return TrainSpeed(median(speeds), median(bounds), teacher, forward, backward)
+    speed = sum(targets) / sum(steps)
+    return TrainSpeed(speed, speed * median(ratios), teacher, forward, backward)
 
 
 @dataclass(frozen=True)
