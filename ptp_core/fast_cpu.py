@@ -126,16 +126,14 @@ class FastLlama:
     ) -> Tensor:
         """embeddings (T, E), positions (T,), mask additive (1, 1, T, K) -> last hidden states (T, E)."""
         x = embeddings
-        cos, sin = self._rotary(x[None], positions[None])  # (1, T, D)
-        half = self._size // 2
-        turn = torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)[0, :, None]
+        cos, turn = (table[0, :, None] for table in rotary_turns(self._rotary, x[None], positions[None]))  # (T, 1, D)
         for layer in self._layers:
-            h = _rms_norm(x, layer.norm_in)
-            mixed = self._attend(layer, layer.qkv(h, first_slot), cos[0, :, None], turn, mask, cache)
+            h = rms_norm(x, layer.norm_in)
+            mixed = self._attend(layer, layer.qkv(h, first_slot), cos, turn, mask, cache)
             x = layer.out(mixed, first_slot, residual=x)
-            gate, up = layer.gate_up(_rms_norm(x, layer.norm_mlp), first_slot).chunk(2, dim=-1)
+            gate, up = layer.gate_up(rms_norm(x, layer.norm_mlp), first_slot).chunk(2, dim=-1)
             x = layer.down(F.silu(gate) * up, first_slot, residual=x)
-        return _rms_norm(x, self._norm)
+        return rms_norm(x, self._norm)
 
     def _attend(
         self, layer: _Layer, qkv: Tensor, cos: Tensor, turn: Tensor, mask: Tensor, cache: KVCache | None
@@ -145,9 +143,9 @@ class FastLlama:
         heads = qkv.view(rows, split + self._groups, self._size)
         qk = heads[:, :split]
         if layer.q_norm is not None:
-            q, k = _rms_norm(qk[:, : self._heads], layer.q_norm), _rms_norm(qk[:, self._heads :], layer.k_norm)
+            q, k = rms_norm(qk[:, : self._heads], layer.q_norm), rms_norm(qk[:, self._heads :], layer.k_norm)
             qk = torch.cat([q, k], dim=1)
-        qk = torch.addcmul(qk * cos, qk.roll(self._size // 2, -1), turn)  # (T, H + G, D)
+        qk = rotate(qk, cos, turn)  # (T, H + G, D)
         key, value = qk[:, self._heads :].transpose(0, 1)[None], heads[:, split:].transpose(0, 1)[None]
         if cache is not None:
             key, value = cache.update(key, value, layer.index)
@@ -155,5 +153,17 @@ class FastLlama:
         return out[0].transpose(0, 1).reshape(rows, -1)
 
 
-def _rms_norm(x: Tensor, norm: Any) -> Tensor:
+def rotary_turns(rotary: Any, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Tables (B, T, D) for `rotate` from a model's rotary embedding; x (B, T, E) gives dtype and device."""
+    cos, sin = rotary(x, positions)
+    half = sin.shape[-1] // 2
+    return cos, torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
+
+
+def rotate(heads: Tensor, cos: Tensor, turn: Tensor) -> Tensor:
+    """heads (T, H, D) turned by tables (T, 1, D); with -turn, back again."""
+    return torch.addcmul(heads * cos, heads.roll(heads.shape[-1] // 2, -1), turn)
+
+
+def rms_norm(x: Tensor, norm: Any) -> Tensor:
     return F.rms_norm(x, norm.weight.shape, norm.weight, norm.variance_epsilon)

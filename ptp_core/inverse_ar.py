@@ -58,7 +58,7 @@ def draw_inverse_windows(
     tokens = input_ids[:, None].expand(-1, count, -1).gather(2, places.clamp(max=input_ids.shape[1] - 1))
     inside = (places < ends) & (starts[..., None] < ends)
 
-    temperature = torch.ones(len(rows))
+    temperature = torch.tensor([row.temperature for row in rows])  # the texts' own, as when it drafts at that one
     empty = torch.zeros(*tokens.shape[:2], config.length, 0, dtype=torch.long, device=model.device)
 
     def batch_of(u: Tensor, own_u: Tensor, targets: Tensor) -> Batch:

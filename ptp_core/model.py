@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from . import adapters, attention, masks
 from .checkpoint import Adapter, AdapterConfig
 from .fast_cpu import FastLlama, PackedLinear, can_pack
+from .fast_train import TrainLlama, lean_layers
 from .gated_lora import Gate
 from .sampling import SamplingConfig, warp
 
@@ -63,6 +64,7 @@ class PTPModel(nn.Module):
             self.notes += adapters.check_fit(adapter.config, self.name, self.target_info)
             self.lora, self.u_embed = adapters.attach(self.target, adapter, self.gate, self.name)
         self._fast = FastLlama(self.target.base_model) if fast else None
+        self._lean: TrainLlama | None = None  # from train_adapter on, where it fits
 
     # ---- text ----------------------------------------------------------------------------------
 
@@ -157,6 +159,8 @@ class PTPModel(nn.Module):
         first_slot = tokens.shape[1] if slots is not None else None
         if self._fast is not None:
             return self._fast(embeddings[0], positions, mask, cache, first_slot)[None]
+        if self._lean is not None and slots is None and cache is not None:
+            return self._lean.real(embeddings, positions, mask, cache)
         with self._lock:
             self.gate.first_slot = first_slot
             try:
@@ -178,6 +182,8 @@ class PTPModel(nn.Module):
         in the slots and the adapter; the context stays constant. Not for the fast CPU kernels.
         """
         windows = attention.Windows(context, slots.shape[2])
+        if self._lean is not None:
+            return self._lean.windows(slots, positions, mask, windows)
         with self._lock:
             self.gate.first_slot = 0
             try:
@@ -281,6 +287,7 @@ class PTPModel(nn.Module):
             layer.lora_A = nn.Parameter(layer.lora_A.detach().float())
             layer.lora_B = nn.Parameter(layer.lora_B.detach().float())
         self.u_embed.requires_grad_(True)
+        self._lean = lean_layers(self.target.base_model, self._embed)
         return [p for layer in self.lora.values() for p in (layer.lora_A, layer.lora_B)] + list(
             self.u_embed.parameters()
         )

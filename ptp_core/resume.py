@@ -43,13 +43,16 @@ class averaged:
 
 
 class MetricsLog:
-    """metrics.jsonl: a line per step and per evaluation. Lines behind the resumed step are dropped."""
+    """metrics.jsonl: a line per step and per evaluation. Lines behind the resumed step are dropped, and with
+    them the half of a line that a kill may have left at the end."""
 
     def __init__(self, path: Path, state: RunState, enabled: bool) -> None:
         self._path, self._enabled = path, enabled
         if enabled and path.exists():
-            lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= state.step]
-            path.write_text("".join(line + "\n" for line in lines))
+            whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+            part = path.with_suffix(".part")
+            part.write_text("".join(line for line in whole if json.loads(line)["step"] <= state.step))
+            part.replace(path)
 
     def write(self, **values: Any) -> None:
         if self._enabled:
@@ -62,6 +65,8 @@ def save_checkpoint(
 ) -> None:
     """Replaces <out>/checkpoint in one step; a kill at any moment leaves the old or the new one whole."""
     part, final, old = out / ".checkpoint.part", out / "checkpoint", out / ".checkpoint.old"
+    if old.exists() and not final.exists():  # killed between the two renames: the old one is all there is
+        old.rename(final)
     for leftover in (part, old):
         shutil.rmtree(leftover, ignore_errors=True)
     part.mkdir()

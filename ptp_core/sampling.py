@@ -87,10 +87,9 @@ class Candidates:
 def _sorted(values: Tensor, depth: int) -> tuple[Tensor, Tensor]:
     """The `depth` largest values of each row, descending, ties to the lower index: values, indices."""
     if depth < values.shape[-1]:
-        top, index = values.topk(depth, dim=-1, sorted=True)
-        tie_at_cut = ((values >= top[:, -1:]).sum(-1) > depth).any()
-        if not tie_at_cut:
-            index, by_id = index.sort(dim=-1)
+        top, index = values.topk(depth + 1, dim=-1, sorted=True)
+        if not bool((top[:, depth - 1] == top[:, depth]).any()):  # else the cut would part a tie
+            index, by_id = index[:, :depth].sort(dim=-1)
             top, by_value = top.gather(1, by_id).sort(dim=-1, descending=True, stable=True)
             return top, index.gather(1, by_value)
     top, index = values.sort(dim=-1, descending=True, stable=True)

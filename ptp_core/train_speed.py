@@ -2,14 +2,17 @@
 
     python -m ptp_core train-speed --data DATA
 
-The bound is measured, not computed: the linear layers of the same steps, forwards and backwards with
-respect to activations (their weights are frozen), at the same row counts, with nothing in between.
+The bound is measured, not computed: after each step, the products with weights that it needed run once
+more with nothing in between. These are the frozen layers (forwards for real rows, forwards and with respect
+to their input for slots, no gradient of a weight), the low-rank deltas with all their gradients, the
+teacher's float32 head and the small head of the loss. Layers of one input are one product; the
+attention's own products are not counted.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -31,10 +34,13 @@ from .gated_lora import GatedLoraLinear
 from .model import PTPModel
 from .train import Distiller
 
+_SAME_INPUT = ({"q_proj", "k_proj", "v_proj"}, {"gate_proj", "up_proj"})
+
 
 @dataclass(frozen=True)
 class TrainSpeed:
-    """Targets per second of whole steps and of their products; seconds of each part of a step (medians)."""
+    """Targets per second of whole steps and of their products, the latter by the median of what each step took
+    beside its own products, one after the other; seconds of each part of a step (medians)."""
 
     targets_per_second: float
     bound: float
@@ -44,7 +50,7 @@ class TrainSpeed:
 
 
 def measure_train_speed(distiller: Distiller, rows: Sequence[Conversation], seed: int = 0) -> TrainSpeed:
-    """Takes one distillation step per conversation (the first is a warm-up); medians over the rest.
+    """Takes one distillation step per conversation (the first is a warm-up).
 
     Raises ValueError with fewer than two conversations.
     """
@@ -52,7 +58,8 @@ def measure_train_speed(distiller: Distiller, rows: Sequence[Conversation], seed
         raise ValueError("Two conversations at least are needed: the first only warms up.")
     model, config = distiller.model, distiller.config
     kind = config.loss or default_loss(config.variant)
-    parts, steps, products, targets = [], [], [], []
+    joined = _join(model)
+    parts, steps, targets, ratios = [], [], [], []
     for i, row in enumerate(rows):
         generator = torch.Generator().manual_seed(seed + i)
         marks = [time.perf_counter()]
@@ -66,38 +73,76 @@ def measure_train_speed(distiller: Distiller, rows: Sequence[Conversation], seed
         marks.append(time.perf_counter())
         if i:
             parts.append([b - a for a, b in pairwise(marks)])
-            steps.append(marks[-1] - marks[0])
             targets.append(int((batch.targets != IGNORE).sum()))
-            products.append(_time_products(model, len(row.ids), batch.u.numel(), len(vocabulary)))
+            steps.append(marks[-1] - marks[0])
+            sizes = len(row.ids), len(row.ids) - row.p, batch.u.numel(), len(vocabulary)
+            ratios.append(steps[-1] / _time_products(model, joined, *sizes))
     teacher, forward, backward = (median(column) for column in zip(*parts, strict=True))
-    return TrainSpeed(sum(targets) / sum(steps), sum(targets) / sum(products), teacher, forward, backward)
+    speed = sum(targets) / sum(steps)
+    return TrainSpeed(speed, speed * median(ratios), teacher, forward, backward)
 
 
-def _time_products(model: PTPModel, real: int, slots: int, vocabulary: int) -> float:
-    """Seconds of the products of one step: real rows forwards, slots forwards and back, the small head likewise."""
-    kind = model.dtype
-    head = model.target.get_output_embeddings().weight[:vocabulary].to(kind)
-    states, gradients = torch.ones(slots, head.shape[1], dtype=kind), torch.ones(slots, vocabulary, dtype=kind)
-    seconds = _time(lambda: F.linear(states, head)) + _time(lambda: gradients @ head)
-    shapes: dict[tuple[int, ...], tuple[int, Tensor]] = {}
-    for layer in model.lora.values():
+@dataclass(frozen=True)
+class _Joined:
+    """Layers of one input: weights (sum of out, in), A's (sum of r, in), each layer's B (out, r)."""
+
+    weight: Tensor
+    a: Tensor
+    b: list[Tensor]
+
+
+def _join(model: PTPModel) -> list[_Joined]:
+    groups: dict[tuple[str, int], list[GatedLoraLinear]] = {}
+    for number, (name, layer) in enumerate(model.lora.items()):
         assert isinstance(layer, GatedLoraLinear)
-        weight: Tensor = layer.base.weight  # type: ignore[assignment]
-        shapes[tuple(weight.shape)] = (shapes.get(tuple(weight.shape), (0, weight))[0] + 1, weight)
-    for (out, into), (count, weight) in shapes.items():
-        for rows in (real, slots):
-            x = torch.ones(rows, into, dtype=kind)
-            seconds += count * _time(lambda x=x, w=weight: F.linear(x, w))  # type: ignore[misc]
-        g = torch.ones(slots, out, dtype=kind)
-        seconds += count * _time(lambda g=g, w=weight: g @ w)  # type: ignore[misc]
-    return seconds
+        parent, _, leaf = name.rpartition(".")
+        place = next((i for i, names in enumerate(_SAME_INPUT) if leaf in names), len(_SAME_INPUT) + number)
+        groups.setdefault((parent, place), []).append(layer)
+    return [
+        _Joined(
+            torch.cat([layer.base.weight for layer in layers]).detach(),  # type: ignore[misc]
+            torch.cat([layer.lora_A for layer in layers]).detach().to(model.dtype),
+            [layer.lora_B.detach().to(model.dtype) for layer in layers],
+        )
+        for layers in groups.values()
+    ]
 
 
-def _time(product: Callable[[], Tensor]) -> float:
-    """Seconds of one product, the best of three."""
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        product()
-        times.append(time.perf_counter() - start)
-    return min(times)
+@torch.no_grad()
+def _time_products(
+    model: PTPModel, joined: list[_Joined], real: int, answer: int, slots: int, vocabulary: int
+) -> float:
+    """Seconds of the products of one step: real rows, then slots forwards and back."""
+    head = model.target.get_output_embeddings().weight[:vocabulary].to(model.dtype)
+    ones = {n: torch.ones(max(real, slots), n, dtype=model.dtype, device=model.device) for n in _sizes(joined)}
+    rows = {n: x[:slots] for n, x in ones.items()}
+    hidden = rows[head.shape[1]]
+    errors = torch.ones(slots, vocabulary, dtype=model.dtype, device=model.device)
+    start = time.perf_counter()
+    for group in joined:
+        F.linear(ones[group.weight.shape[1]][:real], group.weight)
+    model.logits(ones[head.shape[1]][:answer])
+    for group in joined:
+        x = rows[group.weight.shape[1]]
+        y, low = F.linear(x, group.weight), x @ group.a.t()
+        for part, low_part, b in _parts(y, low, group):
+            part.addmm_(low_part, b.t())
+    _, _ = F.linear(hidden, head), errors @ head
+    for group in reversed(joined):
+        x, dy, low = (rows[n] for n in (group.weight.shape[1], len(group.weight), len(group.a)))
+        (dy @ group.weight).addmm_(low, group.a)
+        low.t() @ x
+        for part, low_part, b in _parts(dy, low, group):
+            _, _ = part @ b, part.t() @ low_part
+    return time.perf_counter() - start
+
+
+def _sizes(joined: list[_Joined]) -> set[int]:
+    return {size for group in joined for size in (*group.weight.shape, len(group.a))}
+
+
+def _parts(y: Tensor, low: Tensor, group: _Joined) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
+    """(columns of y, columns of low, B) of each layer of a group."""
+    return zip(
+        y.split([len(b) for b in group.b], -1), low.split([b.shape[1] for b in group.b], -1), group.b, strict=True
+    )

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import torch
@@ -53,6 +54,18 @@ def test_peft_loads_the_lora_part(saved):
         mask = torch.ones(5, 5, dtype=torch.bool).tril()
         hidden = ours(none, embeddings, positions=torch.arange(5), mask=mask)
     assert torch.allclose(ours.logits(hidden), theirs, atol=1e-4)
+
+
+def test_what_peft_saves_comes_back(saved, tmp_path):
+    """Our files into PEFT, PEFT's files back to us, beside the two that PEFT does not know."""
+    adapter, folder = saved
+    PeftModel.from_pretrained(make_target(), folder, is_trainable=True).save_pretrained(tmp_path / "back")
+    for name in ("ptp_config.json", "u_embed.safetensors"):
+        shutil.copy(folder / name, tmp_path / "back")
+    read = load_adapter(tmp_path / "back")
+    assert (read.config.lora.rank, read.config.lora.alpha) == (adapter.config.lora.rank, adapter.config.lora.alpha)
+    assert set(read.lora) == set(adapter.lora)
+    assert all(a.equal(read.lora[name][0]) and b.equal(read.lora[name][1]) for name, (a, b) in adapter.lora.items())
 
 
 def test_no_half_written_files_stay_behind(saved):

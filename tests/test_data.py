@@ -1,4 +1,6 @@
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -85,6 +87,24 @@ def test_prompts_from_a_file(writer, tmp_path):
     assert {writer.decode(row.ids[: row.p]).rstrip(".") for row in rows} <= {"abc", "hgf", "fed"}
     with pytest.raises(ValueError, match="no text field 'prompt'"):
         read_prompts(str(file), "prompt")
+
+
+def test_prompts_from_a_data_set_of_the_hub_by_its_name(writer, tmp_path, monkeypatch):
+    asked = []
+
+    def load_dataset(name, split):
+        asked.append((name, split))
+        return [{"prompt": text} for text in ("abc", "hgf")]
+
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
+    assert read_prompts("hub:someone/questions:test", "prompt") == ["abc", "hgf"]
+    recipe = DataRecipe(source="hub:someone/questions", conversations=2, shard_size=2)
+    rows = load_conversations(generate_data(writer, recipe, tmp_path))
+    assert {writer.decode(row.ids[: row.p]).rstrip(".") for row in rows} <= {"abc", "hgf"}
+    assert asked == [("someone/questions", "test"), ("someone/questions", "train")]
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ValueError, match="pip install datasets"):
+        read_prompts("hub:someone/questions", "prompt")
 
 
 def test_benchmark_questions_are_never_training_data(tmp_path):

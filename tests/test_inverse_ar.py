@@ -51,7 +51,8 @@ def test_u_lies_in_the_students_own_bin(make_model, shape, order):
                 if k == 0 and lead:
                     logits = model.target_logits(row.ids[:start])[-1]
                 else:
-                    logits = model.draft_logits(row.ids[:start], [*u[:k], 0.5], SamplingConfig(1.0, order=order))[-1]
+                    sampling = SamplingConfig(row.temperature, order=order)
+                    logits = model.draft_logits(row.ids[:start], [*u[:k], 0.5], sampling)[-1]
                 assert int(pick(logits.softmax(-1), u[k], order)) == row.ids[start + k]
                 assert k < lead or batch.targets[b, i, k - lead] == row.ids[start + k]
                 checked += 1
