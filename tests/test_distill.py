@@ -151,10 +151,10 @@ def test_a_tiny_model_learns_one_conversation_by_heart(variant, loss):
     torch.manual_seed(0)
     model = PTPModel(make_target(), make_tokenizer(), make_adapter(variant=variant, kind=kind, size=0.1))
     row = conversation(model, length=8, temperature=0.0)  # one certain text: every variant can know it
-    optimizer = torch.optim.Adam(model.train_adapter(), lr=1e-2)
+    optimizer = torch.optim.Adam(model.train_adapter(), lr=5e-3)  # faster, the reverse KL can settle on a wrong token
     generator = torch.Generator().manual_seed(0)
     config = WindowConfig(3, 8, 0.5)
-    for _ in range(200):
+    for _ in range(300):
         batch, context = draw_windows(model, [row], config, generator)
         value = distillation_loss(model, batch, window_hidden(model, batch, context), loss, 1.0)
         optimizer.zero_grad()

@@ -17,6 +17,40 @@
 
   const tint = (colours, key) => (colours.has(key) ? `ptp-key-${colours.get(key)}` : "ptp-key-rest");
 
+  // ---- the strip of one token, as a picture of its own ---------------------------------------------------
+
+  // token: a view of app/views/race.py; draft: the staircase's map of the same position, or null.
+  lab.stripPicture = function (token, draft) {
+    const wide = 1000, at = (u) => 10 + u * (wide - 20), rows = [["the model", token.c.map(([text, prob, left, own]) => [left, left + prob, text, own])]];
+    if (draft && draft.kind) rows.push(["the PTP draft", draft.draft.map(([a, b, [t]]) => [a, b, draft.texts[t] || "", false])]);
+    const height = 34 + 62 * rows.length + 22;
+    const picture = svg("svg", { class: "nz-exported", viewBox: `0 0 ${wide} ${height}`, width: wide, height, style: "position:absolute;left:-9999px" });
+    rows.forEach(([title, bins], i) => {
+      const y = 34 + 62 * i;
+      picture.append(svg("text", { class: "nz-axis", x: 10, y: y - 5, text: title }), svg("rect", { class: "nz-ground", x: at(0), y, width: at(1) - at(0), height: 36 }));
+      for (const [left, right, text, own] of bins) {
+        const width = at(right) - at(left);
+        picture.append(svg("rect", { class: own ? "nz-bin-own" : "nz-bin", x: at(left), y, width: Math.max(width - 1, 0.4), height: 36 }));
+        if (width > 40) picture.append(svg("text", { class: "nz-in", x: at(left) + 5, y: y + 22, text: lab.plain(text).slice(0, Math.floor(width / 9)) }));
+      }
+    });
+    picture.append(svg("line", { class: "ptp-needle", x1: at(token.u), x2: at(token.u), y1: 26, y2: height - 22 }),
+      svg("text", { class: "nz-axis", x: Math.min(Math.max(at(token.u), 50), wide - 50), y: height - 6, "text-anchor": "middle", text: `token ${token.p + 1}, u = ${token.u.toFixed(5)}` }));
+    return picture;
+  };
+  lab.stripRows = (token) => [["token", "probability", "u_from", "u_to", "chosen"], ...token.c.map(([text, prob, left, own]) => [text, prob, left, left + prob, own ? 1 : 0]),
+    ...token.ex.map(([text, prob]) => [text, prob, "", "", "removed by the filters"])];
+  lab.tapeRows = (tokens) => [["position", "token", "u", "bin_from", "bin_to", "probability", "margin"], ...tokens.map((t) => [t.p + 1, t.t || t.l, t.u, t.lo, t.hi, t.pr, t.m === null ? "" : t.m])];
+
+  // A Plotly figure on the page as one picture: its layers, one over the other.
+  lab.plotPicture = function (plot) {
+    const layers = [...plot.querySelectorAll("svg.main-svg")], box = plot.getBoundingClientRect();
+    const picture = svg("svg", { xmlns: "http://www.w3.org/2000/svg", width: Math.round(box.width), height: Math.round(box.height) });
+    picture.append(svg("rect", { width: "100%", height: "100%", fill: getComputedStyle(plot).getPropertyValue("--ptp-panel").trim() }));
+    for (const layer of layers) picture.append(lab.painted(layer));
+    return picture;
+  };
+
   // ---- the unit square -----------------------------------------------------------------------------
 
   // here: {u1, u2}; choose(u1, u2) is called on a click or on Enter. Returns nodes.

@@ -318,7 +318,7 @@
         view.strip.setAttribute("aria-valuenow", token.u.toFixed(4));
         view.strip.setAttribute("aria-valuetext", `${token.u.toFixed(4)}, ${lab.plain(token.t || token.l)}`);
         view.preview.className = "nz-preview";
-        view.preview.textContent = "Drag the needle, or use the arrow keys on the strip.";
+        view.preview.textContent = "Each box is a token, as wide as it is probable. Try: drag the needle into another box.";
       }
       placeNeedle();
     }
@@ -390,7 +390,21 @@
       card.cost.textContent = `${map.calls} model calls`;
       announce(`${kind} drawn.`);
     }
+    async function exportStrip(what, format) {
+      const token = chosen();
+      if (!token) return;
+      const name = what === "tape" ? `ptp-tape-seed-${state.now.meta.seed}` : `ptp-bins-token-${token.p + 1}`;
+      if (format === "csv") lab.save(lab.csv(what === "tape" ? lab.tapeRows(lead()) : lab.stripRows(token)), `${name}.csv`, "text/csv");
+      else if (format === "json") lab.save(JSON.stringify(token, null, 1), `${name}.json`, "application/json");
+      else {
+        const picture = lab.stripPicture(token, found("staircase"));
+        root.append(picture);  // its look is computed where css applies
+        await lab.saveShown(picture, name, format);
+        picture.remove();
+      }
+    }
     async function exportMap(kind, format) {
+      if (kind === "tape" || kind === "bins") { await exportStrip(kind, format); return; }
       const map = found(kind);
       if (!map) return;
       const name = `ptp-${kind}-token-${state.position + 1}`;
@@ -399,6 +413,9 @@
         const rows = kind === "square" ? lab.squareRows(map) : kind === "sweep" ? lab.sweepRows(map)
           : [["of", "token", "u_from", "u_to"], ...map.target.c.map(([text, prob, left]) => ["target", text, left, left + prob]), ...map.draft.map(([a, b, [t]]) => ["draft", map.texts[t], a, b])];
         lab.save(lab.csv(rows), `${name}.csv`, "text/csv");
+      } else if (kind === "staircase") {
+        const plot = document.querySelector("#ptp-stairs .js-plotly-plot");
+        if (plot) await lab.savePicture(lab.plotPicture(plot), name, format);
       } else for (const picture of view.cards[kind].body.querySelectorAll("svg")) {
         const which = picture.classList.contains("nz-square") ? `-${picture.getAttribute("class").split("is-")[1]}` : "";
         await lab.saveShown(picture, name + which + (kind === "sweep" && picture !== view.cards[kind].body.querySelector("svg") ? "-draft" : ""), format);
@@ -572,11 +589,12 @@
       el("span", { class: "nz-buttons" }, [button("undo", "↶ Undo", "Undo (Ctrl Z)"), button("redo", "↷ Redo", "Redo (Ctrl Shift Z)"), button("all", "Reset all", "Back to the original text")]),
       el("label", { title: "On: every other u stays as it is. Off: the noise behind this token is drawn anew." }, [view.freeze, " freeze the rest"]),
       el("label", {}, ["zoom ", view.zoom]),
+      el("span", { class: "nz-buttons" }, ["png", "svg", "csv", "json"].map((format) => el("button", { type: "button", "data-save": `bins ${format}`, "aria-label": `Save the bins of this token as ${format}` }, format.toUpperCase()))),
     ]);
     const card = (kind, title, what, attempt) => {
       const body = el("div", { class: "nz-body" }), cost = el("span", { class: "ptp-soft" });
       const bar = el("div", { class: "nz-progress", hidden: true }, el("i"));
-      const formats = kind === "staircase" ? ["csv", "json"] : ["png", "svg", "csv", "json"];
+      const formats = ["png", "svg", "csv", "json"];
       const tools = el("div", { class: "ptp-tools", hidden: true }, [cost, ...formats.map((format) => el("button", { type: "button", "data-save": `${kind} ${format}`, "aria-label": `Save the ${kind} as ${format}` }, format.toUpperCase()))]);
       const draw = el("button", { type: "button", class: "nz-draw", "data-map": kind, "aria-label": `${title}: draw or stop`, text: "Draw" });
       view.cards[kind] = { body, bar, tools, button: draw, cost };
@@ -597,7 +615,7 @@
         el("div", { class: "nz-card-head" }, [el("span", { class: "nz-buttons" }, [button("back", "◂", "The token before"), button("next", "▸", "The next token")]), view.title, view.preview]),
         view.strip, view.band, view.facts, view.excluded, view.controls,
       ]),
-      el("div", { class: "ptp-bottom nz-bottom" }, [view.pill, el("div", { class: "ptp-tools" }, [button("link", "Copy link", "Copy a link to this text and its noise"), button("save", "Download", "Download both traces as JSON"), button("open", "Upload", "Open a race or trace file"), view.file])]),
+      el("div", { class: "ptp-bottom nz-bottom" }, [view.pill, el("div", { class: "ptp-tools" }, [button("link", "Copy link", "Copy a link to this text and its noise"), button("save", "Download", "Download both traces as JSON"), el("button", { type: "button", "data-save": "tape csv", "aria-label": "Save the tape as CSV", text: "Tape CSV" }), button("open", "Upload", "Open a race or trace file"), view.file])]),
       view.spoken,
       el("p", { class: "ptp-hint ptp-soft", text: "Arrows move between tokens, or the needle when the strip has the focus; Enter decodes at once, Ctrl Z undoes." }),
       card("square", "The unit square", "Each point is a pair of u's, coloured by the two tokens it gives.", "Try: click another colour and watch both tokens change. A draft without u can only be a grid; PTP can follow the target's shape."),

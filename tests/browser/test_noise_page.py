@@ -232,7 +232,9 @@ def test_maps_are_drawn_and_saved(open_page, tmp_path, kind):
     save = page.locator(f'[data-save="{kind} json"]')
     expect(save).to_be_visible()
     files = {}
-    for form in ("json", "csv") if kind == "staircase" else ("json", "csv", "svg", "png"):
+    if kind == "staircase":
+        page.wait_for_selector("#ptp-stairs .js-plotly-plot svg.main-svg")
+    for form in ("json", "csv", "svg", "png"):
         with page.expect_download() as waiting:
             page.click(f'[data-save="{kind} {form}"]')
         files[form] = tmp_path / f"map.{form}"
@@ -242,13 +244,67 @@ def test_maps_are_drawn_and_saved(open_page, tmp_path, kind):
     assert found.get("position", found.get("first")) == position
     assert len(rows) > 3
     assert len({len(row) for row in rows}) == 1
+    assert files["svg"].read_text().startswith("<svg")
+    assert files["png"].read_bytes().startswith(b"\x89PNG")
     if kind == "staircase":
-        page.wait_for_selector("#ptp-stairs .js-plotly-plot")
         expect(page.locator(".nz-band")).to_be_visible()
+        assert f"Token {position + 1}" in files["svg"].read_text()
     else:
-        assert files["svg"].read_text().startswith("<svg")
-        assert files["png"].read_bytes().startswith(b"\x89PNG")
         assert page.locator(f".nz-{kind}").count() >= 2
+
+
+def test_bins_and_tape_are_saved(open_page, tmp_path):
+    page = write(open_page)
+    position = choose_lively(page)
+    found = state(page)
+    files = {}
+    for what in ("bins png", "bins svg", "bins csv", "bins json", "tape csv"):
+        with page.expect_download() as waiting:
+            page.click(f'[data-save="{what}"]')
+        files[what] = tmp_path / what.replace(" ", ".")
+        waiting.value.save_as(files[what])
+    assert files["bins png"].read_bytes().startswith(b"\x89PNG")
+    assert "<text" in files["bins svg"].read_text()
+    assert json.loads(files["bins json"].read_text())["p"] == position
+    chosen = [row for row in csv.DictReader(files["bins csv"].open()) if row["chosen"] == "1"]
+    assert [float(chosen[0]["u_from"])] == pytest.approx([found["lo"][position]], abs=1e-5)
+    tape = list(csv.DictReader(files["tape csv"].open()))
+    assert [float(row["u"]) for row in tape] == pytest.approx(found["u"])
+
+
+def test_hostile_tokens_in_every_map_stay_text(open_page, monkeypatch):
+    model = runtime.SHELF.get(ModelChoice())
+    monkeypatch.setattr(model, "label", lambda token: HOSTILE[token % len(HOSTILE)])
+    page = write(open_page)
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    choose_lively(page)
+    for kind in ("square", "sweep", "staircase"):
+        page.click(f'[data-map="{kind}"]')
+        expect(page.locator(f'[data-save="{kind} json"]')).to_be_visible()
+        with page.expect_download():
+            page.click(f'[data-save="{kind} csv"]')
+    page.wait_for_selector("#ptp-stairs .js-plotly-plot svg.main-svg")
+    assert page.locator(".ptp-noise :is(img, script, iframe), #ptp-stairs :is(script, iframe, .ytick img)").count() == 0
+    assert dialogs == []
+
+
+def test_a_map_can_be_stopped(open_page, monkeypatch):
+    from ptp_core.explore import Place
+
+    page = write(open_page)
+    choose_lively(page)
+    plain = Place.slot_logits
+    monkeypatch.setattr(Place, "slot_logits", lambda *given: (time.sleep(0.4), plain(*given))[1])
+    page.click('[data-map="square"]')
+    page.wait_for_function("document.querySelector('[data-map=square]').textContent === 'Stop'")
+    page.click('[data-map="square"]')
+    page.wait_for_function("document.querySelector('[data-map=square]').textContent === 'Draw'")
+    time.sleep(1.5)
+    assert page.locator(".nz-square").count() == 0
+    monkeypatch.undo()
+    page.click('[data-map="square"]')
+    expect(page.locator(".nz-square")).to_have_count(3)
 
 
 def test_a_click_on_the_square_sets_both_u(open_page):
