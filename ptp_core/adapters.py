@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from .chain import ChainHead
 from .checkpoint import Adapter, AdapterConfig
 from .gated_lora import Gate, GatedLoraLinear, add_gated_lora
 from .u_embed import UEmbedding, build_u_embedding
 
 
-def attach(target: Any, adapter: Adapter, gate: Gate, name: str) -> tuple[dict[str, GatedLoraLinear], UEmbedding]:
+def attach(
+    target: Any, adapter: Adapter, gate: Gate, name: str
+) -> tuple[dict[str, GatedLoraLinear], UEmbedding, ChainHead | None]:
     """Wraps the linear layers of the target called name and fills in the adapter's weights.
 
-    Returns the wrapped layers by their name and the u embedding; ValueError if the adapter does not fit.
+    Returns the wrapped layers by their name, the u embedding and the chain head; ValueError if the adapter
+    does not fit.
     """
     config = adapter.config
     weight = target.get_input_embeddings().weight
@@ -30,13 +34,21 @@ def attach(target: Any, adapter: Adapter, gate: Gate, name: str) -> tuple[dict[s
             raise ValueError(f"The adapter {config.name!r} does not fit {name}: {key} has another size.")
         layer.lora_A = nn.Parameter(a.to(weight.device, weight.dtype), requires_grad=False)
         layer.lora_B = nn.Parameter(b.to(weight.device, weight.dtype), requires_grad=False)
-    u_embed = _u_embedding(config, int(target.config.hidden_size))
+    size = int(target.config.hidden_size)
+    u_embed, chain = _u_embedding(config, size), ChainHead(size, config.chain) if config.chain else None
+    _fill_in(u_embed, adapter.u_embed, weight.device, "u embedding")
+    if chain is not None:
+        _fill_in(chain, adapter.chain, weight.device, "chain head")
+    return layers, u_embed, chain
+
+
+def _fill_in(module: nn.Module, state: Mapping[str, Tensor], device: torch.device, what: str) -> None:
+    """Loads a module in float32, frozen; ValueError if the state is not that module's."""
     try:
-        u_embed.load_state_dict({key: tensor.float() for key, tensor in adapter.u_embed.items()})
+        module.load_state_dict({key: tensor.float() for key, tensor in state.items()})
     except RuntimeError as error:
-        raise ValueError(f"The adapter's u embedding does not fit: {str(error).splitlines()[-1].strip()}") from None
-    u_embed.to(weight.device).requires_grad_(False)
-    return layers, u_embed
+        raise ValueError(f"The adapter's {what} does not fit: {str(error).splitlines()[-1].strip()}") from None
+    module.to(device).requires_grad_(False)
 
 
 def check_fit(config: AdapterConfig, name: str, target_info: Mapping[str, Any]) -> list[str]:
@@ -80,7 +92,9 @@ def new_adapter(target: Any, config: AdapterConfig) -> Adapter:
         a = torch.empty(config.lora.rank, layer.in_features)
         nn.init.kaiming_uniform_(a, a=5**0.5)
         lora[name] = (a, torch.zeros(layer.out_features, config.lora.rank))
-    return Adapter(config, lora, _u_embedding(config, int(target.config.hidden_size)).state_dict())
+    size = int(target.config.hidden_size)
+    chain = ChainHead(size, config.chain).state_dict() if config.chain else {}
+    return Adapter(config, lora, _u_embedding(config, size).state_dict(), chain=chain)
 
 
 def _u_embedding(config: AdapterConfig, hidden_size: int) -> UEmbedding:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 
 NAME = "ptp"
-_QUERY_BLOCK = 512  # rows scored at once: bounds the memory of a long prompt's first call
+_LONG, _MANY_ROWS = 64, 384  # rows of a sequence, and of all together, from which the tiled kernel is faster
 
 
 class KVCache:
@@ -120,12 +120,11 @@ def attend(
 def attend_grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     """On the CPU: (B, H, T, D) with (B, G, K, D) -> (B, H, T, D); mask (B or 1, 1, T, K), additive.
 
-    Query heads that share keys become rows of one product, so no key is repeated.
+    Query heads that share keys become rows of one product, so no key is repeated. Long prompts and batches
+    of them go through torch's tiled kernel, which never holds all of the weights.
     """
-    if query.shape[2] > _QUERY_BLOCK:
-        masks = mask.split(_QUERY_BLOCK, dim=2) if mask is not None else [None] * -(-query.shape[2] // _QUERY_BLOCK)
-        blocks = zip(query.split(_QUERY_BLOCK, dim=2), masks, strict=True)
-        return torch.cat([attend_grouped(q, key, value, m, scale) for q, m in blocks], dim=2)
+    if query.shape[2] >= _LONG and len(query) * query.shape[2] >= _MANY_ROWS:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, enable_gqa=True)
     batch, heads, rows, size = query.shape
     groups = key.shape[1]
     q = query.reshape(batch * groups, heads // groups * rows, size)

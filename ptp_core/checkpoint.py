@@ -4,6 +4,7 @@ An adapter folder holds
     adapter_model.safetensors   LoRA matrices under PEFT's key names (PEFT loads them as they are)
     adapter_config.json         PEFT's configuration of them
     u_embed.safetensors         the u embedding, float32
+    chain.safetensors           the chain head (chain.py), where the adapter has one
     ptp_config.json             AdapterConfig: target, variant, u embedding, CDF order, window, evaluation
 """
 
@@ -29,6 +30,7 @@ from .u_embed import U_EMBEDDINGS
 FORMAT = "ptp-adapter-1"
 VARIANTS = ("o-ptp", "c-ptp", "independent")
 FILES = ("adapter_model.safetensors", "adapter_config.json", "u_embed.safetensors", "ptp_config.json")
+CHAIN_FILE = "chain.safetensors"
 _PEFT_PREFIX = "base_model.model."
 _U_PREFIX = "u_embed."
 
@@ -44,6 +46,7 @@ class AdapterConfig:
     window           most slots in a row that it was trained for
     order            CDF order of the tokens
     anchor           whether a window's first slot also gets the embedding of the last token before it
+    chain            width of the chain head, 0 where there is none
     position_shift   RoPE position of a slot minus the position of the token that it predicts
     draft_run        P(N >= k) for k = 1, 2, ...: how far the drafts behind a settled token stay right
     draft_run_rejected  the same where that token replaced a wrong draft (empty: not measured)
@@ -56,6 +59,7 @@ class AdapterConfig:
     window: int = 6
     order: str = "probability"
     anchor: bool = False
+    chain: int = 0
     position_shift: int = -1
     u_embedding: Mapping[str, Any] = field(default_factory=lambda: {"kind": "fourier"})
     lora: LoraConfig = field(default_factory=LoraConfig)
@@ -90,15 +94,21 @@ class AdapterConfig:
         very next token (o-ptp, start slots), 1 where the target's last row does (masks.py)."""
         return 0 if self.variant == "o-ptp" or self.start_slot else 1
 
+    @property
+    def num_settled(self) -> int:
+        """Slots at a branch's start that only stand for the token which verification itself decides."""
+        return 1 - self.lead
+
 
 @dataclass(frozen=True)
 class Adapter:
-    """A loaded adapter. lora maps 'layer name' -> (A (r, in), B (out, r)); u_embed is a state dict."""
+    """A loaded adapter. lora maps 'layer name' -> (A (r, in), B (out, r)); u_embed and chain are state dicts."""
 
     config: AdapterConfig
     lora: Mapping[str, tuple[Tensor, Tensor]]
     u_embed: Mapping[str, Tensor]
     sha256: str = ""
+    chain: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
@@ -106,7 +116,7 @@ def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
 
     Raises FileNotFoundError if it is in neither place, ValueError if files are missing or damaged.
     """
-    path = resolve_folder(str(folder), "adapter", FILES)
+    path = resolve_folder(str(folder), "adapter", (*FILES, CHAIN_FILE))
     missing = [name for name in FILES if not (path / name).is_file()]
     if missing:
         raise ValueError(f"{path} is not a PTP adapter: {', '.join(missing)} missing.")
@@ -115,6 +125,7 @@ def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
         peft = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
         tensors = load_file(path / "adapter_model.safetensors")
         u_embed = load_file(path / "u_embed.safetensors")
+        chain = load_file(path / CHAIN_FILE) if (path / CHAIN_FILE).is_file() else {}
     except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"The adapter in {path} is damaged: {error}") from None
     config = _parse_config(raw, peft, path.name)
@@ -123,6 +134,7 @@ def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
         _pair_up(tensors),
         {name.removeprefix(_U_PREFIX): tensor for name, tensor in u_embed.items()},
         adapter_sha256(path),
+        chain if config.chain else {},
     )
 
 
@@ -134,8 +146,9 @@ def rewrite_config(folder: str | os.PathLike[str], config: AdapterConfig) -> Non
 def adapter_sha256(folder: Path) -> str:
     """One hash over the adapter's weights: results that were made with it quote this."""
     digest = hashlib.sha256()
-    for name in ("adapter_model.safetensors", "u_embed.safetensors"):
-        digest.update((folder / name).read_bytes())
+    for name in ("adapter_model.safetensors", "u_embed.safetensors", CHAIN_FILE):
+        if (folder / name).is_file():
+            digest.update((folder / name).read_bytes())
     return digest.hexdigest()
 
 
@@ -144,8 +157,9 @@ def save_adapter(
     config: AdapterConfig,
     lora: Mapping[str, tuple[Tensor, Tensor]],
     u_embed: Mapping[str, Tensor],
+    chain: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Writes an adapter; each file replaces its predecessor in one step."""
+    """Writes an adapter; each file replaces its predecessor in one step. Without a chain head none stays there."""
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     tensors = {}
@@ -153,7 +167,11 @@ def save_adapter(
         tensors[f"{_PEFT_PREFIX}{name}.lora_A.weight"] = a.detach().cpu().contiguous()
         tensors[f"{_PEFT_PREFIX}{name}.lora_B.weight"] = b.detach().cpu().contiguous()
     u_tensors = {_U_PREFIX + name: tensor.detach().cpu().contiguous() for name, tensor in u_embed.items()}
-    for file, content in (("adapter_model", tensors), ("u_embed", u_tensors)):
+    chain_tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in (chain or {}).items()}
+    for file, content in (("adapter_model", tensors), ("u_embed", u_tensors), ("chain", chain_tensors)):
+        if not content:
+            (path / f"{file}.safetensors").unlink(missing_ok=True)
+            continue
         part = path / f".{file}.part"
         save_file(content, part, metadata={"format": "pt"})
         part.chmod(0o644)  # safetensors writes files that only their owner can read

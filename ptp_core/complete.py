@@ -15,7 +15,7 @@ from .model import PTPModel
 from .noise import NoiseTape
 from .sampling import SamplingConfig, candidates
 
-_MAX_CELLS = 24_000  # tokens of a batch, padding included: bounds the memory of the first call
+_MAX_CELLS = 48_000  # tokens of a batch, padding included: bounds the memory of the first call
 _SHRINK_AT = 0.75  # finished rows leave the cache when fewer than this share are going on
 
 

@@ -20,6 +20,7 @@ import torch
 
 from . import branches, masks
 from .attention import KVCache
+from .chain import NUM_BEFORE
 from .model import PTPModel
 from .weights import cache_folder
 
@@ -55,7 +56,7 @@ class CostCurve:
 @torch.inference_mode()
 def measure_cost_curve(model: PTPModel) -> CostCurve:
     """Times calls as decoding makes them: real rows with logits and, with an adapter, slots of one branch
-    and its logits. The context is 128 tokens.
+    and its logits, or a chain of a whole window's drafts. The context is 128 tokens.
 
     Sizes take turns and the median counts: a busy machine slows large calls more than small ones, and
     the best of several would promise drafts a price that they do not get.
@@ -77,11 +78,15 @@ def _prepare_call(model: PTPModel, cache: KVCache, size: int) -> Callable[[], No
     slots = size - real
     layout = masks.call_layout(_CONTEXT, 1, real - 1, [(real - 1, slots)] if slots else [])
     tokens, u = _zeros(model, real), torch.full((slots,), 0.5)
+    chained = min(slots, model.require_adapter().window) - 1 if slots and model.chain is not None else 0
+    front = _zeros(model, NUM_BEFORE)
 
     def call() -> None:
         embedded = model.embed_slots(u, 0.7, tokens[0, :1], tokens[0, :1])[None] if slots else None
         hidden = model(tokens, embedded, positions=layout.positions, mask=layout.mask, cache=cache)[0]
-        model.logits(hidden)[0].argmax().item()
+        model.logits(hidden[:real] if model.chain is not None else hidden)[0].argmax().item()
+        for _ in range(chained):  # one branch is kept and read
+            model.chain_logits(hidden[-1:], front, hidden[:1])[0].argmax().item()
 
     return call
 
@@ -120,7 +125,8 @@ def cost_curve(model: PTPModel) -> CostCurve:
 def _fingerprint(model: PTPModel) -> str:
     rank = model.adapter.lora.rank if model.adapter else 0
     device = torch.cuda.get_device_name() if model.device.type == "cuda" else f"{platform.processor()}{os.cpu_count()}"
-    parts = [model.name, model.target_info["num_layers"], model.dtype, rank, model.device.type, device]
+    chain = model.adapter.chain if model.adapter else 0
+    parts = [model.name, model.target_info["num_layers"], model.dtype, rank, chain, model.device.type, device]
     parts += [torch.get_num_threads(), torch.__version__, platform.node()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 

@@ -53,14 +53,14 @@ class DataRecipe:
 
     seed: int = 0
     conversations: int = 5000
-    shard_size: int = 100
+    shard_size: int = 400
     source: str = "self"  # "self", a JSONL file, or "hub:NAME[:split]"
     field: str = "prompt"  # the rows' field that holds the prompt, for the other two sources
     temperatures: tuple[float, ...] = (0.0, 0.3, 0.7, 0.7, 0.7, 1.0)  # of the answers, equally often
     top_k: int = 50
     top_p: float = 0.95
     max_prompt: int = 1800
-    batch_size: int = 96
+    batch_size: int = 128
 
     def answering(self, temperature: float) -> SamplingConfig:
         return SamplingConfig(temperature, self.top_k, self.top_p)
@@ -151,7 +151,8 @@ def _with_passages(
     model: PTPModel, recipe: DataRecipe, draw: random.Random, names: Sequence[str], openings: Sequence[str],
     report: Callable[[int], None],
 ) -> list[str]:  # fmt: skip
-    """Puts a text that the model writes in place of each {passage}."""
+    """Puts a text that the model writes in place of each {passage}, and behind it texts of other conversations
+    where a kind asks for several: long prompts that cost no further writing."""
     wanted = [i for i, opening in enumerate(openings) if "{passage}" in opening]
     starts = [_fill(draw, draw.choice(prompts.PASSAGE_OPENINGS)) for _ in wanted]
     lengths = [draw.randint(*prompts.KINDS[names[i]].passage_tokens) for i in wanted]
@@ -161,8 +162,11 @@ def _with_passages(
     ]
     filled = list(openings)
     texts = complete(model, requests, recipe.batch_size, stop=False, report=report)
-    for i, start, tokens in zip(wanted, starts, texts, strict=True):
-        filled[i] = filled[i].replace("{passage}", f"{start}{model.decode(tokens)}".strip())
+    written = [f"{start}{model.decode(tokens)}".strip() for start, tokens in zip(starts, texts, strict=True)]
+    for i, own in zip(wanted, written, strict=True):
+        others = [text for text in written if text is not own]
+        count = min(draw.randint(*prompts.KINDS[names[i]].passages) - 1, len(others))
+        filled[i] = filled[i].replace("{passage}", "\n".join([own, *draw.sample(others, count)]))
     return filled
 
 

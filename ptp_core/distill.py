@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .attention import KVCache
+from .chain import NUM_BEFORE
 from .data import Conversation
 from .masks import additive
 from .model import PTPModel
@@ -25,6 +26,7 @@ from .sampling import Candidates, SamplingConfig, candidates
 
 IGNORE = -100
 LOSSES = ("cross_entropy", "kl", "reverse_kl")
+DIRECT_SHARE = 0.5  # of the loss without the chain, beside that with it
 _FLOOR = 1e-6  # probability of a token outside the teacher's support, where a loss needs its logarithm
 
 
@@ -41,6 +43,7 @@ class Batch:
     support: Tensor  # (B, N, L, K)
     probs: Tensor  # (B, N, L, K)
     temperature: Tensor  # (B,)
+    settling: Tensor  # (B, N, E), the target's hidden states that decide the tokens at the starts
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ def draw_windows(
         torch.stack([_pad_to(part[k], count, IGNORE if k == 3 else 0) for part in parts]) for k in range(6)
     )
     temperature = torch.tensor([row.temperature for row in rows])
-    return Batch(input_ids, starts.clamp(min=1), u, own_u, targets, support, probs, temperature), context
+    starts = starts.clamp(min=1)
+    settling = rows_before(hidden, starts)
+    return Batch(input_ids, starts, u, own_u, targets, support, probs, temperature, settling), context
 
 
 @torch.no_grad()
@@ -85,6 +90,11 @@ def real_rows(model: PTPModel, rows: Sequence[Conversation]) -> tuple[Tensor, KV
     hidden = model(input_ids, positions=torch.arange(width), mask=mask, cache=context)
     context.keep(width)
     return input_ids, context, hidden
+
+
+def rows_before(hidden: Tensor, starts: Tensor) -> Tensor:
+    """hidden (B, S, E), starts (B, N) -> (B, N, E): the rows that decide the tokens at the starts."""
+    return hidden.gather(1, (starts - 1)[..., None].expand(-1, -1, hidden.shape[-1]))
 
 
 def _windows_of(
@@ -166,6 +176,20 @@ def window_hidden(model: PTPModel, batch: Batch, context: KVCache) -> Tensor:
     return model.forward_windows(slots, positions=positions, mask=mask[:, None], context=context)
 
 
+def chained_hidden(model: PTPModel, batch: Batch, hidden: Tensor) -> Tensor:
+    """Hidden states (B, N, L - s, E), float32, of the slots behind the s settled ones, told the texts' own tokens
+    in front of theirs; hidden (B, N, L, E) is window_hidden's."""
+    config = model.require_adapter()
+    behind = hidden[:, :, config.num_settled :]
+    length = hidden.shape[2] - config.num_settled
+    nearest = batch.starts[..., None] + torch.arange(length, device=hidden.device)  # (B, N, L - s), the tokens in front
+    places = (nearest[..., None] + torch.arange(1 - NUM_BEFORE, 1, device=hidden.device)).flatten(1)
+    before = batch.input_ids.gather(1, places.clamp(0, batch.input_ids.shape[1] - 1))
+    settling = batch.settling[:, :, None].expand_as(behind)
+    rows = model.chained(behind.flatten(0, 2), before.view(-1, NUM_BEFORE), settling.flatten(0, 2))
+    return rows.view(behind.shape)
+
+
 def restricted_vocabulary(batch: Batch) -> Tensor:
     """(M,) sorted ids of every token that some teacher distribution of the batch holds."""
     used = torch.cat([batch.support.flatten(), batch.targets[batch.targets != IGNORE]])
@@ -180,22 +204,34 @@ def distillation_loss(
     decay: float = 0.75,
     vocabulary: Tensor | None = None,
 ) -> Tensor:
-    """Mean loss over all valid slots, slot j weighted by decay^j. Scalar, float32.
+    """Mean loss over all valid slots, slot j weighted by decay^j, and with a chain head that of its slots, weighted
+    alike and counted with DIRECT_SHARE of the former. Scalar, float32.
 
     loss: cross_entropy with the target token (o-ptp), kl(teacher || draft) or reverse_kl. With a
     `vocabulary` (M,) the softmax runs over those tokens only.
     """
     head = model.target.get_output_embeddings().weight
     ids = torch.arange(len(head), device=head.device) if vocabulary is None else vocabulary
-    valid = batch.targets != IGNORE  # (B, N, L)
-    weights = (decay ** torch.arange(batch.u.shape[-1], device=valid.device)).expand_as(valid)[valid]
-    logits = F.linear(hidden[valid], head if vocabulary is None else head[ids]).float()  # (slots, M)
-    if loss == "cross_entropy":
-        each = F.cross_entropy(logits, torch.searchsorted(ids, batch.targets[valid]), reduction="none")
-    else:
-        columns = torch.searchsorted(ids, batch.support[valid]).clamp(max=len(ids) - 1)
-        each = divergence(logits, columns, batch.probs[valid], reverse=loss == "reverse_kl")
-    return (each * weights).sum() / weights.sum().clamp(min=1e-9)
+    weight = head if vocabulary is None else head[ids]
+    decays = decay ** torch.arange(batch.u.shape[-1], device=hidden.device)  # (L,)
+
+    def mean_loss(rows: Tensor, skip: int) -> Tensor:
+        """Of slots skip.. with hidden states rows (B, N, L - skip, E)."""
+        targets = batch.targets[..., skip:]
+        valid = targets != IGNORE
+        weights = decays[: decays.numel() - skip].expand_as(valid)[valid]
+        logits = F.linear(rows[valid].to(weight.dtype), weight).float()  # (slots, M)
+        if loss == "cross_entropy":
+            each = F.cross_entropy(logits, torch.searchsorted(ids, targets[valid]), reduction="none")
+        else:
+            columns = torch.searchsorted(ids, batch.support[..., skip:, :][valid]).clamp(max=len(ids) - 1)
+            each = divergence(logits, columns, batch.probs[..., skip:, :][valid], reverse=loss == "reverse_kl")
+        return (each * weights).sum() / weights.sum().clamp(min=1e-9)
+
+    direct = mean_loss(hidden, 0)
+    if model.chain is None:
+        return direct
+    return DIRECT_SHARE * direct + mean_loss(chained_hidden(model, batch, hidden), model.require_adapter().num_settled)
 
 
 def divergence(logits: Tensor, columns: Tensor, probs: Tensor, reverse: bool) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .model import PTPModel
 from .sampling import Candidates, SamplingConfig, candidates
 
 
@@ -30,3 +31,23 @@ def read_slots(
     margins = torch.minimum(values - left, right - values).clamp(min=0).tolist()
     probs = found.probs.gather(1, columns).squeeze(1).tolist()
     return list(zip(found.tokens.gather(1, columns).squeeze(1).tolist(), probs, margins, strict=True))
+
+
+def read_chain(
+    model: PTPModel,
+    slots: Tensor,
+    front: tuple[int, int],
+    settling: Tensor,
+    u: Sequence[float],
+    sampling: SamplingConfig,
+    argmax: bool,
+) -> list[tuple[int, float, float]]:
+    """As read_slots, for hidden states (L, E) of slots that are told their predecessors: the first one the tokens
+    in `front`, nearest last, each other the drafts before it. settling (E,): the target's state that chose the nearest.
+    """
+    drawn: list[tuple[int, float, float]] = []
+    for slot, value in zip(slots, u, strict=True):
+        logits = model.chain_logits(slot[None], torch.tensor([front], device=slot.device), settling[None])
+        drawn += read_slots(logits, [value], sampling, argmax)
+        front = (front[1], drawn[-1][0])
+    return drawn

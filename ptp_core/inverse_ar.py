@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .attention import KVCache
 from .data import Conversation
-from .distill import IGNORE, Batch, WindowConfig, draw_u, real_rows, window_hidden
+from .distill import IGNORE, Batch, WindowConfig, draw_u, real_rows, rows_before, window_hidden
 from .model import PTPModel
 from .sampling import SamplingConfig, candidates
 
@@ -58,17 +58,17 @@ def draw_inverse_windows(
     tokens = input_ids[:, None].expand(-1, count, -1).gather(2, places.clamp(max=input_ids.shape[1] - 1))
     inside = (places < ends) & (starts[..., None] < ends)
 
+    settling = rows_before(hidden, starts)
     temperature = torch.tensor([row.temperature for row in rows])  # the texts' own, as when it drafts at that one
     empty = torch.zeros(*tokens.shape[:2], config.length, 0, dtype=torch.long, device=model.device)
 
     def batch_of(u: Tensor, own_u: Tensor, targets: Tensor) -> Batch:
-        return Batch(input_ids, starts, u, own_u, targets, empty, empty.float(), temperature)
+        return Batch(input_ids, starts, u, own_u, targets, empty, empty.float(), temperature, settling)
 
     def predict(u: Tensor) -> Tensor:
         so_far = u.view(*tokens.shape[:2], -1)  # (B, N, k)
         if adapter.lead and not u.shape[1]:
-            before = (starts - 1)[..., None].expand(-1, -1, hidden.shape[-1])
-            return model.logits(hidden.gather(1, before)).flatten(0, 1)
+            return model.logits(settling).flatten(0, 1)
         # a start slot stands before the u's, so its window is one longer; the added u is not read
         carried = so_far if adapter.lead else torch.cat([so_far, torch.zeros_like(tokens[..., :1]).float()], dim=-1)
         last = window_hidden(model, batch_of(carried, carried, carried.long()), context)[:, :, -1]

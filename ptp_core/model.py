@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from . import adapters, attention, masks
+from .chain import ChainHead, PackedChain
 from .checkpoint import Adapter, AdapterConfig
 from .fast_cpu import FastLlama, PackedLinear, can_pack
 from .fast_train import TrainLlama, lean_layers
@@ -60,10 +61,12 @@ class PTPModel(nn.Module):
         self._head: Any = PackedLinear(head.weight, head.bias) if packs else head
         self.adapter = adapter.config if adapter else None
         self.adapter_sha256 = adapter.sha256 if adapter else ""
+        self.chain: ChainHead | None = None
         if adapter:
             self.notes += adapters.check_fit(adapter.config, self.name, self.target_info)
-            self.lora, self.u_embed = adapters.attach(self.target, adapter, self.gate, self.name)
+            self.lora, self.u_embed, self.chain = adapters.attach(self.target, adapter, self.gate, self.name)
         self._fast = FastLlama(self.target.base_model) if fast else None
+        self._packed_chain = PackedChain(self.chain, head) if fast and self.chain is not None else None
         self._lean: TrainLlama | None = None  # from train_adapter on, where it fits
 
     # ---- text ----------------------------------------------------------------------------------
@@ -228,6 +231,23 @@ class PTPModel(nn.Module):
             return slots
         return slots.index_add(0, firsts, self._embed(anchors.to(self.device)))
 
+    def chained(self, slots: Tensor, before: Tensor, settling: Tensor) -> Tensor:
+        """Hidden states (R, E), float32, of slots (R, E) that are told the tokens in front of their own, before (R, 2).
+
+        settling (R, E): the target's hidden state that settled the first token of each slot's branch.
+        Raises ValueError without a chain head.
+        """
+        if self.chain is None:
+            raise ValueError(f"The adapter of {self.name} has no chain head.")
+        return self.chain(slots, self._embed(before.to(self.device)), settling)
+
+    @torch.inference_mode()
+    def chain_logits(self, slots: Tensor, before: Tensor, settling: Tensor) -> Tensor:
+        """Logits (R, V), float32, behind `chained`, for drafting: on the fast CPU kernels rounded to bfloat16."""
+        if self._packed_chain is None:
+            return self.logits(self.chained(slots, before, settling))
+        return self._packed_chain(slots, self._embed(before), settling)
+
     def new_cache(self, max_rows: int) -> attention.KVCache:
         return attention.KVCache(int(self.config.num_hidden_layers), max_rows)
 
@@ -286,16 +306,19 @@ class PTPModel(nn.Module):
         for layer in self.lora.values():
             layer.lora_A = nn.Parameter(layer.lora_A.detach().float())
             layer.lora_B = nn.Parameter(layer.lora_B.detach().float())
-        self.u_embed.requires_grad_(True)
         self._lean = lean_layers(self.target.base_model, self._embed)
-        return [p for layer in self.lora.values() for p in (layer.lora_A, layer.lora_B)] + list(
-            self.u_embed.parameters()
-        )
+        pairs = [p for layer in self.lora.values() for p in (layer.lora_A, layer.lora_B)]
+        heads = [self.u_embed] if self.chain is None else [self.u_embed, self.chain]
+        for module in heads:
+            module.requires_grad_(True)
+        return pairs + [p for module in heads for p in module.parameters()]
 
-    def adapter_weights(self) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, Tensor]]:
-        """(LoRA matrices by layer, state of the u embedding), as save_adapter takes them."""
+    def adapter_weights(self) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, Tensor], dict[str, Tensor]]:
+        """(LoRA matrices by layer, state of the u embedding, state of the chain head), as save_adapter takes them."""
         lora = {name: (layer.lora_A.detach(), layer.lora_B.detach()) for name, layer in self.lora.items()}
-        return lora, {name: tensor.detach() for name, tensor in self.u_embed.state_dict().items()}
+        chain = {} if self.chain is None else self.chain.state_dict()
+        u_embed = self.u_embed.state_dict()
+        return lora, {k: t.detach() for k, t in u_embed.items()}, {k: t.detach() for k, t in chain.items()}
 
 
 def _float32_head(target: Any) -> nn.Linear:

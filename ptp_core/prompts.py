@@ -101,11 +101,13 @@ QUESTION_OPENINGS = (
 @dataclass(frozen=True)
 class Kind:
     """A kind of task: its share of the conversations, the beginnings of a user's turn ("{passage}" stands
-    for a text that the model writes first), and how long a turn and an answer may be, in tokens."""
+    for a text that the model writes first, alone or before other such texts), and how long a turn and an
+    answer may be, in tokens."""
 
     share: float
     openings: tuple[str, ...]
     passage_tokens: tuple[int, int] = (0, 0)
+    passages: tuple[int, int] = (1, 1)
     max_question: int = 96
     max_answer: int = 192
     turns: int = 1
@@ -140,10 +142,11 @@ KINDS: dict[str, Kind] = {
     "summary": Kind(
         0.12,
         ("Summarize: {passage}", "Summarize the following text: {passage}", "TL;DR of this article?\n{passage}"),
-        passage_tokens=(80, 520),
-        max_answer=160,
+        passage_tokens=(60, 360),
+        passages=(1, 3),
+        max_answer=128,
     ),
-    "passages": Kind(0.12, ("{passage}\n{question}",), passage_tokens=(80, 520), max_answer=160),
+    "passages": Kind(0.12, ("{passage}\n{question}",), passage_tokens=(60, 360), passages=(1, 5), max_answer=128),
     "question": Kind(0.12, tuple(QUESTION_OPENINGS), max_question=48),
     "arithmetic": Kind(
         0.10,

@@ -17,14 +17,14 @@ from torch import Tensor
 from .attention import KVCache
 from .branches import branch_probabilities, calibrated
 from .cost import MAX_SLOTS
-from .drafts import read_slots
+from .drafts import read_chain, read_slots
 from .masks import call_layout
 from .model import PTPModel
 from .noise import NoiseTape
 from .pieces import PieceStream
 from .record import draft_status, emitted_record, step_kind
 from .sampling import Candidates, SamplingConfig, candidates
-from .trace import Branch, DecodeStep, Draft, Emitted, Source
+from .trace import Branch, DecodeStep, Draft, DraftStatus, Emitted, Source
 from .verify import ExtraKind, Verdict, verify
 
 
@@ -40,6 +40,24 @@ class Resume:
 
 
 START = Resume()
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a call says about its branches.
+
+    spec holds (assumed drafts m, number of slots) per branch and branch_rows its rows of `slots` (S, ...): logits,
+    or hidden states where drafts are chained. For each outcome m: in_front[m] is the token before the one that
+    verification settles, settled[m] that token as the target has it, settling (g + 1, E) the state that chose it.
+    """
+
+    first: int  # generated position that the call's first target row decides
+    spec: Sequence[tuple[int, int]]
+    branch_rows: Sequence[range]
+    slots: Tensor
+    in_front: Sequence[int]
+    settled: Sequence[int]
+    settling: Tensor
 
 
 class Laps:
@@ -98,6 +116,7 @@ class Run:
         self._lead = config.lead if config else 0
         self._shift = config.position_shift if config else -1
         self._argmax = config is not None and config.variant == "o-ptp" and reads_u
+        self._chained = model.chain is not None and reads_u
         self.num_settled = 1 - self._lead
         slots = min((num_speculative_tokens + 1) ** 2, MAX_SLOTS)
         self._cache = model.new_cache(len(ids) + self.limit + num_speculative_tokens + slots)
@@ -135,21 +154,26 @@ class Run:
         layout = call_layout(context, len(self.pending), len(drafts), spec, self._lead, self._shift)
         self.laps.lap("layout")
         hidden = self._forward(drafts, spec, layout.positions, layout.mask, first)
-        # the head is a fifth of the weights, so one product for all rows is the cheapest
-        logits = self.model.logits(hidden[real - len(drafts) - 1 :])
+        settling, slots = hidden[real - len(drafts) - 1 : real], hidden[real:]
+        if self._chained:
+            targets = self.model.logits(settling)
+        else:  # the head is a fifth of the weights, so one product for all rows is the cheapest
+            logits = self.model.logits(hidden[real - len(drafts) - 1 :])
+            targets, slots = logits[: len(drafts) + 1], logits[len(drafts) + 1 :]
         self.laps.lap("head")
-        targets, slots = logits[: len(drafts) + 1], logits[len(drafts) + 1 :]
 
         found, columns = self._pick(targets, self.noise.values(first, first + len(drafts) + 1))
         target_tokens = found.tokens.gather(1, columns).squeeze(1).tolist()
         self.laps.lap("pick")
         verdict = verify([d.token for d in drafts], target_tokens)
+        in_front = [self.pending[-1], *(d.token for d in drafts)]
+        answer = _Answer(first, spec, layout.branch_rows, slots, in_front, target_tokens, settling)
         new, num_accepted = self._accept(target_tokens, verdict)
         self._cache.keep(context + len(self.pending) + num_accepted)
         self.pending = new[-1:]
         self.laps.lap("verify")
         kept = next((i for i, (m, _) in enumerate(spec) if m == verdict.num_accepted and not self.done), None)
-        pending = [] if kept is None else self._read(slots, layout.branch_rows[kept], first + spec[kept][0])
+        pending = [] if kept is None else self._read(answer, kept)
         pending = pending[: self.until_eos(pending)]
         self.laps.lap("read")
         seconds = time.perf_counter() - start
@@ -163,7 +187,7 @@ class Run:
             extra_token=new[-1] if len(new) > num_accepted else None,
             extra_kind=verdict.extra_kind if len(new) > num_accepted else None,
             emitted=self._emitted(targets, found, columns, new, first, num_accepted, verdict.extra_kind),
-            branches=self._branches(spec, layout.branch_rows, slots, kept, pending, first, drafts),
+            branches=self._branches(answer, kept, pending, drafts),
             num_positions=real + sum(length for _, length in spec),
             seconds=seconds,
         )
@@ -218,29 +242,30 @@ class Run:
             columns = found.find(values)
         return found, columns[:, None]
 
-    def _read(self, slots: Tensor, rows: range, start: int, settled: bool = False) -> list[Draft]:
-        """The drafts of one branch, `pending`, from the logits of all slots (S, V).
-
-        start = generated position of the token that verification decides. settled=True includes the
-        slots that only stand for that token.
-        """
+    def _read(self, answer: _Answer, branch: int, settled: bool = False) -> list[Draft]:
+        """The drafts of one branch, `pending`; settled=True: of the slots at its start that only stand for the
+        token which verification decides."""
+        assumed, _ = answer.spec[branch]
+        rows = answer.branch_rows[branch]
         skip = 0 if settled else self.num_settled
-        rows = rows[skip:]
+        rows = rows[: self.num_settled] if settled else rows[self.num_settled :]
         if len(rows) == 0:
             return []
-        first = start + self._lead + skip
+        first = answer.first + assumed + self._lead + skip
         u = self.noise.values(first, first + len(rows))
-        drawn = self._draft_tokens(slots[rows.start : rows.stop], u)
-        return [
-            Draft(token, self.model.label(token), value, confidence, margin, "pending")
-            for value, (token, confidence, margin) in zip(u, drawn, strict=True)
-        ]
-
-    def _draft_tokens(self, logits: Tensor, u: Sequence[float]) -> list[tuple[int, float, float]]:
-        """(token, confidence, margin) of each row."""
+        slots = answer.slots[rows.start : rows.stop]
+        if not self._chained:
+            drawn = read_slots(slots, u, self.sampling, self._argmax)
+        elif settled:
+            drawn = read_slots(self.model.logits(slots), u, self.sampling, self._argmax)
+        else:
+            front = (answer.in_front[assumed], answer.settled[assumed])
+            drawn = read_chain(self.model, slots, front, answer.settling[assumed], u, self.sampling, self._argmax)
         weights = self.model.require_adapter().confidence if self.reads_u else None
-        rows = read_slots(logits, u, self.sampling, self._argmax)
-        return [(token, calibrated(prob, margin, weights), margin) for token, prob, margin in rows]
+        return [
+            Draft(token, self.model.label(token), value, calibrated(prob, margin, weights), margin, "pending")
+            for value, (token, prob, margin) in zip(u, drawn, strict=True)
+        ]
 
     def until_eos(self, drafts: Sequence[Draft]) -> int:
         """How many drafts there are up to and including an end of text."""
@@ -250,25 +275,22 @@ class Run:
         return len(drafts)
 
     def _branches(
-        self,
-        spec: Sequence[tuple[int, int]],
-        branch_rows: Sequence[range],
-        slots: Tensor,
-        kept: int | None,
-        pending: list[Draft],
-        first: int,
-        drafts: Sequence[Draft],
+        self, answer: _Answer, kept: int | None, pending: list[Draft], drafts: Sequence[Draft]
     ) -> list[Branch]:
         """Records of all branches. Without details only the kept one's drafts are read."""
         probabilities = branch_probabilities([d.prob for d in drafts])
         records = []
-        for i, (assumed, length) in enumerate(spec):
-            whole = self._read(slots, branch_rows[i], first + assumed, settled=True) if self.details else []
-            if i == kept:
-                shown = [*(replace(d, status="settled") for d in whole[: self.num_settled]), *pending]
-            else:
-                shown = [replace(d, status="unused") for d in whole]
-            records.append(Branch(assumed, probabilities[assumed], shown, i == kept, length))
+        for i, (assumed, length) in enumerate(answer.spec):
+            is_kept = i == kept
+            shown = []
+            if self.details:
+                guesses = self._read(answer, i, settled=True)
+                rest = [] if is_kept else self._read(answer, i)
+                state: DraftStatus = "settled" if is_kept else "unused"
+                shown = [replace(d, status=state) for d in guesses] + [replace(d, status="unused") for d in rest]
+            records.append(
+                Branch(assumed, probabilities[assumed], shown + (pending if is_kept else []), is_kept, length)
+            )
         return records
 
     def _emitted(

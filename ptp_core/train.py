@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .adapters import new_adapter
+from .chain import ChainHead
 from .checkpoint import VARIANTS, AdapterConfig, load_adapter, save_adapter
 from .data import Conversation, load_conversations, split_held_out
 from .distill import (
@@ -52,6 +53,7 @@ class TrainConfig:
     variant: str = "o-ptp"
     start_slot: bool = False
     anchor: bool = False
+    chain: int = 0  # width of the chain head, 0 for none (chain.py); added to an adapter that has none
     loss: str = ""  # empty: cross_entropy for o-ptp, kl for the others
     u_embedding: str = "fourier"  # "blank" for independent
     rank: int = 32
@@ -65,12 +67,13 @@ class TrainConfig:
     batch: int = 1
     accumulate: int = 2
     learning_rate: float = 1e-3
+    chain_rate: float = 1.0  # the chain head's learning rate, as a multiple of the others'
     warmup: int = 50
     final_share: float = 0.05  # of the learning rate, where the cosine ends
     clip: float = 1.0
     ema: float = 0.0
     whole_vocabulary: bool = False  # False: the softmax runs over tokens that the teacher considers
-    max_tokens: int = 1024  # longer conversations are left out
+    max_tokens: int = 2048  # longer conversations are left out
     evaluate_every: int = 200
     evaluate_rows: int = 40
     save_every: int = 100
@@ -86,6 +89,8 @@ class TrainConfig:
             raise ValueError(f"Unknown objective {self.objective!r}; known: {', '.join(OBJECTIVES)}.")
         if self.objective == "inverse" and (self.variant, self.loss or "cross_entropy") != ("c-ptp", "cross_entropy"):
             raise ValueError("Inverse autoregressive training is for c-ptp, by cross_entropy.")
+        if self.objective == "inverse" and self.chain:
+            raise ValueError("The chain head is trained by distillation, not by inverse autoregressive training.")
         if self.loss and self.loss not in LOSSES:
             raise ValueError(f"Unknown loss {self.loss!r}; known: {', '.join(LOSSES)}.")
 
@@ -133,7 +138,12 @@ def train(config: TrainConfig) -> Evaluation:
         raise ValueError(f"No conversations to train on or none held out: {len(rows)} in {config.data} are usable.")
     held_out = held_out[: config.evaluate_rows]
     parameters = model.train_adapter()
-    optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    chain = [] if model.chain is None else list(model.chain.parameters())
+    groups = [
+        {"params": parameters[: len(parameters) - len(chain)], "rate": 1.0},
+        {"params": chain, "rate": config.chain_rate},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     distiller, optimizer = accelerator.prepare(Distiller(model, config), optimizer)
     average = [p.detach().clone() for p in parameters] if config.ema else []
     state = load_checkpoint(out, parameters, average, optimizer)
@@ -145,7 +155,7 @@ def train(config: TrainConfig) -> Evaluation:
         began = time.monotonic()
         rate = config.learning_rate * _schedule(config, state)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate"]
         loss, targets = 0.0, 0
         for part in range(config.accumulate):
             chosen, generator = _choose(training, config, state.step, part, accelerator)
@@ -184,14 +194,18 @@ def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig
         adapter = load_adapter(config.init)
         found = adapter.config
         variant, anchor = config.variant, config.anchor  # a start may be continued as another variant
-        found = replace(found, variant=variant, anchor=anchor, window=config.window)
+        width = found.chain or config.chain
+        if width != found.chain:
+            head = ChainHead(int(target.model.config.hidden_size), width)
+            adapter = replace(adapter, chain=head.state_dict())
+        found = replace(found, variant=variant, anchor=anchor, window=config.window, chain=width)
         adapter = replace(adapter, config=found)
         config = replace(config, u_embedding=found.u_embedding["kind"], rank=found.lora.rank, order=found.order)
     else:
         lora = LoraConfig(config.rank, config.alpha)
         fresh = AdapterConfig(
             variant=config.variant, start_slot=config.start_slot, anchor=config.anchor, window=config.window,
-            order=config.order, u_embedding={"kind": config.u_embedding}, lora=lora,
+            order=config.order, u_embedding={"kind": config.u_embedding}, lora=lora, chain=config.chain,
         )  # fmt: skip
         adapter = new_adapter(target.model, fresh)
     return assemble(target, adapter, quick=False), config
@@ -224,7 +238,7 @@ def _choose(
 
 
 def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: RunState, result: Evaluation) -> None:
-    lora, u_embed = model.adapter_weights()
+    lora, u_embed, chain = model.adapter_weights()
     assert model.adapter is not None
     settings = replace(
         model.adapter,
@@ -236,9 +250,10 @@ def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: Run
         sampling={"top_k": config.windows.top_k, "top_p": config.windows.top_p, "temperature": "as sampled"},
     )
     halves = {name: (a.bfloat16(), b.bfloat16()) for name, (a, b) in lora.items()}
-    save_adapter(folder, settings, halves, u_embed)
+    save_adapter(folder, settings, halves, u_embed, {name: tensor.bfloat16() for name, tensor in chain.items()})
 
 
 def _summary(result: Evaluation) -> str:
     slots = " ".join(f"{a:.3f}" for a in result.slot_accuracy)
-    return f"{result.tokens_per_call:.3f} tokens per call; slots {slots}; {result.windows} windows"
+    alone = "" if result.without_chain is None else f" ({result.without_chain:.3f} without the chain)"
+    return f"{result.tokens_per_call:.3f} tokens per call{alone}; slots {slots}; {result.windows} windows"

@@ -62,11 +62,12 @@ def test_every_method_gives_the_autoregressive_text(make_model, sampling, quick)
     assert accepted > 50, "hardly any draft was accepted: the test would prove little"
 
 
+@pytest.mark.parametrize("chain", [0, 16], ids=["alone", "chained"])
 @pytest.mark.parametrize("variant", ["o-ptp", "c-ptp", "c-ptp with a start slot", "independent"])
 @pytest.mark.parametrize("num_speculative_tokens", [0, 1, 2, 7])
-def test_every_variant_of_adapter_is_exact(make_model, variant, num_speculative_tokens):
+def test_every_variant_of_adapter_is_exact(make_model, variant, num_speculative_tokens, chain):
     kind = "blank" if variant == "independent" else "fourier"
-    model = make_model(variant=variant.split()[0], start_slot="start" in variant, kind=kind)
+    model = make_model(variant=variant.split()[0], start_slot="start" in variant, kind=kind, chain=chain)
     sampling = SamplingConfig(temperature=0.4)
     for seed in range(12):
         options = {"noise": NoiseTape(seed), "sampling": sampling, "max_new_tokens": 20}

@@ -15,6 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from ptp_core import attention
 from ptp_core.bench import Lineup, run_bench
 from ptp_core.bench_config import BenchConfig, parse_sweep
+from ptp_core.chain import ChainHead
 from ptp_core.checkpoint import Adapter, AdapterConfig
 from ptp_core.gated_lora import LoraConfig
 from ptp_core.machine import environment
@@ -94,7 +95,14 @@ def make_adapter(seed: int = 1, layers: int = 2, size: float = 0.3, **changes: o
                 pair = (torch.randn(4, into) * size, torch.randn(out, 4) * size)
                 lora[f"model.layers.{layer}.{part}.{name}"] = pair
     u_embed = build_u_embedding(kind, 32, config.start_slot, **options).state_dict()
-    return Adapter(config, lora, u_embed, "tiny")
+    return Adapter(config, lora, u_embed, "tiny", make_chain(config.chain, size) if config.chain else {})
+
+
+def make_chain(width: int, size: float = 0.3) -> dict[str, torch.Tensor]:
+    """A random chain head for make_target, that changes drafts from the start."""
+    head = ChainHead(32, width)
+    torch.nn.init.normal_(head.outer.weight, std=size)
+    return head.state_dict()
 
 
 def make_results(folder: Path, model: PTPModel) -> None:
