@@ -19,9 +19,10 @@ from .fast_cpu import FastLlama, PackedLinear, can_pack
 from .fast_train import TrainLlama, lean_layers
 from .gated_lora import Gate
 from .sampling import SamplingConfig, warp
+from .text import TextSide
 
 
-class PTPModel(nn.Module):
+class PTPModel(TextSide, nn.Module):
     """A transformers causal LM, its tokenizer and, where there is one, a PTP adapter.
 
     Without an adapter it still decodes autoregressively and by prompt lookup. quick=True swaps in the
@@ -69,62 +70,10 @@ class PTPModel(nn.Module):
         self._packed_chain = PackedChain(self.chain, head) if fast and self.chain is not None else None
         self._lean: TrainLlama | None = None  # from train_adapter on, where it fits
 
-    # ---- text ----------------------------------------------------------------------------------
-
-    def encode(self, prompt: str, chat: bool = False) -> list[int]:
-        """Token ids of a prompt; chat=True puts it into the model's chat template where it has one."""
-        if chat:
-            return self.encode_messages([{"role": "user", "content": prompt}])
-        return list(self.tokenizer(prompt)["input_ids"])
-
-    def encode_messages(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
-        """Token ids of a conversation ({role, content} each) up to where the model's answer begins."""
-        if self.has_chat_template:
-            return self.tokenize(self.render_messages(messages))
-        return self.encode(self.render_messages(messages))
-
-    def render_messages(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """The conversation in the chat template, or joined by newlines where the model has none."""
-        if self.has_chat_template:
-            return self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
-        return "\n".join(message["content"] for message in messages)
-
-    def tokenize(self, text: str) -> list[int]:
-        """Token ids of text that holds its special tokens already."""
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        """The text of generated tokens, special tokens left out."""
-        return self.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-
-    def label(self, token: int) -> str:
-        """One token as it may stand in a list of candidates: its text or, for part of a character
-        or a special token, its vocabulary entry in angle brackets."""
-        if token not in self._labels:
-            text = self.tokenizer.decode([token], clean_up_tokenization_spaces=False)
-            special = token in self.tokenizer.all_special_ids
-            if not text or special or "\ufffd" in text:
-                entry = str(self.tokenizer.convert_ids_to_tokens(token))
-                text = f"⟨{entry.strip('<>|')}⟩"
-            self._labels[token] = text
-        return self._labels[token]
-
     @property
     def is_fast(self) -> bool:
         """Whether the CPU's inference kernels are in use."""
         return self._fast is not None
-
-    @property
-    def has_chat_template(self) -> bool:
-        return bool(getattr(self.tokenizer, "chat_template", None))
-
-    @property
-    def eos_tokens(self) -> frozenset[int]:
-        generation = getattr(self.target, "generation_config", None)
-        found: set[int] = set()
-        for value in (getattr(generation, "eos_token_id", None), getattr(self.tokenizer, "eos_token_id", None)):
-            found.update([value] if isinstance(value, int) else value or [])
-        return frozenset(found)
 
     @property
     def max_context(self) -> int:

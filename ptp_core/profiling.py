@@ -15,10 +15,11 @@ from torch import Tensor
 
 from .bench_config import BenchConfig
 from .decode import drive, drive_in_branches, window_of
+from .laps import Laps
 from .model import PTPModel
 from .noise import NoiseTape
 from .questions import Question
-from .run import Laps, Run
+from .run import Run
 from .trace import DecodeStep, Draft
 
 _QUESTIONS, _TOKENS, _SLOTS = 4, 24, 16

@@ -8,7 +8,7 @@ came true. What only pictures need is computed after the clock has stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,6 +18,7 @@ from .attention import KVCache
 from .branches import branch_probabilities, calibrated
 from .cost import MAX_SLOTS
 from .drafts import read_chain, read_slots
+from .laps import Laps
 from .masks import call_layout
 from .model import PTPModel
 from .noise import NoiseTape
@@ -58,28 +59,6 @@ class _Answer:
     in_front: Sequence[int]
     settled: Sequence[int]
     settling: Tensor
-
-
-class Laps:
-    """Seconds by part of a call. On a GPU they need `synchronize`, or kernels are billed to whoever waits."""
-
-    def __init__(self, synchronize: Callable[[], None] | None = None) -> None:
-        self.seconds: dict[str, float] = {}
-        self._synchronize = synchronize
-        self._last = 0.0
-
-    def start(self) -> None:
-        self._last = self._now()
-
-    def lap(self, part: str) -> None:
-        now = self._now()
-        self.seconds[part] = self.seconds.get(part, 0.0) + now - self._last
-        self._last = now
-
-    def _now(self) -> float:
-        if self._synchronize is not None:
-            self._synchronize()
-        return time.perf_counter()
 
 
 class Run:
