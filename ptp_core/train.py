@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from .adapters import new_adapter
 from .chain import ChainHead
-from .checkpoint import VARIANTS, AdapterConfig, load_adapter, save_adapter
+from .checkpoint import VARIANTS, Adapter, AdapterConfig, load_adapter, save_adapter
 from .data import Conversation, load_conversations, split_held_out
 from .distill import (
     IGNORE,
@@ -37,6 +37,7 @@ from .inverse_ar import draw_inverse_windows
 from .load import assemble, load_target
 from .model import PTPModel
 from .resume import MetricsLog, RunState, averaged, load_checkpoint, save_checkpoint
+from .u_embed import build_u_embedding
 
 OBJECTIVES = ("distill", "inverse")
 
@@ -48,7 +49,7 @@ class TrainConfig:
     data: str
     out: str
     model: str | None = None  # None: the default target
-    init: str | None = None  # an adapter to start from; decides variant, embedding and LoRA sizes
+    init: str | None = None  # an adapter to start from; decides LoRA sizes, CDF order and, unless u-blind, embedding
     objective: str = "distill"  # or "inverse": from the texts alone, without the teacher's distributions
     variant: str = "o-ptp"
     start_slot: bool = False
@@ -194,12 +195,9 @@ def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig
         adapter = load_adapter(config.init)
         found = adapter.config
         variant, anchor = config.variant, config.anchor  # a start may be continued as another variant
-        width = found.chain or config.chain
-        if width != found.chain:
-            head = ChainHead(int(target.model.config.hidden_size), width)
-            adapter = replace(adapter, chain=head.state_dict())
-        found = replace(found, variant=variant, anchor=anchor, window=config.window, chain=width)
-        adapter = replace(adapter, config=found)
+        found = replace(found, variant=variant, anchor=anchor, window=config.window)
+        adapter = _with_parts(replace(adapter, config=found), config, int(target.model.config.hidden_size))
+        found = adapter.config
         config = replace(config, u_embedding=found.u_embedding["kind"], rank=found.lora.rank, order=found.order)
     else:
         lora = LoraConfig(config.rank, config.alpha)
@@ -209,6 +207,18 @@ def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig
         )  # fmt: skip
         adapter = new_adapter(target.model, fresh)
     return assemble(target, adapter, quick=False), config
+
+
+def _with_parts(adapter: Adapter, config: TrainConfig, size: int) -> Adapter:
+    """The adapter with fresh parts that the run asks for and it lacks: a chain head, an embedding without u."""
+    found = adapter.config
+    if config.chain and not found.chain:
+        adapter = replace(adapter, chain=ChainHead(size, config.chain).state_dict())
+        found = replace(found, chain=config.chain)
+    if config.u_embedding == "blank" and found.reads_u:
+        found = replace(found, u_embedding={"kind": "blank"})
+        adapter = replace(adapter, u_embed=build_u_embedding("blank", size, found.start_slot).state_dict())
+    return replace(adapter, config=found)
 
 
 def _finished(config: TrainConfig, state: RunState) -> bool:

@@ -247,3 +247,21 @@ def test_training_without_a_teacher(folders, tmp_path):
     texts = [generate(model, [3, 4], m, NoiseTape(1), max_new_tokens=12, **b).tokens
              for m, b in (("ar", {}), ("pqd", {"draft_budget": 8}))]  # fmt: skip
     assert texts[0] == texts[1]
+
+
+def test_an_adapter_gains_a_chain_head_or_loses_its_u(folders, tmp_path):
+    train(config(folders, tmp_path / "first", steps=2))
+    first = str(tmp_path / "first" / "adapter")
+    result = train(config(folders, tmp_path / "chained", steps=3, init=first, chain=8, chain_rate=2.0))
+    chained = load_adapter(tmp_path / "chained" / "adapter")
+    assert chained.config.chain == 8
+    assert float(chained.chain["outer.weight"].abs().sum()) > 0, "the chain head was not trained"
+    assert result.without_chain is not None
+
+    blind = {"variant": "independent", "u_embedding": "blank"}
+    train(config(folders, tmp_path / "blind", steps=2, init=first, **blind))
+    adapter = load_adapter(tmp_path / "blind" / "adapter")
+    assert not adapter.config.reads_u
+    assert set(adapter.u_embed) == {"vector"}
+    with pytest.raises(ValueError, match="chain head"):
+        config(folders, tmp_path, objective="inverse", variant="c-ptp", chain=8)
