@@ -20,7 +20,7 @@ from typing import Any
 from .bench_config import DRAFTING, BenchConfig, Job, baseline_point
 from .cost import cost_curve
 from .decode import allocator_runs, new_trace, start_decoding, window_of
-from .machine import identity
+from .machine import PeakMemory, identity
 from .model import PTPModel
 from .noise import NoiseTape
 from .peers import OUTSIDE_METHODS, Peers
@@ -93,6 +93,7 @@ def iter_bench(
         return
     bench = _Bench(lineup, config, stop)
     bench.warm_up(jobs)
+    memory = PeakMemory(lineup.model.device)
     for i, question in enumerate(questions):
         references = {point: r for (q, m, point), r in known.items() if q == question.question_id and m == "ar"}
         for job in jobs:
@@ -101,9 +102,11 @@ def iter_bench(
             doing = ", ".join(filter(None, (question.category, job.method, job.point_name)))
             yield Progress(clock.done, clock.total, None, doing, clock.seconds_left)
             start = time.perf_counter()
+            memory.reset()
             found = None if stop() else bench.answer(question, job, config.seed + i, references)
             if found is None:
                 return
+            found = replace(found, peak_memory_mb=memory.read())
             if kept:
                 kept.append(found)
             clock.finished(job, time.perf_counter() - start)

@@ -69,6 +69,7 @@ def _figures(rows: Sequence[Row], base: Sequence[Row]) -> dict[str, Any]:
         "ms_per_token": _ratio(1e3 * seconds, tokens),
         "ms_per_token_interval": bootstrap_ratio([(1e3 * r.seconds, r.num_tokens) for r in rows]),
         "ms_per_token_median": float(np.median(per_token)) if per_token else None,
+        "peak_memory_mb": max((r.peak_memory_mb for r in rows if r.peak_memory_mb is not None), default=None),
         "speedup_vs_ar": speedup(rows, ours),
         "speedup_interval": bootstrap_speedup(rows, ours),
         "speedup_vs_hf": speedup(rows, peers),
@@ -142,13 +143,13 @@ def _interval(values: np.ndarray) -> list[float]:
 
 _HEAD = (
     "tokens per call | accepted length | acceptance | ms per token | speed-up over ar | over hf_generate "
-    "| identical to ar"
+    "| identical to ar | peak MB"
 )
 
 
 def markdown_table(summary: dict[str, Any]) -> str:
     """The headline figures as a Markdown table, a row per method."""
-    lines = [f"| method | {_HEAD} |", "|---" * 8 + "|"]
+    lines = [f"| method | {_HEAD} |", "|---" * 9 + "|"]
     return "\n".join(lines + [f"| {method} | {_cells(f)} |" for method, f in summary.items()])
 
 
@@ -156,7 +157,7 @@ def category_table(summary: dict[str, Any], methods: Sequence[str] | None = None
     """The same figures by category: a row per category and method."""
     chosen = [m for m in methods or list(summary) if m in summary]
     categories = sorted({c for m in chosen for c in summary[m]["by_category"]})
-    lines = [f"| category | method | {_HEAD} |", "|---" * 9 + "|"]
+    lines = [f"| category | method | {_HEAD} |", "|---" * 10 + "|"]
     for c in categories:
         lines += [
             f"| {c} | {m} | {_cells(summary[m]['by_category'][c])} |" for m in chosen if c in summary[m]["by_category"]
@@ -175,6 +176,7 @@ def _cells(f: dict[str, Any]) -> str:
             _number(f["speedup_vs_ar"]) + _range(f["speedup_interval"]),
             _number(f["speedup_vs_hf"]),
             "–" if same is None else f"{same[0]} of {same[1]}",
+            _number(f["peak_memory_mb"], 0),
         ]
     )
 
@@ -192,7 +194,7 @@ def _range(interval: Sequence[float] | None) -> str:
 _COLUMNS = (
     "question_id", "category", "method", "point", "seed", "num_tokens", "num_calls", "tokens_per_call",
     "mean_accepted_length", "acceptance_rate", "seconds", "ms_per_token", "identical_to_ar", "divergence",
-    "divergence_margin",
+    "divergence_margin", "peak_memory_mb",
 )  # fmt: skip
 
 

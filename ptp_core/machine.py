@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import resource
@@ -73,6 +74,32 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+class PeakMemory:
+    """Most memory that the process held since `reset`, in MB: the GPU's where the model lies on one, else what was
+    resident. None where the system does not tell (resident peaks can be reset on Linux only)."""
+
+    _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+    def __init__(self, device: torch.device) -> None:
+        self._on_gpu = device.type == "cuda"
+
+    def reset(self) -> None:
+        if self._on_gpu:
+            torch.cuda.reset_peak_memory_stats()
+            return
+        with contextlib.suppress(OSError):
+            self._CLEAR.write_text("5")  # sets the peak to what is resident now
+
+    def read(self) -> int | None:
+        if self._on_gpu:
+            return torch.cuda.max_memory_allocated() >> 20
+        try:
+            lines = self._STATUS.read_text().splitlines()
+            return next(int(line.split()[1]) >> 10 for line in lines if line.startswith("VmHWM:"))
+        except (OSError, StopIteration):
+            return None
 
 
 def _peak_memory_mb() -> int:

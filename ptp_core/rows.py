@@ -67,7 +67,8 @@ class Row:
 
     entropy (nats), margin of u and class of each token of the text are the target's; all three are empty for
     outside methods. divergence is the first position at which the text differs from ar's, divergence_margin
-    u's margin there. identical_to_ar is null where the method does not promise it.
+    u's margin there. identical_to_ar is null where the method does not promise it. peak_memory_mb is the most
+    that the process held while this answer was made, weights included.
     """
 
     question_id: str
@@ -87,6 +88,7 @@ class Row:
     margin: list[float | None] = field(default_factory=list)
     classes: str = ""
     calls: list[Call] = field(default_factory=list)
+    peak_memory_mb: int | None = None
 
     @property
     def verified(self) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 from tiny import make_adapter
 
 from ptp_core import NoiseTape, save_adapter
@@ -11,6 +12,7 @@ from ptp_core.bench import BenchConfig, Lineup, iter_bench, run_bench
 from ptp_core.bench_config import Point, parse_sweep
 from ptp_core.cost import CostCurve
 from ptp_core.figures import summarise
+from ptp_core.machine import PeakMemory
 from ptp_core.questions import Question, load_questions, typed_questions
 from ptp_core.result import BenchResult
 from ptp_core.rows_file import MixedSettings, RowsFile
@@ -25,7 +27,7 @@ SHORT = BenchConfig(("ar", "pqd"), max_new_tokens=6, draft_budget=4)
 def counts(rows):
     """What must not change from run to run: everything but times."""
     return [
-        replace(r, seconds=0.0, calls=[replace(c, ms=0.0) for c in r.calls])
+        replace(r, seconds=0.0, peak_memory_mb=None, calls=[replace(c, ms=0.0) for c in r.calls])
         for r in sorted(rows, key=lambda r: (r.question_id, r.method, r.point))
     ]
 
@@ -279,3 +281,26 @@ def test_the_command_asks_for_questions(capsys):
     assert "--questions" in capsys.readouterr().err
     assert main(["bench", "--prompt", "a", "--questions", "b"]) == 1
     assert "not both" in capsys.readouterr().err
+
+
+def test_peak_memory_is_each_answers_own():
+    """On Linux. A large block between two resets shows in the first reading and is gone from the second."""
+    memory = PeakMemory(torch.device("cpu"))
+    memory.reset()
+    if memory.read() is None:
+        pytest.skip("this system does not tell peaks")
+    before = memory.read()
+    block = torch.ones(64 << 20, dtype=torch.uint8)
+    with_block = memory.read()
+    del block
+    memory.reset()
+    assert with_block >= before + 48
+    assert memory.read() <= with_block - 48
+
+
+def test_rows_know_their_peak_memory(make_model):
+    rows = run_bench(Lineup(make_model()), QUESTIONS[:1], SHORT)
+    peaks = [row.peak_memory_mb for row in rows]
+    if PeakMemory(torch.device("cpu")).read() is not None:
+        assert all(peak > 10 for peak in peaks)
+        assert summarise(rows)["pqd"]["peak_memory_mb"] == max(r.peak_memory_mb for r in rows if r.method == "pqd")

@@ -86,8 +86,8 @@ def test_tables_have_a_row_per_method():
     ]  # fmt: skip
     lines = markdown_table(summarise(rows)).splitlines()
     assert len(lines) == 5
-    assert lines[3] == "| hf_generate | 1.00 | – | – | 200.0 | 0.50 | 1.00 | – |"
-    assert lines[4].startswith("| pqd | 2.00 | 2.00 | 50 % | 45.0 | 2.22 (2.00 to 2.50) | 4.00 | 2 of 2 |")
+    assert lines[3] == "| hf_generate | 1.00 | – | – | 200.0 | 0.50 | 1.00 | – | – |"
+    assert lines[4].startswith("| pqd | 2.00 | 2.00 | 50 % | 45.0 | 2.22 (2.00 to 2.50) | 4.00 | 2 of 2 | – |")
     assert category_table(summarise(rows), ("pqd",)).splitlines()[2].startswith("| x | pqd | 2.00 |")
     lines = csv_text(rows).splitlines()
     assert len(lines) == 6
