@@ -1,4 +1,4 @@
-"""How well an adapter drafts: accuracy by slot on held-out conversations, teacher-forced.
+"""How well an adapter drafts: along held-out conversations, teacher-forced.
 
 u is uniform inside the teacher's bins, so each conversation is as likely as the target makes it.
 """
@@ -6,32 +6,43 @@ u is uniform inside the teacher's bins, so each conversation is as likely as the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .data import Conversation
-from .distill import IGNORE, Batch, WindowConfig, chained_hidden, draw_windows, window_hidden
+from .distill import Batch, WindowConfig, chained_hidden, draw_windows, window_hidden
 from .model import PTPModel
 from .sampling import SamplingConfig, candidates
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """slot_accuracy[j] = share of windows whose draft j is right; draft_run[k-1] = P(N >= k), N the run of
-    right drafts behind the settled token; tokens_per_call = 1 + E[N]; by_kind the latter per kind of task.
-    With a chain head, drafts behind the settled token are chained, each told the text's own token in front of it
-    (a run ends at the first wrong draft, so this is what decoding accepts); without_chain is then 1 + E[N] of the
-    slots' own drafts."""
+    """What drafts are worth along the beginnings of held-out answers.
+
+    A call settles a token and N right drafts behind it, and the next call begins behind those; N is what a chain
+    head accepts where there is one, each draft told the text's own tokens in front of it (a run ends at the first
+    wrong draft, so that is what decoding accepts).
+
+    slot_accuracy   share of right drafts by slot, over windows at every token
+    draft_run       P(N >= k), k = 1, 2, ..., over the calls
+    tokens_per_call 1 + mean N over the calls: PQD's with slots enough, its reading of the prompt left out
+    by_kind         the same per kind of task
+    without_chain   the same if slots' own drafts are taken; None without a chain head
+    even            1 + mean N over windows at every token. Larger: calls dwell where drafts fail
+    windows, calls  how many there were
+    """
 
     slot_accuracy: tuple[float, ...]
     draft_run: tuple[float, ...]
     tokens_per_call: float
-    windows: int
     by_kind: dict[str, float]
-    without_chain: float | None = None
+    without_chain: float | None
+    even: float
+    windows: int
+    calls: int
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -39,46 +50,70 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(
-    model: PTPModel, rows: Sequence[Conversation], length: int = 6, windows_per_row: int = 24, seed: int = 0
+    model: PTPModel, rows: Sequence[Conversation], length: int = 6, tokens: int = 48, seed: int = 0
 ) -> Evaluation:
-    """Drafts windows of `length` slots at random places of each conversation, one conversation at a time.
+    """Drafts windows of `length` slots at each of the first `tokens` tokens of every answer, one answer at a time.
 
-    Only windows whose every target lies in the teacher's support are counted.
+    Raises ValueError if every answer is too short for that.
     """
-    config, settled = model.require_adapter(), model.require_adapter().num_settled
+    settled = model.require_adapter().num_settled
     generator = torch.Generator().manual_seed(seed)
-    drawing = WindowConfig(length, windows_per_row, 1.0, order=config.order)
-    right: list[Tensor] = []
-    alone: list[Tensor] = []
-    kinds: list[str] = []
+    hits, calls, alone, even = [], [], [], []  # per window; N per call, with the chain and without; N per window
+    by_kind: dict[str, list[int]] = {}
     for row in rows:
-        if len(row.ids) - row.p <= config.lead + length:
+        own, chained = _drafts_along(model, row, length, tokens, generator)
+        if len(own) == 0:
             continue
-        batch, context = draw_windows(model, [row], drawing, generator)
-        hidden = window_hidden(model, batch, context)  # (1, N, L, E)
-        whole = (batch.targets[0] != IGNORE).all(-1)
-        own = _right(model, batch, hidden, 0)
-        chained = own
-        if model.chain is not None:
-            chained = torch.cat(
-                [own[:, :settled], _right(model, batch, chained_hidden(model, batch, hidden), settled)], 1
-            )
-        right.append(chained[whole])
-        alone.append(own[whole])
-        kinds += [row.kind] * int(whole.sum())
-    hits = torch.cat(right).float()  # (windows, L)
-    runs = hits[:, settled:].cumprod(-1)
-    each = runs.sum(-1)
-    without = 1 + float(torch.cat(alone).float()[:, settled:].cumprod(-1).sum(-1).mean())
-    by_kind = {kind: 1 + float(each[[k == kind for k in kinds]].mean()) for kind in sorted(set(kinds))}
+        runs = chained[:, settled:].long().cumprod(-1).sum(-1).tolist()
+        walked = walk(runs)
+        hits.append(chained)
+        even += runs
+        calls += walked
+        alone += walk(own[:, settled:].long().cumprod(-1).sum(-1).tolist())
+        by_kind.setdefault(row.kind, []).extend(walked)
+    if not calls:
+        raise ValueError("No held-out answer is long enough to draft along it.")
+    depth = length - settled
     return Evaluation(
-        tuple(hits.mean(0).tolist()),
-        tuple(runs.mean(0).tolist()),
-        1 + float(each.mean()),
-        len(hits),
-        by_kind,
-        None if model.chain is None else without,
+        slot_accuracy=tuple(torch.cat(hits).float().mean(0).tolist()),
+        draft_run=tuple(sum(n >= k for n in calls) / len(calls) for k in range(1, depth + 1)),
+        tokens_per_call=1 + sum(calls) / len(calls),
+        by_kind={kind: 1 + sum(n) / len(n) for kind, n in sorted(by_kind.items())},
+        without_chain=None if model.chain is None else 1 + sum(alone) / len(alone),
+        even=1 + sum(even) / len(even),
+        windows=len(even),
+        calls=len(calls),
     )
+
+
+def walk(runs: Sequence[int]) -> list[int]:
+    """N of each call, if a call at token i finds runs[i] right drafts and the next begins behind them."""
+    calls, place = [], 0
+    while place < len(runs):
+        calls.append(runs[place])
+        place += runs[place] + 1
+    return calls
+
+
+def _drafts_along(
+    model: PTPModel, row: Conversation, length: int, tokens: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Two (N, L) bool: which drafts of the windows at an answer's first tokens are right, the slots' own and, behind
+    the settled ones, the chained."""
+    config = model.require_adapter()
+    settled = config.num_settled
+    part = replace(row, ids=row.ids[: row.p + tokens + length + config.lead - 1])
+    count = len(part.ids) - part.p - length - config.lead + 1  # windows that lie in it whole
+    if count < 1:
+        return torch.zeros(0, length, dtype=torch.bool), torch.zeros(0, length, dtype=torch.bool)
+    drawing = WindowConfig(length, len(part.ids), 1.0, order=config.order)  # as many as there are places: all
+    batch, context = draw_windows(model, [part], drawing, generator)
+    hidden = window_hidden(model, batch, context)  # (1, N, L, E)
+    own = _right(model, batch, hidden, 0)
+    if model.chain is None:
+        return own[:count], own[:count]
+    chained = torch.cat([own[:, :settled], _right(model, batch, chained_hidden(model, batch, hidden), settled)], 1)
+    return own[:count], chained[:count]
 
 
 def _right(model: PTPModel, batch: Batch, hidden: Tensor, skip: int) -> Tensor:

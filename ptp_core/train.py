@@ -62,6 +62,7 @@ class TrainConfig:
     window: int = 4
     starts: int = 128
     beta: float = 0.5
+    focus: float = 0.0  # on starts at tokens that the teacher did not expect (distill.WindowConfig)
     decay: float = 0.75
     order: str = "probability"
     steps: int = 1000
@@ -90,6 +91,8 @@ class TrainConfig:
             raise ValueError(f"Unknown objective {self.objective!r}; known: {', '.join(OBJECTIVES)}.")
         if self.objective == "inverse" and (self.variant, self.loss or "cross_entropy") != ("c-ptp", "cross_entropy"):
             raise ValueError("Inverse autoregressive training is for c-ptp, by cross_entropy.")
+        if not 0 <= self.focus < 1:
+            raise ValueError(f"focus must lie in [0, 1), got {self.focus!r}.")
         if self.objective == "inverse" and self.chain:
             raise ValueError("The chain head is trained by distillation, not by inverse autoregressive training.")
         if self.loss and self.loss not in LOSSES:
@@ -97,7 +100,7 @@ class TrainConfig:
 
     @property
     def windows(self) -> WindowConfig:
-        return WindowConfig(self.window, self.starts, self.beta, order=self.order)
+        return WindowConfig(self.window, self.starts, self.beta, order=self.order, focus=self.focus)
 
 
 class Distiller(nn.Module):
@@ -266,4 +269,4 @@ def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: Run
 def _summary(result: Evaluation) -> str:
     slots = " ".join(f"{a:.3f}" for a in result.slot_accuracy)
     alone = "" if result.without_chain is None else f" ({result.without_chain:.3f} without the chain)"
-    return f"{result.tokens_per_call:.3f} tokens per call{alone}; slots {slots}; {result.windows} windows"
+    return f"{result.tokens_per_call:.3f} tokens per call{alone}; slots {slots}; {result.calls} calls"

@@ -154,7 +154,7 @@ def test_a_model_that_learned_its_predecessors_accepts_more():
             optimizer.zero_grad()
             distillation_loss(model, batch, window_hidden(model, batch, context)).backward()
             optimizer.step()
-        found[chain] = evaluate(model, rows, length=4, windows_per_row=12)
+        found[chain] = evaluate(model, rows, length=4)
     assert found[32].tokens_per_call > found[0].tokens_per_call + 0.1
     assert found[32].without_chain is not None
     assert found[0].without_chain is None

@@ -16,7 +16,7 @@ from ptp_core.distill import (
     sample_beta,
     window_hidden,
 )
-from ptp_core.evaluate import draft_tokens, evaluate
+from ptp_core.evaluate import draft_tokens, evaluate, walk
 from ptp_core.model import PTPModel
 
 
@@ -221,11 +221,54 @@ def test_beta_draws_have_the_right_moments():
 def test_evaluation_counts_runs(make_model):
     model = make_model()
     rows = [conversation(model, seed=60 * i) for i in range(4)]
-    found = evaluate(model, rows, length=4, windows_per_row=8)
-    assert found.windows > 10
+    found = evaluate(model, rows, length=4)
+    assert found.windows == 4 * 17  # of 20 tokens, those with 3 behind them
     assert len(found.slot_accuracy) == 4
     assert len(found.draft_run) == 3
     assert found.tokens_per_call == pytest.approx(1 + sum(found.draft_run))
-    assert found == evaluate(model, rows, length=4, windows_per_row=8)
-    blind = evaluate(make_model(variant="c-ptp"), rows, length=4, windows_per_row=8)
-    assert len(blind.draft_run) == 4
+    assert 1 <= found.tokens_per_call <= found.even + 0.2
+    assert found == evaluate(model, rows, length=4)
+    assert evaluate(model, rows, length=4, tokens=5).windows == 4 * 5
+    assert len(evaluate(make_model(variant="c-ptp"), rows, length=4).draft_run) == 4
+    with pytest.raises(ValueError, match="long enough"):
+        evaluate(model, rows, length=40)
+
+
+def test_a_walk_begins_each_call_behind_what_the_last_one_brought():
+    assert walk([0, 0, 0]) == [0, 0, 0]
+    assert walk([2, 9, 9, 1, 9, 0]) == [2, 1, 0]
+    assert walk([]) == []
+
+
+def test_what_evaluation_promises_decoding_delivers(make_model):
+    """The calls of a walk along the model's own texts against those of PQD with slots for every outcome."""
+    model = make_model()
+    rows, calls, brought = [], 0, 0
+    for seed in range(40):
+        noise = NoiseTape(seed)
+        trace = generate(model, [3, 4], "pqd", noise, SamplingConfig(), max_new_tokens=40, draft_budget=64)
+        rows.append(Conversation([3, 4, *trace.tokens], 2))
+        calls += len(trace.steps) - 1  # the first one reads the prompt and verifies nothing
+        brought += sum(step.num_accepted for step in trace.steps)
+    promised = evaluate(model, rows, length=5)
+    assert promised.calls > 300
+    # u's are drawn anew inside the bins, and texts are cut at their ends: 0.1 is over three standard errors
+    assert promised.tokens_per_call == pytest.approx(1 + brought / calls, abs=0.1)
+
+
+def test_focus_draws_starts_where_the_teacher_was_surprised(make_model):
+    """Over 200 seeded draws the mean surprise of the tokens behind the starts grows; without focus it is the text's."""
+    model = make_model()
+    row = conversation(model, temperature=1.0, length=40)
+    probs = warp(model.target_logits(row.ids), SamplingConfig(1.0))
+    surprise = torch.tensor([1 - float(probs[i - 1, row.ids[i]]) for i in range(row.p, len(row.ids))])
+
+    def mean_surprise(focus):
+        drawn = [windows(model, [row], generator=g, count=6, focus=focus)[0].starts[0] for g in range(200)]
+        assert all(len(set(starts.tolist())) == len(starts) for starts in drawn)
+        behind = torch.cat(drawn) - row.p + 1
+        return float(surprise[behind[behind < len(surprise)]].mean())
+
+    even, focused = mean_surprise(0.0), mean_surprise(0.9)
+    assert even == pytest.approx(float(surprise[1:].mean()), abs=0.03)  # 1,200 draws: 3 standard errors and more
+    assert focused > even + 0.05
