@@ -45,6 +45,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     sampling_options(parser)
     parser.add_argument("--order", choices=ORDERS, help="CDF order; default: the adapter's")
     parser.add_argument("--filter", choices=FILTERS, default="standard")
+    parser.add_argument("--chain", action=argparse.BooleanOptionalAction, default=True, help="the adapter's chain head")
     parser.add_argument("--plain", action="store_true", help="take the prompt as it is, without the chat template")
     parser.add_argument("--trace", metavar="FILE", help="write the trace as JSON")
     model_options(parser)
@@ -70,6 +71,7 @@ def _generate(options: argparse.Namespace) -> None:
         max_new_tokens=options.max_new_tokens,
         num_speculative_tokens=options.num_speculative_tokens,
         draft_budget=budget,
+        chained=options.chain,
     )
     print(trace.text)
     stats = trace.stats

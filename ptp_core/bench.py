@@ -185,7 +185,12 @@ class _Bench:
         self, model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, config: BenchConfig, most: int
     ) -> Trace | None:
         options: dict[str, Any] = {"num_speculative_tokens": config.num_speculative_tokens}
-        options |= {"draft_budget": config.draft_budget, "max_new_tokens": most, "details": False}
+        options |= {
+            "chained": bool(config.chained),
+            "draft_budget": config.draft_budget,
+            "max_new_tokens": most,
+            "details": False,
+        }
         sampling, steps = config.sampling(self._order), []
         for step in start_decoding(model, ids, method, noise, sampling, **options):
             steps.append(step)

@@ -32,6 +32,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         "--methods", default="ar,pqd", help=f"comma-separated: {', '.join((*METHODS, *OUTSIDE_METHODS))}"
     )
     sampling_options(parser)
+    parser.add_argument("--chained", type=int, choices=(0, 1), help="0: leave the adapter's chain head aside")
     parser.add_argument(
         "--sweep", action="append", default=[], metavar="FIELD=VALUE,...",
         help=f"run the methods at each of these values as well; fields: {', '.join(SWEEPS)}; repeatable",

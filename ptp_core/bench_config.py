@@ -16,6 +16,7 @@ DRAFTING = ("ptp", "pqd", "independent")
 SWEEPS = {
     "draft_budget": DRAFTING,
     "num_speculative_tokens": (*DRAFTING, "prompt_lookup"),
+    "chained": ("ptp", "pqd"),
     "temperature": (*METHODS, *OUTSIDE_METHODS),
 }
 
@@ -44,6 +45,7 @@ class BenchConfig:
     top_p: float = 0.95
     num_speculative_tokens: int | None = None
     draft_budget: int | str = "auto"
+    chained: int = 1  # 0: the chain head is left aside
     sweep: tuple[Point, ...] = ()
     threads: int = field(default_factory=torch.get_num_threads)
 
@@ -59,6 +61,8 @@ class BenchConfig:
         SamplingConfig(self.temperature, self.top_k, self.top_p)
         if self.draft_budget != "auto":
             checked_budget(self.draft_budget)
+        if self.chained not in (0, 1):
+            raise ValueError(f"chained is 0 or 1, got {self.chained!r}.")
         if self.num_speculative_tokens is not None:
             checked_window(self.num_speculative_tokens)
         for point in self.sweep:

@@ -21,6 +21,7 @@ from dataclasses import replace
 from typing import Any
 
 from .cost import MAX_SLOTS, DraftBudget, cost_curve
+from .lookup import find_continuation
 from .model import PTPModel
 from .noise import NoiseTape
 from .run import START, Resume, Run
@@ -30,7 +31,6 @@ from .trace import SCHEMA_VERSION, DecodeStep, Draft, Trace
 METHODS = ("ar", "ptp", "pqd", "independent", "prompt_lookup")
 DEFAULT_RUN = (0.4, 0.2, 0.1, 0.05)  # P(N >= k) where an adapter brings no measurement of its own
 LOOKUP_DRAFTS = 5
-LOOKUP_LONGEST, LOOKUP_SHORTEST = 3, 1  # n-gram sizes, tried in this order
 
 Plan = Callable[[Sequence[Draft]], list[int]]
 Propose = Callable[[], list[Draft]]
@@ -94,10 +94,12 @@ def decode_ptp(
     max_new_tokens: int = 64,
     num_speculative_tokens: int | None = None,
     draft_budget: int | str = "auto",
+    chained: bool = True,
     details: bool = True,
     resume: Resume = START,
 ) -> Iterator[DecodeStep]:
     """Draft call, verify call, in turn. A draft call also settles the token behind its context.
+    chained=False leaves an adapter's chain head aside: the slots' own drafts, as in the paper.
 
     Raises ValueError without an adapter.
     """
@@ -108,6 +110,7 @@ def decode_ptp(
         sampling,
         max_new_tokens,
         window_of(model, num_speculative_tokens),
+        chained=chained,
         details=details,
         resume=resume,
     )
@@ -124,11 +127,13 @@ def decode_pqd(
     max_new_tokens: int = 64,
     num_speculative_tokens: int | None = None,
     draft_budget: int | str = "auto",
+    chained: bool = True,
     details: bool = True,
     resume: Resume = START,
 ) -> Iterator[DecodeStep]:
     """Partial quadratic decoding: each call verifies the last drafts and prepares the next ones, one
-    branch per outcome. draft_budget = slots per call, or "auto": what pays on this machine.
+    branch per outcome. draft_budget = slots per call, or "auto": what pays on this machine. chained=False
+    leaves an adapter's chain head aside: the slots' own drafts, as in the paper.
 
     Raises ValueError without an adapter.
     """
@@ -140,6 +145,7 @@ def decode_pqd(
         sampling,
         max_new_tokens,
         window_of(model, num_speculative_tokens),
+        chained=chained,
         details=details,
         resume=resume,
     )
@@ -231,18 +237,6 @@ def checked_budget(value: int | str) -> int:
     return value
 
 
-def find_continuation(tokens: Sequence[int], count: int) -> list[int]:
-    """Up to `count` tokens that followed the most recent earlier occurrence of the last n-gram, longest n first."""
-    if count < 1:
-        return []
-    for size in range(LOOKUP_LONGEST, LOOKUP_SHORTEST - 1, -1):
-        tail = list(tokens[-size:])
-        for start in range(len(tokens) - size - 1, -1, -1):
-            if list(tokens[start : start + size]) == tail:
-                return list(tokens[start + size : start + size + count])
-    return []
-
-
 DECODERS: dict[str, Callable[..., Iterator[DecodeStep]]] = {
     "ar": decode_ar,
     "ptp": decode_ptp,
@@ -252,13 +246,20 @@ DECODERS: dict[str, Callable[..., Iterator[DecodeStep]]] = {
 }
 
 
+_UNKNOWN_OPTIONS = {
+    "ar": {"num_speculative_tokens", "draft_budget", "chained"},
+    "independent": {"chained"},
+    "prompt_lookup": {"draft_budget", "chained"},
+}
+
+
 def start_decoding(
     model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, sampling: SamplingConfig, **options: Any
 ) -> Iterator[DecodeStep]:
     """The decoder called `method`, with those of the options that it knows; ValueError for an unknown method."""
     if method not in DECODERS:
         raise ValueError(f"Unknown method {method!r}; methods: {', '.join(METHODS)}.")
-    unknown = {"ar": {"num_speculative_tokens", "draft_budget"}, "prompt_lookup": {"draft_budget"}}.get(method, set())
+    unknown = _UNKNOWN_OPTIONS.get(method, set())
     return DECODERS[method](model, ids, noise, sampling, **{k: v for k, v in options.items() if k not in unknown})
 
 
@@ -312,7 +313,7 @@ def generate(
     **options: Any,
 ) -> Trace:
     """Decodes to the end and returns the trace. Options: max_new_tokens, num_speculative_tokens,
-    draft_budget, details (see the decoders). `prompt` is the text that the trace shows."""
+    draft_budget, chained, details (see the decoders). `prompt` is the text that the trace shows."""
     noise, sampling = noise or NoiseTape(0), sampling or SamplingConfig()
     steps = list(start_decoding(model, ids, method, noise, sampling, **options))
     return new_trace(model, ids, method, noise, sampling, model.decode(ids) if prompt is None else prompt, steps)

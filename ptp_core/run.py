@@ -73,6 +73,7 @@ class Run:
         max_new_tokens: int,
         num_speculative_tokens: int,
         reads_u: bool = True,
+        chained: bool = True,
         details: bool = True,
         resume: Resume = START,
     ) -> None:
@@ -95,7 +96,7 @@ class Run:
         self._lead = config.lead if config else 0
         self._shift = config.position_shift if config else -1
         self._argmax = config is not None and config.variant == "o-ptp" and reads_u
-        self._chained = model.chain is not None and reads_u
+        self._chained = model.chain is not None and reads_u and chained
         self.num_settled = 1 - self._lead
         slots = min((num_speculative_tokens + 1) ** 2, MAX_SLOTS)
         self._cache = model.new_cache(len(ids) + self.limit + num_speculative_tokens + slots)

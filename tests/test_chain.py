@@ -6,11 +6,14 @@ from test_distill import conversation, windows
 from tiny import make_adapter, make_target, make_tokenizer
 
 from ptp_core import NoiseTape, SamplingConfig, generate, load_adapter, save_adapter
+from ptp_core.bench import Lineup, run_bench
+from ptp_core.bench_config import BenchConfig, parse_sweep
 from ptp_core.chain import ChainHead, PackedChain
 from ptp_core.distill import DIRECT_SHARE, IGNORE, chained_hidden, distillation_loss, window_hidden
 from ptp_core.drafts import read_chain, read_slots
 from ptp_core.evaluate import draft_tokens, evaluate
 from ptp_core.model import PTPModel
+from ptp_core.questions import Question
 
 VARIANTS = [{"variant": "o-ptp"}, {"variant": "c-ptp"}, {"variant": "c-ptp", "start_slot": True}]
 SAMPLING = SamplingConfig()
@@ -182,3 +185,33 @@ def test_a_chain_of_another_width_is_refused():
     wrong = type(adapter)(adapter.config, adapter.lora, adapter.u_embed, "", make_adapter(chain=8).chain)
     with pytest.raises(ValueError, match="chain head does not fit"):
         PTPModel(make_target(), make_tokenizer(), wrong)
+
+
+def test_the_chain_can_be_left_aside(make_model):
+    """Then drafts are those of the same adapter without a chain head, and the text is the same either way."""
+    model, bare = make_model(chain=16), make_model()
+    options = {"noise": NoiseTape(3), "sampling": SAMPLING, "max_new_tokens": 24, "draft_budget": 12}
+
+    def drafted(model, **more):
+        trace = generate(model, [3, 4], "pqd", **options, **more)
+        return trace.tokens, [[d.token for d in step.drafts] for step in trace.steps]
+
+    text, drafts = drafted(model, chained=False)
+    assert (text, drafts) == drafted(bare)
+    assert drafted(model)[0] == text
+    assert drafted(model)[1] != drafts
+
+
+def test_a_benchmark_sweeps_over_the_chain(make_model):
+    config = BenchConfig(("ar", "ptp", "pqd"), max_new_tokens=16, draft_budget=9, sweep=parse_sweep("chained=0,1"))
+    rows = run_bench(Lineup(make_model(chain=16)), [Question("1", "a", "abc"), Question("2", "a", "hg fe")], config)
+    assert {(row.method, row.point) for row in rows} == {
+        ("ar", ""), ("ptp", "chained=0"), ("pqd", "chained=0"), ("ptp", "chained=1"), ("pqd", "chained=1"),
+    }  # fmt: skip
+    assert all(row.identical_to_ar for row in rows)
+    drafts = {
+        point: [c.right for r in rows if r.point == point for c in r.calls] for point in ("chained=0", "chained=1")
+    }
+    assert drafts["chained=0"] != drafts["chained=1"]
+    with pytest.raises(ValueError, match="chained"):
+        BenchConfig(chained=2)

@@ -6,7 +6,8 @@ from tiny import make_target, make_tokenizer
 
 from ptp_core import NoiseTape, SamplingConfig, decode_ar, decode_pqd, first_divergence, generate
 from ptp_core.cost import CostCurve, DraftBudget
-from ptp_core.decode import METHODS, find_continuation, start_decoding
+from ptp_core.decode import METHODS, start_decoding
+from ptp_core.lookup import find_continuation
 from ptp_core.model import PTPModel
 from ptp_core.trace import stats_of
 
