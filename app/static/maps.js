@@ -72,7 +72,7 @@
     const legend = el("p", { class: "nz-legend" }, [...colours].map(([key, i]) => el("span", {}, [
       el("i", { class: `nz-swatch ptp-key-${i}` }), ...pairNodes(map, key), el("small", { class: "ptp-soft", text: lab.percent(sizes.get(key)) }),
     ])));
-    const hatched = map.draft ? el("p", { class: "ptp-soft nz-small", text: "Hatched: the draft's second token is not the target's." }) : null;
+    const hatched = map.draft ? el("p", { class: "ptp-soft nz-small", text: "Hatched: the draft's second token is not the target's. Maps show what slots draft by themselves, as in the paper; a chain head is not asked." }) : null;
     return [el("div", { class: "nz-figures" }, figures), says, legend, hatched];
   };
 

@@ -25,7 +25,12 @@ LABELS = {
     "hf_prompt_lookup": "transformers prompt lookup",
     "hf_assisted": "transformers assisted",
 }
-FIELDS = {"draft_budget": "draft budget", "num_speculative_tokens": "drafts per call", "temperature": "temperature"}
+FIELDS = {
+    "draft_budget": "draft budget",
+    "num_speculative_tokens": "drafts per call",
+    "chained": "chain head (0 left aside, 1 used)",
+    "temperature": "temperature",
+}
 
 Exhibit = dict[str, Any]
 Item = dict[str, Any]
