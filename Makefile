@@ -10,7 +10,8 @@ TESTS := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 RESULTS := assets/benchmarks
 # BENCH_OPTIONS="--minutes 3" takes a pause (the same command goes on), "--device cuda" runs elsewhere
 BENCH_OPTIONS :=
-BENCH = $(BIN)/python -m ptp_core bench --questions assets/questions/spec-bench-dev.jsonl $(BENCH_OPTIONS)
+BENCH = $(BIN)/python -m ptp_core bench --questions assets/questions/spec-bench-dev.jsonl \
+  --independent-adapter smollm2-135m-u-blind $(BENCH_OPTIONS)
 METHODS := ar,ptp,pqd,independent,prompt_lookup,hf_generate,hf_prompt_lookup
 
 .PHONY: demo test test-all lint browser assets results clean help
@@ -39,10 +40,9 @@ assets: $(VENV)/.run
 
 results: $(VENV)/.run
 	$(BENCH) --limit 20 --methods $(METHODS) --profile --json $(RESULTS)/default.json
-	$(BENCH) --limit 20 --max-new-tokens 32 --methods ar,pqd,independent --draft-budget 16 \
-	  --json $(RESULTS)/default-budget-16.json
-	$(BENCH) --limit 6 --max-new-tokens 32 --methods ar,pqd --draft-budget 16 --json $(RESULTS)/default-sweeps.json \
-	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,5 --sweep temperature=0,0.7,1
+	$(BENCH) --limit 40 --methods ar,pqd,independent,prompt_lookup --draft-budget 32 --json $(RESULTS)/default-budget-32.json
+	$(BENCH) --limit 9 --max-new-tokens 48 --methods ar,pqd --draft-budget 16 --json $(RESULTS)/default-sweeps.json \
+	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,4 --sweep chained=0,1 --sweep temperature=0,0.7,1
 	$(BIN)/python -m ptp_core results $(RESULTS)/default.json --readme README.md
 
 # torch comes first and alone: a plain range may bring gigabytes of CUDA where a CPU build is enough

@@ -20,7 +20,7 @@ def shipped():
 
 
 def test_results_belong_to_the_shipped_adapter(shipped):
-    assert set(shipped) >= {"default", "default-budget-16", "default-sweeps"}
+    assert set(shipped) >= {"default", "default-budget-32", "default-sweeps"}
     sha256 = load_adapter(adapters_folder() / DEFAULT_ADAPTER).sha256
     for name, result in shipped.items():
         assert result.environment["adapter"]["sha256"] == sha256, f"{name}: run `make results` for this adapter"
