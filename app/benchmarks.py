@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from ptp_core.bench import Lineup, Progress, iter_bench
-from ptp_core.bench_config import BenchConfig
+from ptp_core.bench_config import DRAFTING, BenchConfig
 from ptp_core.checkpoint import adapter_sha256
 from ptp_core.cost import cost_curve
 from ptp_core.figures import csv_text
@@ -162,13 +162,16 @@ def race_query(shown: Shown, row: Row) -> str | None:
     config, prompt = shown.at(row.point).config, next(
         (q.prompt for q in shown.result.questions if q.question_id == row.question_id), ""
     )  # fmt: skip
-    window = shown.result.adapter_of(row.method).get("window")
     drafts = config.num_speculative_tokens
+    if not config.chained and row.method in DRAFTING:
+        return None
+    if drafts is None and shown.result.adapter_of(row.method):
+        drafts = shown.result.drafter(row.method).longest
     try:
         return RaceSettings.parse(
             prompt=prompt, seed=row.seed, max_new_tokens=config.max_new_tokens, temperature=config.temperature,
             top_k=config.top_k, top_p=config.top_p, draft_budget=config.draft_budget,
-            num_speculative_tokens=drafts if drafts is not None or window is None else max(int(window) - 1, 1),
+            num_speculative_tokens=drafts,
         ).query()  # fmt: skip
     except ValueError:
         return None
@@ -306,7 +309,5 @@ def live_environment(model: PTPModel) -> dict[str, Any]:
         "fast_cpu": model.is_fast,
         "python": platform.python_version(),
         "date": time.strftime("%Y-%m-%d"),
-        "peak_memory_mb": None,
-        "peak_device_memory_mb": None,
         "cost_curve": asdict(cost_curve(model)) if model.adapter else None,
     }

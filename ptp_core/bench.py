@@ -203,7 +203,7 @@ def _gains(model: PTPModel, config: BenchConfig, method: str) -> Gains | None:
     """What the allocator expects of the method's slots; None for methods without slots."""
     if method not in DRAFTING:
         return None
-    settled = 1 - model.require_adapter().lead
+    settled = model.require_adapter().num_settled
     return Gains.of(*allocator_runs(model), settled, window_of(model, config.num_speculative_tokens) + settled)
 
 

@@ -16,7 +16,7 @@ DRAFTING = ("ptp", "pqd", "independent")
 SWEEPS = {
     "draft_budget": DRAFTING,
     "num_speculative_tokens": (*DRAFTING, "prompt_lookup"),
-    "chained": ("ptp", "pqd"),
+    "chained": DRAFTING,
     "temperature": (*METHODS, *OUTSIDE_METHODS),
 }
 

@@ -48,12 +48,13 @@ def calibrate(
 ) -> Calibration:
     """Decodes every prompt with its sampling; the model's own calibration is put aside meanwhile."""
     config = model.require_adapter()
+    method = "independent" if config.variant == "independent" else "pqd"
     model.adapter = replace(config, confidence=None)
     try:
         runs = []
         for i, (ids, sampling) in enumerate(zip(prompts, samplings, strict=True)):
             trace = generate(
-                model, ids, "pqd", NoiseTape(seed + i), sampling, prompt="", details=False,
+                model, ids, method, NoiseTape(seed + i), sampling, prompt="", details=False,
                 max_new_tokens=max_new_tokens, draft_budget=draft_budget,
             )  # fmt: skip
             runs.append(trace.steps)

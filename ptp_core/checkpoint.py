@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,11 @@ class AdapterConfig:
         """Slots at a branch's start that only stand for the token which verification itself decides."""
         return 1 - self.lead
 
+    @property
+    def max_drafts(self) -> int:
+        """Drafts of a whole window: its slots, less those that only stand for a settled token."""
+        return max(self.window - self.num_settled, 1)
+
 
 @dataclass(frozen=True)
 class Adapter:
@@ -117,9 +122,7 @@ def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
     Raises FileNotFoundError if it is in neither place, ValueError if files are missing or damaged.
     """
     path = resolve_folder(str(folder), "adapter", (*FILES, CHAIN_FILE))
-    missing = [name for name in FILES if not (path / name).is_file()]
-    if missing:
-        raise ValueError(f"{path} is not a PTP adapter: {', '.join(missing)} missing.")
+    _refuse_missing(path, FILES)
     try:
         raw = json.loads((path / "ptp_config.json").read_text(encoding="utf-8"))
         peft = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
@@ -129,6 +132,8 @@ def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
     except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"The adapter in {path} is damaged: {error}") from None
     config = _parse_config(raw, peft, path.name)
+    if config.chain:
+        _refuse_missing(path, (CHAIN_FILE,))
     return Adapter(
         config,
         _pair_up(tensors),
@@ -136,6 +141,12 @@ def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
         adapter_sha256(path),
         chain if config.chain else {},
     )
+
+
+def _refuse_missing(path: Path, names: Sequence[str]) -> None:
+    missing = [name for name in names if not (path / name).is_file()]
+    if missing:
+        raise ValueError(f"{path} is not a whole PTP adapter: {', '.join(missing)} missing.")
 
 
 def rewrite_config(folder: str | os.PathLike[str], config: AdapterConfig) -> None:
@@ -159,7 +170,10 @@ def save_adapter(
     u_embed: Mapping[str, Tensor],
     chain: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Writes an adapter; each file replaces its predecessor in one step. Without a chain head none stays there."""
+    """Writes an adapter; each file replaces its predecessor in one step. ValueError if the chain head is missing
+    or the configuration knows of none."""
+    if bool(config.chain) != bool(chain):
+        raise ValueError(f"The adapter {config.name!r} has a chain of width {config.chain}, but its weights do not.")
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     tensors = {}
@@ -169,8 +183,7 @@ def save_adapter(
     u_tensors = {_U_PREFIX + name: tensor.detach().cpu().contiguous() for name, tensor in u_embed.items()}
     chain_tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in (chain or {}).items()}
     for file, content in (("adapter_model", tensors), ("u_embed", u_tensors), ("chain", chain_tensors)):
-        if not content:
-            (path / f"{file}.safetensors").unlink(missing_ok=True)
+        if file == "chain" and not content:
             continue
         part = path / f".{file}.part"
         save_file(content, part, metadata={"format": "pt"})
@@ -178,6 +191,8 @@ def save_adapter(
         part.replace(path / f"{file}.safetensors")
     _write_json(path / "adapter_config.json", _peft_config(config))
     rewrite_config(path, config)
+    if not config.chain:
+        (path / CHAIN_FILE).unlink(missing_ok=True)
 
 
 def _parse_config(raw: Any, peft: Any, name: str) -> AdapterConfig:

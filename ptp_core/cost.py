@@ -78,7 +78,8 @@ def _prepare_call(model: PTPModel, cache: KVCache, size: int) -> Callable[[], No
     slots = size - real
     layout = masks.call_layout(_CONTEXT, 1, real - 1, [(real - 1, slots)] if slots else [])
     tokens, u = _zeros(model, real), torch.full((slots,), 0.5)
-    chained = min(slots, model.require_adapter().window) - 1 if slots and model.chain is not None else 0
+    config = model.adapter
+    chained = min(slots - config.num_settled, config.max_drafts) if config and config.chain else 0
     front = _zeros(model, NUM_BEFORE)
 
     def call() -> None:
@@ -125,7 +126,7 @@ def cost_curve(model: PTPModel) -> CostCurve:
 def _fingerprint(model: PTPModel) -> str:
     rank = model.adapter.lora.rank if model.adapter else 0
     device = torch.cuda.get_device_name() if model.device.type == "cuda" else f"{platform.processor()}{os.cpu_count()}"
-    chain = model.adapter.chain if model.adapter else 0
+    chain = (model.adapter.chain, model.adapter.max_drafts) if model.adapter and model.adapter.chain else 0
     parts = [model.name, model.target_info["num_layers"], model.dtype, rank, chain, model.device.type, device]
     parts += [torch.get_num_threads(), torch.__version__, platform.node()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -57,9 +57,9 @@ def drive(run: Run, plan: Plan, propose: Propose | None = None) -> Generator[Dec
 
 
 def window_of(model: PTPModel, num_speculative_tokens: int | None) -> int:
-    """The most drafts per call: as given, or the adapter's window less one."""
+    """The most drafts per call: as given, or what the adapter's window holds."""
     if num_speculative_tokens is None:
-        return max(model.require_adapter().window - 1, 1)
+        return model.require_adapter().max_drafts
     return checked_window(num_speculative_tokens)
 
 
@@ -103,17 +103,10 @@ def decode_ptp(
 
     Raises ValueError without an adapter.
     """
+    window = window_of(model, num_speculative_tokens)
     run = Run(
-        model,
-        ids,
-        noise,
-        sampling,
-        max_new_tokens,
-        window_of(model, num_speculative_tokens),
-        chained=chained,
-        details=details,
-        resume=resume,
-    )
+        model, ids, noise, sampling, max_new_tokens, window, chained=chained, details=details, resume=resume
+    )  # fmt: skip
     cap = run.max_drafts + run.num_settled if draft_budget == "auto" else checked_budget(draft_budget)
     return drive(run, lambda drafts: [0] if drafts else [min(cap, run.slot_limits(0)[0])])
 
@@ -138,17 +131,10 @@ def decode_pqd(
     Raises ValueError without an adapter.
     """
     model.require_adapter()
+    window = window_of(model, num_speculative_tokens)
     run = Run(
-        model,
-        ids,
-        noise,
-        sampling,
-        max_new_tokens,
-        window_of(model, num_speculative_tokens),
-        chained=chained,
-        details=details,
-        resume=resume,
-    )
+        model, ids, noise, sampling, max_new_tokens, window, chained=chained, details=details, resume=resume
+    )  # fmt: skip
     return drive_in_branches(run, model, draft_budget)
 
 
@@ -161,17 +147,22 @@ def decode_independent(
     max_new_tokens: int = 64,
     num_speculative_tokens: int | None = None,
     draft_budget: int | str = "auto",
+    chained: bool = True,
     details: bool = True,
     resume: Resume = START,
 ) -> Iterator[DecodeStep]:
-    """As decode_pqd, but the slots do not see u: drafts are Pick(u, marginal). The baseline that PTP
-    is compared with; fair only with an adapter that was trained u-blind (independent_note says so).
+    """As decode_pqd, but the slots do not see u: drafts are Pick(u, marginal), or with a chain head Pick(u, P given
+    the drafts before). The baseline that PTP is compared with; fair only with an adapter that was trained
+    u-blind (notes_on says so). chained=False predicts each token independently, as in the paper.
 
     Raises ValueError without an adapter.
     """
     model.require_adapter()
     window = window_of(model, num_speculative_tokens)
-    run = Run(model, ids, noise, sampling, max_new_tokens, window, reads_u=False, details=details, resume=resume)
+    run = Run(
+        model, ids, noise, sampling, max_new_tokens, window, reads_u=False, chained=chained, details=details,
+        resume=resume,
+    )  # fmt: skip
     return drive_in_branches(run, model, draft_budget)
 
 
@@ -248,7 +239,6 @@ DECODERS: dict[str, Callable[..., Iterator[DecodeStep]]] = {
 
 _UNKNOWN_OPTIONS = {
     "ar": {"num_speculative_tokens", "draft_budget", "chained"},
-    "independent": {"chained"},
     "prompt_lookup": {"draft_budget", "chained"},
 }
 

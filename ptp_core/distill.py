@@ -51,8 +51,8 @@ class WindowConfig:
     """How windows are drawn: L slots, at most `count` starts per sequence, b ~ Beta(beta, beta) inside a bin.
 
     focus = 0 draws starts evenly. Up to 1, a start is drawn the more often the less the teacher expected the token
-    behind the one at the start: decoding begins most of its calls at such places, and even draws spend half of
-    the windows on tokens that nobody could miss.
+    behind it and the settled one, the first that is drafted: even draws spend half of the windows on tokens that
+    nobody could miss.
     """
 
     length: int = 4
@@ -137,7 +137,7 @@ def _draw_starts(
     if not config.focus or count == 0:
         return torch.randperm(possible, generator=generator)[:count].sort().values
     expected = (found.probs * (found.tokens == tokens[:, None])).sum(-1).cpu()  # the teacher's P of each token said
-    surprise = torch.cat([1 - expected[1:], torch.ones(1)])[:possible].clamp(min=0)
+    surprise = torch.cat([1 - expected[1:], torch.zeros(1)])[:possible].clamp(min=0)
     weights = 1 - config.focus + config.focus * surprise
     return torch.multinomial(weights, count, generator=generator).sort().values
 
@@ -201,8 +201,10 @@ def chained_hidden(model: PTPModel, batch: Batch, hidden: Tensor) -> Tensor:
     config = model.require_adapter()
     behind = hidden[:, :, config.num_settled :]
     length = hidden.shape[2] - config.num_settled
-    nearest = batch.starts[..., None] + torch.arange(length, device=hidden.device)  # (B, N, L - s), the tokens in front
-    places = (nearest[..., None] + torch.arange(1 - NUM_BEFORE, 1, device=hidden.device)).flatten(1)
+    nearest = batch.starts[..., None] + torch.arange(
+        length, device=batch.starts.device
+    )  # (B, N, L - s), the tokens in front
+    places = (nearest[..., None] + torch.arange(1 - NUM_BEFORE, 1, device=batch.starts.device)).flatten(1)
     before = batch.input_ids.gather(1, places.clamp(0, batch.input_ids.shape[1] - 1))
     settling = batch.settling[:, :, None].expand_as(behind)
     rows = model.chained(behind.flatten(0, 2), before.view(-1, NUM_BEFORE), settling.flatten(0, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -33,21 +34,32 @@ def read_slots(
     return list(zip(found.tokens.gather(1, columns).squeeze(1).tolist(), probs, margins, strict=True))
 
 
-def read_chain(
-    model: PTPModel,
-    slots: Tensor,
-    front: tuple[int, int],
-    settling: Tensor,
-    u: Sequence[float],
-    sampling: SamplingConfig,
-    argmax: bool,
-) -> list[tuple[int, float, float]]:
-    """As read_slots, for hidden states (L, E) of slots that are told their predecessors: the first one the tokens
-    in `front`, nearest last, each other the drafts before it. settling (E,): the target's state that chose the nearest.
-    """
-    drawn: list[tuple[int, float, float]] = []
-    for slot, value in zip(slots, u, strict=True):
-        logits = model.chain_logits(slot[None], torch.tensor([front], device=slot.device), settling[None])
-        drawn += read_slots(logits, [value], sampling, argmax)
-        front = (front[1], drawn[-1][0])
+@dataclass(frozen=True)
+class ChainStart:
+    """What a branch's drafts begin with: slots (L, E) that are told their predecessors, the two tokens in front of the
+    first, nearest last, the target's state (E,) that chose the nearest, and the drafts' u's (L)."""
+
+    slots: Tensor
+    front: tuple[int, int]
+    settling: Tensor
+    u: Sequence[float]
+
+
+def read_chains(
+    model: PTPModel, branches: Sequence[ChainStart], sampling: SamplingConfig, argmax: bool
+) -> list[list[tuple[int, float, float]]]:
+    """As read_slots, for each branch: every draft is told the drafts before it. Branches go on side by side."""
+    drawn: list[list[tuple[int, float, float]]] = [[] for _ in branches]
+    fronts = [branch.front for branch in branches]
+    for depth in range(max((len(branch.slots) for branch in branches), default=0)):
+        going = [i for i, branch in enumerate(branches) if depth < len(branch.slots)]
+        slots = torch.stack([branches[i].slots[depth] for i in going])
+        settling = torch.stack([branches[i].settling for i in going])
+        before = torch.tensor([fronts[i] for i in going], device=slots.device)
+        logits = model.chain_logits(slots, before, settling)
+        for i, found in zip(
+            going, read_slots(logits, [branches[i].u[depth] for i in going], sampling, argmax), strict=True
+        ):
+            drawn[i].append(found)
+            fronts[i] = (fronts[i][1], found[0])
     return drawn

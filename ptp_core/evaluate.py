@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .data import Conversation
-from .distill import Batch, WindowConfig, chained_hidden, draw_windows, window_hidden
+from .distill import IGNORE, Batch, WindowConfig, chained_hidden, draw_windows, window_hidden
 from .model import PTPModel
 from .sampling import SamplingConfig, candidates
 
@@ -50,26 +50,28 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(
-    model: PTPModel, rows: Sequence[Conversation], length: int = 6, tokens: int = 48, seed: int = 0
+    model: PTPModel, rows: Sequence[Conversation], length: int | None = None, tokens: int = 48, seed: int = 0
 ) -> Evaluation:
-    """Drafts windows of `length` slots at each of the first `tokens` tokens of every answer, one answer at a time.
+    """Drafts windows of `length` slots (the adapter's) at each of the first `tokens` tokens of every answer, one
+    answer at a time. Windows with a token that the teacher would not say are left out: decoding meets none.
 
     Raises ValueError if every answer is too short for that.
     """
-    settled = model.require_adapter().num_settled
+    config = model.require_adapter()
+    settled, length = config.num_settled, length or config.window
     generator = torch.Generator().manual_seed(seed)
     hits, calls, alone, even = [], [], [], []  # per window; N per call, with the chain and without; N per window
     by_kind: dict[str, list[int]] = {}
     for row in rows:
-        own, chained = _drafts_along(model, row, length, tokens, generator)
+        own, chained, possible = _drafts_along(model, row, length, tokens, generator)
         if len(own) == 0:
             continue
-        runs = chained[:, settled:].long().cumprod(-1).sum(-1).tolist()
+        runs, alone_runs = (_runs(part, possible, settled) for part in (chained, own))
         walked = walk(runs)
-        hits.append(chained)
-        even += runs
+        hits.append(chained[possible])
+        even += [n for n in runs if n is not None]
         calls += walked
-        alone += walk(own[:, settled:].long().cumprod(-1).sum(-1).tolist())
+        alone += walk(alone_runs)
         by_kind.setdefault(row.kind, []).extend(walked)
     if not calls:
         raise ValueError("No held-out answer is long enough to draft along it.")
@@ -86,34 +88,42 @@ def evaluate(
     )
 
 
-def walk(runs: Sequence[int]) -> list[int]:
-    """N of each call, if a call at token i finds runs[i] right drafts and the next begins behind them."""
+def walk(runs: Sequence[int | None]) -> list[int]:
+    """N of each call, if a call at token i finds runs[i] right drafts and the next begins behind them. None: no call
+    begins there, the next token's may."""
     calls, place = [], 0
     while place < len(runs):
-        calls.append(runs[place])
-        place += runs[place] + 1
+        found = runs[place]
+        calls += [] if found is None else [found]
+        place += (found or 0) + 1
     return calls
+
+
+def _runs(right: Tensor, possible: Tensor, settled: int) -> list[int | None]:
+    """Right drafts in a row behind the settled slots, of windows (N, L); None for those that are not possible (N,)."""
+    counts = right[:, settled:].long().cumprod(-1).sum(-1).tolist()
+    return [n if whole else None for n, whole in zip(counts, possible.tolist(), strict=True)]
 
 
 def _drafts_along(
     model: PTPModel, row: Conversation, length: int, tokens: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Two (N, L) bool: which drafts of the windows at an answer's first tokens are right, the slots' own and, behind
-    the settled ones, the chained."""
+    the settled ones, the chained; and (N,) bool: windows whose every token the teacher would say."""
     config = model.require_adapter()
     settled = config.num_settled
     part = replace(row, ids=row.ids[: row.p + tokens + length + config.lead - 1])
     count = len(part.ids) - part.p - length - config.lead + 1  # windows that lie in it whole
     if count < 1:
-        return torch.zeros(0, length, dtype=torch.bool), torch.zeros(0, length, dtype=torch.bool)
+        return (torch.zeros(0, length, dtype=torch.bool),) * 2 + (torch.zeros(0, dtype=torch.bool),)
     drawing = WindowConfig(length, len(part.ids), 1.0, order=config.order)  # as many as there are places: all
     batch, context = draw_windows(model, [part], drawing, generator)
     hidden = window_hidden(model, batch, context)  # (1, N, L, E)
-    own = _right(model, batch, hidden, 0)
-    if model.chain is None:
-        return own[:count], own[:count]
-    chained = torch.cat([own[:, :settled], _right(model, batch, chained_hidden(model, batch, hidden), settled)], 1)
-    return own[:count], chained[:count]
+    own = chained = _right(model, batch, hidden, 0)
+    if model.chain is not None:
+        chained = torch.cat([own[:, :settled], _right(model, batch, chained_hidden(model, batch, hidden), settled)], 1)
+    possible = (batch.targets[0] != IGNORE).all(-1)
+    return own[:count], chained[:count], possible[:count]
 
 
 def _right(model: PTPModel, batch: Batch, hidden: Tensor, skip: int) -> Tensor:
@@ -121,7 +131,10 @@ def _right(model: PTPModel, batch: Batch, hidden: Tensor, skip: int) -> Tensor:
     config, targets = model.require_adapter(), batch.targets[0, :, skip:]
     logits = model.logits(hidden[0].flatten(0, 1))  # (N (L - skip), V)
     u = batch.own_u[0, :, skip:].flatten()
-    return draft_tokens(logits, u, config.variant, config.order).view(targets.shape) == targets
+    variant = (
+        "o-ptp" if float(batch.temperature[0]) == 0 else config.variant
+    )  # greedy drafts are argmax, as in decoding
+    return draft_tokens(logits, u, variant, config.order).view(targets.shape) == targets
 
 
 def draft_tokens(logits: Tensor, u: Tensor, variant: str, order: str) -> Tensor:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
-import resource
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -25,8 +22,6 @@ def environment(model: PTPModel, independent: PTPModel | None = None, assistant:
         "fast_cpu": model.is_fast,
         "python": platform.python_version(),
         "date": time.strftime("%Y-%m-%d"),
-        "peak_memory_mb": _peak_memory_mb(),
-        "peak_device_memory_mb": torch.cuda.max_memory_allocated() >> 20 if model.device.type == "cuda" else None,
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "cost_curve": asdict(measure_cost_curve(model)),
     }
@@ -59,7 +54,8 @@ def adapter_facts(model: PTPModel) -> dict[str, Any] | None:
         "sha256": model.adapter_sha256,
         "variant": config.variant,
         "window": config.window,
-        "num_settled": 1 - config.lead,
+        "num_settled": config.num_settled,
+        "chain": config.chain,
         "draft_run": list(config.draft_run),
         "draft_run_rejected": list(config.draft_run_rejected),
     }
@@ -83,25 +79,25 @@ class PeakMemory:
     _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
     def __init__(self, device: torch.device) -> None:
-        self._on_gpu = device.type == "cuda"
+        self._gpus = range(torch.cuda.device_count()) if device.type == "cuda" else range(0)
+        self._was_reset = False
 
     def reset(self) -> None:
-        if self._on_gpu:
-            torch.cuda.reset_peak_memory_stats()
-            return
-        with contextlib.suppress(OSError):
+        for gpu in self._gpus:
+            torch.cuda.reset_peak_memory_stats(gpu)
+        try:
             self._CLEAR.write_text("5")  # sets the peak to what is resident now
+            self._was_reset = True
+        except OSError:
+            self._was_reset = False
 
     def read(self) -> int | None:
-        if self._on_gpu:
-            return torch.cuda.max_memory_allocated() >> 20
+        if self._gpus:
+            return sum(torch.cuda.max_memory_allocated(gpu) for gpu in self._gpus) >> 20
+        if not self._was_reset:
+            return None
         try:
             lines = self._STATUS.read_text().splitlines()
             return next(int(line.split()[1]) >> 10 for line in lines if line.startswith("VmHWM:"))
         except (OSError, StopIteration):
             return None
-
-
-def _peak_memory_mb() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak >> 20 if sys.platform == "darwin" else peak >> 10

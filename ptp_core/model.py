@@ -85,6 +85,19 @@ class PTPModel(TextSide, nn.Module):
             return min(trained, int(sliding))
         return trained
 
+    def token_limit(self, ids: Sequence[int], max_new_tokens: int) -> int:
+        """How many tokens may be generated; ValueError if there is no prompt or no room for an answer."""
+        if not ids:
+            raise ValueError("The prompt is empty.")
+        if max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens must be 1 or more, got {max_new_tokens}.")
+        room = self.max_context - len(ids)
+        if room < 1:
+            raise ValueError(
+                f"The prompt has {len(ids)} tokens; {self.name} reads {self.max_context} at most, its answer included."
+            )
+        return min(max_new_tokens, room)
+
     # ---- forward -------------------------------------------------------------------------------
 
     def forward(
@@ -188,11 +201,12 @@ class PTPModel(TextSide, nn.Module):
         """
         if self.chain is None:
             raise ValueError(f"The adapter of {self.name} has no chain head.")
+        slots, settling = slots.to(self.device), settling.to(self.device)  # a target may lie on several GPUs
         return self.chain(slots, self._embed(before.to(self.device)), settling)
 
     @torch.inference_mode()
     def chain_logits(self, slots: Tensor, before: Tensor, settling: Tensor) -> Tensor:
-        """Logits (R, V), float32, behind `chained`, for drafting: on the fast CPU kernels rounded to bfloat16."""
+        """Logits (R, V), float32, behind `chained`, for drafting: on the fast CPU kernels in PackedChain's dtype."""
         if self._packed_chain is None:
             return self.logits(self.chained(slots, before, settling))
         return self._packed_chain(slots, self._embed(before), settling)

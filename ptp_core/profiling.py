@@ -27,9 +27,9 @@ PARTS = {
     "target": "layers, the rows that plain decoding would need too and the drafts",
     "slot_rows": "layers, what the slots' rows add",
     "slot_delta": "layers, the low-rank delta of the slots",
-    "head": "output layer, all rows that are read",
+    "head": "output layer of the target's rows, and of slots that no chain head reads",
     "pick": "filters, CDF and Pick of the target's rows",
-    "read": "drafts of the kept branch",
+    "read": "drafts of the kept branch, with a chain head its output layer too",
     "layout": "positions and mask",
     "embed": "token ids and slot embeddings",
     "plan": "allocation of slots, lookup of drafts",
@@ -110,8 +110,8 @@ def _profile(model: PTPModel, ids: Sequence[int], method: str, config: BenchConf
     sampling = config.sampling(model.adapter.order if model.adapter else "probability")
     window = window_of(model, config.num_speculative_tokens) if method == "pqd" else 0
     run = _Tally(
-        model, ids, NoiseTape(seed), sampling, min(_TOKENS, config.max_new_tokens), window, details=False,
-        synchronize=synchronize,
+        model, ids, NoiseTape(seed), sampling, min(_TOKENS, config.max_new_tokens), window,
+        chained=bool(config.chained), details=False, synchronize=synchronize,
     )  # fmt: skip
     steps = drive_in_branches(run, model, budget) if method == "pqd" else drive(run, lambda drafts: [])
     for _ in steps:

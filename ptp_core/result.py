@@ -78,7 +78,7 @@ class BenchResult:
             return Drafter("lookup", 0, (), self.config.num_speculative_tokens or LOOKUP_DRAFTS)
         facts = self.adapter_of(method)
         longest = self.config.num_speculative_tokens
-        longest = max(int(facts["window"]) - 1, 1) if longest is None else longest
+        longest = max(int(facts["window"]) - int(facts["num_settled"]), 1) if longest is None else longest
         kind = "turns" if method == "ptp" else "branches"
         return Drafter(kind, int(facts["num_settled"]), tuple(facts["draft_run"]), longest)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from .attention import KVCache
 from .branches import branch_probabilities, calibrated
 from .cost import MAX_SLOTS
-from .drafts import read_chain, read_slots
+from .drafts import ChainStart, read_chains, read_slots
 from .laps import Laps
 from .masks import call_layout
 from .model import PTPModel
@@ -78,7 +78,7 @@ class Run:
         resume: Resume = START,
     ) -> None:
         self.model, self.noise, self.sampling = model, noise, sampling
-        self.limit = _token_limit(model, ids, max_new_tokens)
+        self.limit = model.token_limit(ids, max_new_tokens)
         self.tokens = [*ids, *resume.tokens]
         self.pending = self.tokens[resume.num_cached :]  # what the next call puts into the cache, before its drafts
         self.num_prompt = len(ids)
@@ -96,8 +96,8 @@ class Run:
         self._lead = config.lead if config else 0
         self._shift = config.position_shift if config else -1
         self._argmax = config is not None and config.variant == "o-ptp" and reads_u
-        self._chained = model.chain is not None and reads_u and chained
-        self.num_settled = 1 - self._lead
+        self._chained = model.chain is not None and chained
+        self.num_settled = config.num_settled if config else 1
         slots = min((num_speculative_tokens + 1) ** 2, MAX_SLOTS)
         self._cache = model.new_cache(len(ids) + self.limit + num_speculative_tokens + slots)
         if resume.cache is not None:
@@ -153,7 +153,7 @@ class Run:
         self.pending = new[-1:]
         self.laps.lap("verify")
         kept = next((i for i, (m, _) in enumerate(spec) if m == verdict.num_accepted and not self.done), None)
-        pending = [] if kept is None else self._read(answer, kept)
+        pending = [] if kept is None else self._read(answer, [kept])[0]
         pending = pending[: self.until_eos(pending)]
         self.laps.lap("read")
         seconds = time.perf_counter() - start
@@ -222,25 +222,38 @@ class Run:
             columns = found.find(values)
         return found, columns[:, None]
 
-    def _read(self, answer: _Answer, branch: int, settled: bool = False) -> list[Draft]:
-        """The drafts of one branch, `pending`; settled=True: of the slots at its start that only stand for the
-        token which verification decides."""
-        assumed, _ = answer.spec[branch]
-        rows = answer.branch_rows[branch]
-        skip = 0 if settled else self.num_settled
-        rows = rows[: self.num_settled] if settled else rows[self.num_settled :]
-        if len(rows) == 0:
-            return []
-        first = answer.first + assumed + self._lead + skip
-        u = self.noise.values(first, first + len(rows))
-        slots = answer.slots[rows.start : rows.stop]
-        if not self._chained:
-            drawn = read_slots(slots, u, self.sampling, self._argmax)
-        elif settled:
-            drawn = read_slots(self.model.logits(slots), u, self.sampling, self._argmax)
+    def _read(self, answer: _Answer, branches: Sequence[int]) -> list[list[Draft]]:
+        """The drafts of these branches, `pending`, without the slots that only stand for the settled token."""
+        starts = [self._slots_of(answer, i, self.num_settled) for i in branches]
+        if self._chained:
+            outcomes = [answer.spec[i][0] for i in branches]
+            chains = [
+                ChainStart(slots, (answer.in_front[m], answer.settled[m]), answer.settling[m], u)
+                for m, (slots, u) in zip(outcomes, starts, strict=True)
+            ]
+            found = read_chains(self.model, chains, self.sampling, self._argmax)
         else:
-            front = (answer.in_front[assumed], answer.settled[assumed])
-            drawn = read_chain(self.model, slots, front, answer.settling[assumed], u, self.sampling, self._argmax)
+            found = [read_slots(slots, u, self.sampling, self._argmax) if len(u) else [] for slots, u in starts]
+        return [self._as_drafts(u, drawn) for (_, u), drawn in zip(starts, found, strict=True)]
+
+    def _read_settled(self, answer: _Answer) -> list[list[Draft]]:
+        """For each branch, what its slots guess for the token that verification decides, before they know it."""
+        starts = [self._slots_of(answer, i, 0, self.num_settled) for i in range(len(answer.spec))]
+        if not starts or not self.num_settled:
+            return [[] for _ in starts]
+        rows, u = torch.cat([slots for slots, _ in starts]), [value for _, values in starts for value in values]
+        drawn = read_slots(self.model.logits(rows) if self._chained else rows, u, self.sampling, self._argmax)
+        return [[draft] for draft in self._as_drafts(u, drawn)]
+
+    def _slots_of(
+        self, answer: _Answer, branch: int, start: int, end: int | None = None
+    ) -> tuple[Tensor, Sequence[float]]:
+        """Slots start..end of a branch, and the u's of the tokens that they predict."""
+        rows = answer.branch_rows[branch][start:end]
+        first = answer.first + answer.spec[branch][0] + self._lead + start
+        return answer.slots[rows.start : rows.stop], self.noise.values(first, first + len(rows))
+
+    def _as_drafts(self, u: Sequence[float], drawn: Sequence[tuple[int, float, float]]) -> list[Draft]:
         weights = self.model.require_adapter().confidence if self.reads_u else None
         return [
             Draft(token, self.model.label(token), value, calibrated(prob, margin, weights), margin, "pending")
@@ -259,18 +272,15 @@ class Run:
     ) -> list[Branch]:
         """Records of all branches. Without details only the kept one's drafts are read."""
         probabilities = branch_probabilities([d.prob for d in drafts])
+        others = [i for i in range(len(answer.spec)) if i != kept and self.details]
+        rest = dict(zip(others, self._read(answer, others), strict=True))
+        guesses = self._read_settled(answer) if self.details else [[] for _ in answer.spec]
         records = []
         for i, (assumed, length) in enumerate(answer.spec):
-            is_kept = i == kept
-            shown = []
-            if self.details:
-                guesses = self._read(answer, i, settled=True)
-                rest = [] if is_kept else self._read(answer, i)
-                state: DraftStatus = "settled" if is_kept else "unused"
-                shown = [replace(d, status=state) for d in guesses] + [replace(d, status="unused") for d in rest]
-            records.append(
-                Branch(assumed, probabilities[assumed], shown + (pending if is_kept else []), is_kept, length)
-            )
+            state: DraftStatus = "settled" if i == kept else "unused"
+            shown = [replace(d, status=state) for d in guesses[i]]
+            shown += pending if i == kept else [replace(d, status="unused") for d in rest.get(i, [])]
+            records.append(Branch(assumed, probabilities[assumed], shown, i == kept, length))
         return records
 
     def _emitted(
@@ -296,17 +306,3 @@ class Run:
                 )
             )
         return records
-
-
-def _token_limit(model: PTPModel, ids: Sequence[int], max_new_tokens: int) -> int:
-    """How many tokens may be generated; ValueError if there is no prompt or no room for an answer."""
-    if not ids:
-        raise ValueError("The prompt is empty.")
-    if max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens must be 1 or more, got {max_new_tokens}.")
-    room = model.max_context - len(ids)
-    if room < 1:
-        raise ValueError(
-            f"The prompt has {len(ids)} tokens; {model.name} reads {model.max_context} at most, its answer included."
-        )
-    return min(max_new_tokens, room)

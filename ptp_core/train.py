@@ -93,8 +93,8 @@ class TrainConfig:
             raise ValueError("Inverse autoregressive training is for c-ptp, by cross_entropy.")
         if not 0 <= self.focus < 1:
             raise ValueError(f"focus must lie in [0, 1), got {self.focus!r}.")
-        if self.objective == "inverse" and self.chain:
-            raise ValueError("The chain head is trained by distillation, not by inverse autoregressive training.")
+        if self.objective == "inverse" and (self.chain or self.focus):
+            raise ValueError("Chain head and focus need a teacher: inverse autoregressive training has none.")
         if self.loss and self.loss not in LOSSES:
             raise ValueError(f"Unknown loss {self.loss!r}; known: {', '.join(LOSSES)}.")
 
@@ -143,10 +143,7 @@ def train(config: TrainConfig) -> Evaluation:
     held_out = held_out[: config.evaluate_rows]
     parameters = model.train_adapter()
     chain = [] if model.chain is None else list(model.chain.parameters())
-    groups = [
-        {"params": parameters[: len(parameters) - len(chain)], "rate": 1.0},
-        {"params": chain, "rate": config.chain_rate},
-    ]
+    groups = [{"params": parameters[: len(parameters) - len(chain)]}] + ([{"params": chain}] if chain else [])
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     distiller, optimizer = accelerator.prepare(Distiller(model, config), optimizer)
     average = [p.detach().clone() for p in parameters] if config.ema else []
@@ -158,8 +155,8 @@ def train(config: TrainConfig) -> Evaluation:
     while not _finished(config, state):
         began = time.monotonic()
         rate = config.learning_rate * _schedule(config, state)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group["rate"]
+        for group, share in zip(optimizer.param_groups, (1.0, config.chain_rate), strict=False):
+            group["lr"] = rate * share
         loss, targets = 0.0, 0
         for part in range(config.accumulate):
             chosen, generator = _choose(training, config, state.step, part, accelerator)
@@ -198,7 +195,9 @@ def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig
         adapter = load_adapter(config.init)
         found = adapter.config
         variant, anchor = config.variant, config.anchor  # a start may be continued as another variant
-        found = replace(found, variant=variant, anchor=anchor, window=config.window)
+        found = replace(
+            found, variant=variant, anchor=anchor, window=config.window, confidence=None, draft_run_rejected=()
+        )
         adapter = _with_parts(replace(adapter, config=found), config, int(target.model.config.hidden_size))
         found = adapter.config
         config = replace(config, u_embedding=found.u_embedding["kind"], rank=found.lora.rank, order=found.order)
@@ -209,6 +208,8 @@ def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig
             order=config.order, u_embedding={"kind": config.u_embedding}, lora=lora, chain=config.chain,
         )  # fmt: skip
         adapter = new_adapter(target.model, fresh)
+    if config.objective == "inverse" and adapter.config.chain:
+        raise ValueError("The chain head is trained by distillation, not by inverse autoregressive training.")
     return assemble(target, adapter, quick=False), config
 
 

@@ -112,7 +112,7 @@ def _join(model: PTPModel) -> list[_Joined]:
 def _time_products(
     model: PTPModel, joined: list[_Joined], real: int, answer: int, slots: int, vocabulary: int
 ) -> float:
-    """Seconds of the products of one step: real rows, then slots forwards and back."""
+    """Seconds of the products of one step: real rows, then slots forwards and back. A chain head's are left out."""
     head = model.target.get_output_embeddings().weight[:vocabulary].to(model.dtype)
     ones = {n: torch.ones(max(real, slots), n, dtype=model.dtype, device=model.device) for n in _sizes(joined)}
     rows = {n: x[:slots] for n, x in ones.items()}

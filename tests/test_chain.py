@@ -10,7 +10,7 @@ from ptp_core.bench import Lineup, run_bench
 from ptp_core.bench_config import BenchConfig, parse_sweep
 from ptp_core.chain import ChainHead, PackedChain
 from ptp_core.distill import DIRECT_SHARE, IGNORE, chained_hidden, distillation_loss, window_hidden
-from ptp_core.drafts import read_chain, read_slots
+from ptp_core.drafts import ChainStart, read_chains, read_slots
 from ptp_core.evaluate import draft_tokens, evaluate
 from ptp_core.model import PTPModel
 from ptp_core.questions import Question
@@ -76,6 +76,23 @@ def test_the_chain_reads_its_predecessors_and_the_settling_state(make_model):
         assert not torch.allclose(changed[0], base[0], atol=1e-3)
 
 
+def test_chains_side_by_side_are_those_of_each_alone(make_model):
+    model = make_model(chain=16)
+    draw = torch.Generator().manual_seed(3)
+    starts = [
+        ChainStart(
+            torch.randn(n, 32, generator=draw), (2 + n, 3), torch.randn(32, generator=draw), [0.1 * k for k in range(n)]
+        )
+        for n in (3, 0, 1, 5)
+    ]
+    together = read_chains(model, starts, SAMPLING, argmax=True)
+    assert [len(drawn) for drawn in together] == [3, 0, 1, 5]
+    for start, drawn in zip(starts, together, strict=True):
+        alone = read_chains(model, [start], SAMPLING, argmax=True)[0]
+        assert [token for token, _, _ in drawn] == [token for token, _, _ in alone]
+    assert read_chains(model, [], SAMPLING, argmax=True) == []
+
+
 def test_a_fresh_chain_changes_nothing(make_model):
     chain, model = ChainHead(32, 16), make_model()
     slots = torch.randn(4, 32, generator=torch.Generator().manual_seed(1))
@@ -97,7 +114,7 @@ def test_the_packed_chain_says_nearly_the_same(make_model):
 
 
 def test_training_chains_what_decoding_chains(make_model):
-    """chained_hidden on a text against read_chain, where the drafts happen to be the text's own tokens."""
+    """chained_hidden on a text against read_chains, where the drafts happen to be the text's own tokens."""
     model = make_model(chain=16)
     row = conversation(model)
     batch, context = windows(model, [row])
@@ -106,7 +123,8 @@ def test_training_chains_what_decoding_chains(make_model):
     followed = 0
     for i, start in enumerate(batch.starts[0].tolist()):
         front, u = (row.ids[start - 1], row.ids[start]), batch.u[0, i, 1:].tolist()
-        drawn = read_chain(model, hidden[0, i, 1:], front, batch.settling[0, i], u, SAMPLING, argmax=True)
+        start = ChainStart(hidden[0, i, 1:], front, batch.settling[0, i], u)
+        drawn = read_chains(model, [start], SAMPLING, argmax=True)[0]
         expected = read_slots(logits[i], u, SAMPLING, argmax=True)
         for k, (mine, theirs) in enumerate(zip(drawn, expected, strict=True)):
             if batch.targets[0, i, k + 1] == IGNORE:
@@ -175,9 +193,13 @@ def test_on_disk(tmp_path):
         assert generate(model, [3, 4], method, **options).tokens == generate(model, [3, 4], "ar", **options).tokens
 
     (tmp_path / "a" / "chain.safetensors").unlink()
-    assert load_adapter(tmp_path / "a").sha256 != read.sha256
-    with pytest.raises(ValueError, match="chain head does not fit"):
-        PTPModel(make_target(), make_tokenizer(), load_adapter(tmp_path / "a"))
+    with pytest.raises(ValueError, match=r"chain\.safetensors missing"):
+        load_adapter(tmp_path / "a")
+    with pytest.raises(ValueError, match="chain of width 16"):
+        save_adapter(tmp_path / "b", adapter.config, adapter.lora, adapter.u_embed)
+    bare = make_adapter()
+    save_adapter(tmp_path / "a", bare.config, bare.lora, bare.u_embed)
+    assert not (tmp_path / "a" / "chain.safetensors").exists()
 
 
 def test_a_chain_of_another_width_is_refused():

@@ -49,10 +49,11 @@ def long_noise(model, ids, length):
 
 @pytest.mark.parametrize("sampling", SAMPLINGS, ids=lambda s: f"T{s.temperature}-{s.order}")
 @pytest.mark.parametrize("quick", [False, True])
-def test_every_method_gives_the_autoregressive_text(make_model, sampling, quick):
+@pytest.mark.parametrize("chain", [0, 16], ids=["alone", "chained"])
+def test_every_method_gives_the_autoregressive_text(make_model, sampling, quick, chain):
     accepted = 0
     for seed in range(25):
-        model = make_model(seed=seed % 3, quick=quick, order=sampling.order)
+        model = make_model(seed=seed % 3, quick=quick, order=sampling.order, chain=chain)
         ids, options = prompt_of(seed), {"noise": NoiseTape(seed), "sampling": sampling, "max_new_tokens": 24}
         reference = generate(model, ids, "ar", **options)
         for method in SPECULATIVE:

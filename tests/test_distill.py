@@ -238,6 +238,7 @@ def test_a_walk_begins_each_call_behind_what_the_last_one_brought():
     assert walk([0, 0, 0]) == [0, 0, 0]
     assert walk([2, 9, 9, 1, 9, 0]) == [2, 1, 0]
     assert walk([]) == []
+    assert walk([None, 1, 9, None, 0]) == [1, 0]  # no call begins where the teacher would not have gone
 
 
 def test_what_evaluation_promises_decoding_delivers(make_model):

@@ -263,5 +263,5 @@ def test_an_adapter_gains_a_chain_head_or_loses_its_u(folders, tmp_path):
     adapter = load_adapter(tmp_path / "blind" / "adapter")
     assert not adapter.config.reads_u
     assert set(adapter.u_embed) == {"vector"}
-    with pytest.raises(ValueError, match="chain head"):
+    with pytest.raises(ValueError, match="Chain head"):
         config(folders, tmp_path, objective="inverse", variant="c-ptp", chain=8)
