@@ -15,7 +15,8 @@ from .model import PTPModel
 from .noise import NoiseTape
 from .sampling import SamplingConfig, candidates
 
-_MAX_CELLS = 48_000  # tokens of a batch, padding included: bounds the memory of the first call
+_MAX_CELLS = {"cpu": 48_000}  # tokens of a batch, padding included: bounds the memory of the first call
+_MAX_CELLS_ELSEWHERE = 400_000
 _SHRINK_AT = 0.75  # finished rows leave the cache when fewer than this share are going on
 
 
@@ -42,10 +43,11 @@ def complete(
     """
     order = sorted(range(len(requests)), key=lambda i: (len(requests[i].prompt) + requests[i].limit, i))
     found: list[list[int]] = [[] for _ in requests]
+    most = _MAX_CELLS.get(model.device.type, _MAX_CELLS_ELSEWHERE)
     while order:
         chosen = [order.pop()]  # longest first: memory runs out at once or never
         width = len(requests[chosen[0]].prompt) + requests[chosen[0]].limit
-        while order and len(chosen) < batch_size and width * (len(chosen) + 1) <= _MAX_CELLS:
+        while order and len(chosen) < batch_size and width * (len(chosen) + 1) <= most:
             chosen.append(order.pop())
         texts = _complete_batch(model, [requests[i] for i in chosen], stop, report)
         for i, tokens in zip(chosen, texts, strict=True):

@@ -223,7 +223,8 @@ class PTPModel(TextSide, nn.Module):
     def draft_logits(
         self, ids: Sequence[int], u: Sequence[float] | Tensor, sampling: SamplingConfig | None = None
     ) -> Tensor:
-        """Logits (len(u), V), float32, of the draft for the len(u) tokens behind ids, given their u's.
+        """Logits (len(u), V), float32, of the draft for the len(u) tokens behind ids, given their u's: what slots
+        say by themselves. A chain head, which decoding asks once a token is settled, is not asked.
 
         o-ptp: row k has its maximum at the draft of token k. Other variants: softmax of row k is the
         draft's distribution of token k; its first row is the target's own, already warped.

@@ -163,7 +163,7 @@ def test_the_chain_and_the_slots_are_trained_together(changes):
 
 
 def test_a_model_that_learned_its_predecessors_accepts_more():
-    """A tiny model on two texts, same steps: with the chain its drafts are right more often than without."""
+    """A tiny model on three texts, same steps: with the chain its drafts are right more often than without."""
     found = {}
     for chain in (0, 32):
         model = PTPModel(make_target(), make_tokenizer(), make_adapter(chain=chain, size=0.05)).eval()

@@ -163,7 +163,7 @@
     const nodes = [rows(map, map.target, count, u, choose, "The text")];
     if (map.draft) {
       const length = Math.max(...map.draft.map((s) => s[2].length));
-      nodes.push(rows(map, map.draft, length, u, choose, "The PTP draft of the same positions"));
+      nodes.push(rows(map, map.draft, length, u, choose, "What the PTP slots draft there by themselves, without a chain head"));
       const [asked, wrong] = map.probes;
       nodes.push(el("p", { class: "ptp-soft nz-small", text: `The draft was asked at points: its changes lie within ${(100 * map.error).toFixed(1)} % of u in all; of ${asked} further points the picture has ${wrong} wrong.` }));
     }
