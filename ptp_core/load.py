@@ -16,7 +16,7 @@ from .hub import resolve_folder
 from .model import PTPModel
 from .weights import TARGET_INFO, TARGET_NAME, Progress, default_target, silent
 
-DEFAULT_ADAPTER = "smollm2-135m-ptp-seed"
+DEFAULT_ADAPTER = "smollm2-135m-ptp"
 _PROBE = (3, 1, 4, 2)  # token ids that every vocabulary has
 _MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.2}  # relative: what other kernels may change

@@ -254,7 +254,8 @@ class Run:
         return answer.slots[rows.start : rows.stop], self.noise.values(first, first + len(rows))
 
     def _as_drafts(self, u: Sequence[float], drawn: Sequence[tuple[int, float, float]]) -> list[Draft]:
-        weights = self.model.require_adapter().confidence if self.reads_u else None
+        config = self.model.require_adapter()  # figures of an adapter that reads u say nothing about drafts without it
+        weights = config.confidence if self.reads_u or not config.reads_u else None
         return [
             Draft(token, self.model.label(token), value, calibrated(prob, margin, weights), margin, "pending")
             for value, (token, prob, margin) in zip(u, drawn, strict=True)
