@@ -41,7 +41,7 @@ assets: $(VENV)/.run
 results: $(VENV)/.run
 	$(BENCH) --limit 20 --methods $(METHODS) --profile --json $(RESULTS)/default.json
 	$(BENCH) --limit 80 --methods ar,pqd,independent,prompt_lookup --draft-budget 32 --json $(RESULTS)/default-budget-32.json
-	$(BENCH) --limit 9 --max-new-tokens 48 --methods ar,pqd,independent --draft-budget 16 --json $(RESULTS)/default-sweeps.json \
+	$(BENCH) --limit 7 --max-new-tokens 48 --methods ar,pqd,independent --draft-budget 16 --json $(RESULTS)/default-sweeps.json \
 	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,4 --sweep chained=0,1 --sweep temperature=0,0.7,1
 	$(BIN)/python -m ptp_core results $(RESULTS)/default.json --readme README.md
 
