@@ -27,7 +27,8 @@ from .peers import OUTSIDE_METHODS, Peers
 from .questions import Question
 from .rows import Gains, Row, make_row
 from .rows_file import RowsFile
-from .trace import Trace
+from .sampling import SamplingConfig, warp
+from .trace import Trace, first_divergence
 
 _WARM_UP_TOKENS = 8
 
@@ -179,6 +180,8 @@ class _Bench:
         )  # fmt: skip
         if job.method == "ar":
             references[job.point_name] = row
+        elif compared and row.divergence is not None:
+            row = replace(row, divergence_gap=probability_gap(model, ids, compared.tokens, row.tokens, sampling))
         return row
 
     def _decode(
@@ -197,6 +200,17 @@ class _Bench:
             if self._stop():
                 return None
         return new_trace(model, ids, method, noise, sampling, "", steps)
+
+
+def probability_gap(
+    model: PTPModel, ids: Sequence[int], tokens: Sequence[int], others: Sequence[int], sampling: SamplingConfig
+) -> float | None:
+    """|P(a) - P(b)| under the target, a and b the tokens at which two texts behind ids part; None if one just ends."""
+    place = first_divergence(tokens, others)
+    if place is None or place >= min(len(tokens), len(others)):
+        return None
+    probs = warp(model.target_logits([*ids, *tokens[:place]])[-1], sampling)
+    return float((probs[tokens[place]] - probs[others[place]]).abs())
 
 
 def _gains(model: PTPModel, config: BenchConfig, method: str) -> Gains | None:

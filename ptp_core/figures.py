@@ -77,7 +77,12 @@ def _figures(rows: Sequence[Row], base: Sequence[Row]) -> dict[str, Any]:
         "speedup_after_prompt": speedup([after_prompt(r) for r in rows], [after_prompt(r) for r in ours]),
         "identical_to_ar": [sum(bool(r.identical_to_ar) for r in compared), len(compared)] if compared else None,
         "divergences": [
-            {"question_id": r.question_id, "position": r.divergence, "margin": r.divergence_margin}
+            {
+                "question_id": r.question_id,
+                "position": r.divergence,
+                "margin": r.divergence_margin,
+                "gap": r.divergence_gap,
+            }
             for r in compared
             if not r.identical_to_ar
         ],
@@ -194,7 +199,7 @@ def _range(interval: Sequence[float] | None) -> str:
 _COLUMNS = (
     "question_id", "category", "method", "point", "seed", "num_tokens", "num_calls", "tokens_per_call",
     "mean_accepted_length", "acceptance_rate", "seconds", "ms_per_token", "identical_to_ar", "divergence",
-    "divergence_margin", "peak_memory_mb",
+    "divergence_margin", "divergence_gap", "peak_memory_mb",
 )  # fmt: skip
 
 

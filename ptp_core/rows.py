@@ -67,8 +67,10 @@ class Row:
 
     entropy (nats), margin of u and class of each token of the text are the target's; all three are empty for
     outside methods. divergence is the first position at which the text differs from ar's, divergence_margin
-    u's margin there. identical_to_ar is null where the method does not promise it. peak_memory_mb is the most
-    that the process held while this answer was made, weights included.
+    u's margin there, divergence_gap how far apart the target holds the two tokens that the texts go on with: where
+    that is nothing but rounding, the two changed places in the CDF's order, wherever u lies. identical_to_ar is
+    null where the method does not promise it. peak_memory_mb is the most that the process held while this answer
+    was made, weights included.
     """
 
     question_id: str
@@ -80,6 +82,7 @@ class Row:
     identical_to_ar: bool | None
     divergence: int | None = None
     divergence_margin: float | None = None
+    divergence_gap: float | None = None
     point: str = ""
     seed: int = 0
     text: str = ""

@@ -5,10 +5,10 @@ import pytest
 import torch
 from tiny import make_adapter
 
-from ptp_core import NoiseTape, save_adapter
+from ptp_core import NoiseTape, SamplingConfig, save_adapter, warp
 from ptp_core import bench as bench_module
 from ptp_core.__main__ import main
-from ptp_core.bench import BenchConfig, Lineup, iter_bench, run_bench
+from ptp_core.bench import BenchConfig, Lineup, iter_bench, probability_gap, run_bench
 from ptp_core.bench_config import Point, parse_sweep
 from ptp_core.cost import CostCurve
 from ptp_core.figures import summarise
@@ -60,6 +60,8 @@ def test_a_text_that_differs_is_counted_with_its_place_and_margin(make_model, mo
     figures = summarise(run_bench(Lineup(make_model()), QUESTIONS, SHORT))["pqd"]
     same, total = figures["identical_to_ar"]
     assert same < total == 4
+    assert all(d["gap"] is None or 0 <= d["gap"] <= 1 for d in figures["divergences"])
+    assert any(d["gap"] for d in figures["divergences"])
     assert len(figures["divergences"]) == total - same
     assert all(d["position"] is not None and d["margin"] is not None for d in figures["divergences"])
 
@@ -304,3 +306,13 @@ def test_rows_know_their_peak_memory(make_model):
     if PeakMemory(torch.device("cpu")).read() is not None:
         assert all(peak > 10 for peak in peaks)
         assert summarise(rows)["pqd"]["peak_memory_mb"] == max(r.peak_memory_mb for r in rows if r.method == "pqd")
+
+
+def test_tokens_that_are_equally_likely_have_no_gap(make_model):
+    """The gap is the difference of the target's probabilities at the first place at which two texts differ."""
+    model, ids, sampling = make_model(), [3, 4, 5], SamplingConfig(1.0, 0, 1.0)
+    probs = warp(model.target_logits([*ids, 6])[-1], sampling)
+    gap = probability_gap(model, ids, [6, 7, 2], [6, 8, 2], sampling)
+    assert gap == pytest.approx(abs(float(probs[7] - probs[8])), abs=1e-6)
+    assert probability_gap(model, ids, [6, 7], [6, 7], sampling) is None
+    assert probability_gap(model, ids, [6, 7], [6], sampling) is None

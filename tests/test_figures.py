@@ -43,7 +43,7 @@ def test_figures_by_hand():
     assert figures["speedup_vs_hf"] == pytest.approx(3.0)
     assert figures["speedup_after_prompt"] == pytest.approx((2.8 / 28) / (1.8 / 28))
     assert figures["identical_to_ar"] == [1, 2]
-    assert figures["divergences"] == [{"question_id": "2", "position": None, "margin": None}]
+    assert figures["divergences"] == [{"question_id": "2", "position": None, "margin": None, "gap": None}]
 
 
 def test_speed_ups_compare_the_same_questions():

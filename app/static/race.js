@@ -220,7 +220,8 @@
         else {
           bad = true;
           proof = `≠ at ${s.divergence + 1}`;
-          words = `texts part at token ${s.divergence + 1}; u was ${s.margin === null ? "?" : s.margin.toExponential(1)} from the edge`;
+          words = `texts part at token ${s.divergence + 1}; ` + (s.gap !== null && s.gap < 1e-5 ? "two equally likely tokens changed places"
+            : `u was ${s.margin === null ? "?" : s.margin.toExponential(1)} from the edge`);
         }
       }
       figure(3, proof, words);

@@ -86,6 +86,7 @@ def summary_view(race: Race) -> dict[str, Any]:
         "speedup": lanes["ar"]["seconds"] / lanes["ptp"]["seconds"] if timed else None,
         "divergence": place,
         "margin": _margin_at(race.lanes["ar"], place) if place is not None else None,
+        "gap": _gap_at(race, place) if place is not None else None,
     }
 
 
@@ -104,6 +105,12 @@ def _lane_summary(trace: Trace) -> dict[str, Any]:
 def _margin_at(trace: Trace, place: int) -> float | None:
     emitted = trace.emitted
     return emitted[place].margin if place < len(emitted) else None
+
+
+def _gap_at(race: Race, place: int) -> float | None:
+    """How far apart the target holds the two tokens at which the texts part."""
+    emitted = [race.lanes[lane].emitted for lane in LANES]
+    return abs(emitted[0][place].prob - emitted[1][place].prob) if place < min(map(len, emitted)) else None
 
 
 def _draft(draft: Draft) -> list[Any]:
