@@ -378,6 +378,8 @@ def test_settings_sentence_and_reset(open_page):
     expect(label).to_contain_text("temperature 0.7")
     label.click()
     box = page.locator("#ptp-settings input[type=number]").first
+    expect(box).to_have_value("0.7")
+    page.wait_for_timeout(500)  # Gradio mounts what an accordion holds when it opens, and listens a moment later
     box.fill("0")
     box.press("Tab")
     expect(label).to_contain_text("greedy")
