@@ -98,9 +98,11 @@ def build_ask(run_label: str) -> Ask:
     stop.click(None, js="() => PTPLab.stopped()", **AT_ONCE)
     dice.click(None, outputs=seed, js="() => Math.floor(Math.random() * 1e6)", **AT_ONCE)
     reset.click(lambda: values_of(DEFAULTS)[1:2] + values_of(DEFAULTS)[3:], outputs=ask.adjustable, **AT_ONCE)
-    # one queue for the sentence: answers come in the order of the changes, so the last one stands
+    # one queue for the sentence: answers come in the order of the changes, so the last one stands; and the last
+    # change is asked for once more when its answer is there, since a change may be sent before its neighbours'
     changed = [component.change for component in ask.adjustable]
-    gr.on(changed, sentence_update, ask.adjustable, panel, trigger_mode="multiple", **IN_TURN)
+    told = gr.on(changed, sentence_update, ask.adjustable, panel, trigger_mode="multiple", **IN_TURN)
+    told.then(sentence_update, ask.adjustable, panel, trigger_mode="always_last", **IN_TURN)
     return ask
 
 
