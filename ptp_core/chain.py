@@ -30,7 +30,6 @@ class ChainHead(nn.Module):
 
     def __init__(self, hidden_size: int, width: int) -> None:
         super().__init__()
-        self.hidden_size, self.width = hidden_size, width
         self.inner = nn.Linear((2 + NUM_BEFORE) * hidden_size, 2 * width)
         self.outer = nn.Linear(width, hidden_size)
         nn.init.zeros_(self.outer.weight)

@@ -200,11 +200,9 @@ def chained_hidden(model: PTPModel, batch: Batch, hidden: Tensor) -> Tensor:
     in front of theirs; hidden (B, N, L, E) is window_hidden's."""
     config = model.require_adapter()
     behind = hidden[:, :, config.num_settled :]
-    length = hidden.shape[2] - config.num_settled
-    nearest = batch.starts[..., None] + torch.arange(
-        length, device=batch.starts.device
-    )  # (B, N, L - s), the tokens in front
-    places = (nearest[..., None] + torch.arange(1 - NUM_BEFORE, 1, device=batch.starts.device)).flatten(1)
+    device = batch.starts.device
+    nearest = batch.starts[..., None] + torch.arange(behind.shape[2], device=device)  # (B, N, L - s)
+    places = (nearest[..., None] + torch.arange(1 - NUM_BEFORE, 1, device=device)).flatten(1)
     before = batch.input_ids.gather(1, places.clamp(0, batch.input_ids.shape[1] - 1))
     settling = batch.settling[:, :, None].expand_as(behind)
     rows = model.chained(behind.flatten(0, 2), before.view(-1, NUM_BEFORE), settling.flatten(0, 2))
