@@ -11,16 +11,17 @@ from torch import Tensor, nn
 from .chain import ChainHead
 from .checkpoint import Adapter, AdapterConfig
 from .gated_lora import Gate, GatedLoraLinear, add_gated_lora
+from .shallow import ShallowSlots
 from .u_embed import UEmbedding, build_u_embedding
 
 
 def attach(
     target: Any, adapter: Adapter, gate: Gate, name: str
-) -> tuple[dict[str, GatedLoraLinear], UEmbedding, ChainHead | None]:
+) -> tuple[dict[str, GatedLoraLinear], UEmbedding, ChainHead | None, ShallowSlots | None]:
     """Wraps the linear layers of the target called name and fills in the adapter's weights.
 
-    Returns the wrapped layers by their name, the u embedding and the chain head; ValueError if the adapter
-    does not fit.
+    Returns the wrapped layers by their name, the u embedding, the chain head and the shallow slots; ValueError if
+    the adapter does not fit.
     """
     config = adapter.config
     weight = target.get_input_embeddings().weight
@@ -39,7 +40,10 @@ def attach(
     _fill_in(u_embed, adapter.u_embed, weight.device, "u embedding")
     if chain is not None:
         _fill_in(chain, adapter.chain, weight.device, "chain head")
-    return layers, u_embed, chain
+    shallow = ShallowSlots(config.shallow, target) if config.shallow else None
+    if shallow is not None:
+        _fill_in(shallow, adapter.shallow, weight.device, "shallow slots")
+    return layers, u_embed, chain, shallow
 
 
 def _fill_in(module: nn.Module, state: Mapping[str, Tensor], device: torch.device, what: str) -> None:
@@ -94,7 +98,8 @@ def new_adapter(target: Any, config: AdapterConfig) -> Adapter:
         lora[name] = (a, torch.zeros(layer.out_features, config.lora.rank))
     size = int(target.config.hidden_size)
     chain = ChainHead(size, config.chain).state_dict() if config.chain else {}
-    return Adapter(config, lora, _u_embedding(config, size).state_dict(), chain=chain)
+    shallow = ShallowSlots(config.shallow, target).state_dict() if config.shallow else {}
+    return Adapter(config, lora, _u_embedding(config, size).state_dict(), chain=chain, shallow=shallow)
 
 
 def _u_embedding(config: AdapterConfig, hidden_size: int) -> UEmbedding:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from .bench_config import DRAFTING, BenchConfig, Job, baseline_point
-from .cost import cost_curve
-from .decode import allocator_runs, new_trace, start_decoding, window_of
+from .cost import cost_curve, shallow_costs
+from .decode import allocator_runs, new_trace, start_decoding
+from .drive import window_of
 from .machine import PeakMemory, identity
 from .model import PTPModel
 from .noise import NoiseTape
@@ -57,6 +58,8 @@ class Lineup:
         """ValueError with a sentence if some method cannot run."""
         if set(config.methods) & set(DRAFTING):
             self.model.require_adapter()
+        if "shallow" in config.methods:
+            self.model.require_shallow()
         if "hf_assisted" in config.methods and self.assistant is None:
             raise ValueError("hf_assisted needs an assistant model of the same vocabulary: name one with --assistant.")
         if self.independent is not None:
@@ -149,6 +152,8 @@ class _Bench:
         for job in jobs:
             if job.method in DRAFTING and self._config.at(job.point).draft_budget == "auto":
                 cost_curve(self._lineup.for_method(job.method))
+            if job.method == "shallow" and self._config.at(job.point).draft_budget == "auto":
+                shallow_costs(self._lineup.model)
         for job in {job.method: job for job in jobs}.values():
             self.answer(question, job, 0, {}, _WARM_UP_TOKENS)
 

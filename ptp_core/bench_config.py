@@ -7,15 +7,16 @@ from typing import Any
 
 import torch
 
-from .decode import METHODS, checked_budget, checked_window
+from .decode import METHODS
+from .drive import checked_budget, checked_window
 from .peers import OUTSIDE_METHODS
 from .sampling import SamplingConfig
 
 DRAFTING = ("ptp", "pqd", "independent")
 # the methods that a swept field matters to; the others run once, and count for all its points
 SWEEPS = {
-    "draft_budget": DRAFTING,
-    "num_speculative_tokens": (*DRAFTING, "prompt_lookup"),
+    "draft_budget": (*DRAFTING, "shallow"),
+    "num_speculative_tokens": (*DRAFTING, "shallow", "prompt_lookup"),
     "chained": DRAFTING,
     "temperature": (*METHODS, *OUTSIDE_METHODS),
 }

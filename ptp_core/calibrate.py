@@ -63,6 +63,31 @@ def calibrate(
     return summarise_runs(runs, longest=config.window)
 
 
+def calibrate_shallow(
+    model: PTPModel,
+    prompts: Sequence[Sequence[int]],
+    samplings: Sequence[SamplingConfig],
+    *,
+    max_new_tokens: int = 48,
+    seed: int = 0,
+) -> Calibration:
+    """The same for shallow slots, which always draft a whole window meanwhile."""
+    slots = model.require_shallow()
+    config = slots.config
+    slots.config = replace(config, confidence=None)
+    try:
+        runs = []
+        for i, (ids, sampling) in enumerate(zip(prompts, samplings, strict=True)):
+            trace = generate(
+                model, ids, "shallow", NoiseTape(seed + i), sampling, prompt="", details=False,
+                max_new_tokens=max_new_tokens, draft_budget=config.window,
+            )  # fmt: skip
+            runs.append(trace.steps)
+    finally:
+        slots.config = config
+    return summarise_runs(runs, longest=config.window)
+
+
 def summarise_runs(runs: Iterable[Sequence[DecodeStep]], longest: int) -> Calibration:
     """The figures from the steps of many runs."""
     clean: list[list[bool]] = []
@@ -122,8 +147,11 @@ def expected_calibration_error(confidence: Sequence[float], right: Sequence[bool
     return float(sum(gaps) / len(c))
 
 
-def with_calibration(config: Any, found: Calibration) -> Any:
-    """An AdapterConfig that plans with these figures."""
+def with_calibration(config: Any, found: Calibration, shallow: Calibration | None = None) -> Any:
+    """An AdapterConfig that plans with these figures, and its shallow slots with theirs."""
+    if shallow is not None:
+        slots = replace(config.shallow, draft_run=shallow.draft_run, confidence=shallow.confidence)
+        config = replace(config, shallow=slots)
     return replace(
         config, draft_run=found.draft_run, draft_run_rejected=found.draft_run_rejected, confidence=found.confidence
     )

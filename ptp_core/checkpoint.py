@@ -5,6 +5,7 @@ An adapter folder holds
     adapter_config.json         PEFT's configuration of them
     u_embed.safetensors         the u embedding, float32
     chain.safetensors           the chain head (chain.py), where the adapter has one
+    shallow.safetensors         shallow slots (shallow.py), where it has some
     ptp_config.json             AdapterConfig: target, variant, u embedding, CDF order, window, evaluation
 """
 
@@ -25,12 +26,14 @@ from torch import Tensor
 from .gated_lora import LoraConfig
 from .hub import resolve_folder
 from .sampling import ORDERS
+from .shallow import ShallowConfig
 from .u_embed import U_EMBEDDINGS
 
 FORMAT = "ptp-adapter-1"
 VARIANTS = ("o-ptp", "c-ptp", "independent")
 FILES = ("adapter_model.safetensors", "adapter_config.json", "u_embed.safetensors", "ptp_config.json")
-CHAIN_FILE = "chain.safetensors"
+CHAIN_FILE, SHALLOW_FILE = "chain.safetensors", "shallow.safetensors"
+PARTS = (CHAIN_FILE, SHALLOW_FILE)  # that an adapter may have
 _PEFT_PREFIX = "base_model.model."
 _U_PREFIX = "u_embed."
 
@@ -47,6 +50,7 @@ class AdapterConfig:
     order            CDF order of the tokens
     anchor           whether a window's first slot also gets the embedding of the last token before it
     chain            width of the chain head, 0 where there is none
+    shallow          what its shallow slots are, None where it has none
     position_shift   RoPE position of a slot minus the position of the token that it predicts
     draft_run        P(N >= k) for k = 1, 2, ...: how far the drafts behind a settled token stay right
     draft_run_rejected  the same where that token replaced a wrong draft (empty: not measured)
@@ -60,6 +64,7 @@ class AdapterConfig:
     order: str = "probability"
     anchor: bool = False
     chain: int = 0
+    shallow: ShallowConfig | None = None
     position_shift: int = -1
     u_embedding: Mapping[str, Any] = field(default_factory=lambda: {"kind": "fourier"})
     lora: LoraConfig = field(default_factory=LoraConfig)
@@ -107,13 +112,14 @@ class AdapterConfig:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A loaded adapter. lora maps 'layer name' -> (A (r, in), B (out, r)); u_embed and chain are state dicts."""
+    """A loaded adapter. lora maps 'layer name' -> (A (r, in), B (out, r)); u_embed, chain and shallow are state dicts."""
 
     config: AdapterConfig
     lora: Mapping[str, tuple[Tensor, Tensor]]
     u_embed: Mapping[str, Tensor]
     sha256: str = ""
     chain: Mapping[str, Tensor] = field(default_factory=dict)
+    shallow: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
@@ -121,25 +127,27 @@ def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
 
     Raises FileNotFoundError if it is in neither place, ValueError if files are missing or damaged.
     """
-    path = resolve_folder(str(folder), "adapter", (*FILES, CHAIN_FILE))
+    path = resolve_folder(str(folder), "adapter", (*FILES, *PARTS))
     _refuse_missing(path, FILES)
     try:
         raw = json.loads((path / "ptp_config.json").read_text(encoding="utf-8"))
         peft = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
         tensors = load_file(path / "adapter_model.safetensors")
         u_embed = load_file(path / "u_embed.safetensors")
-        chain = load_file(path / CHAIN_FILE) if (path / CHAIN_FILE).is_file() else {}
+        chain, shallow = (load_file(path / f) if (path / f).is_file() else {} for f in PARTS)
     except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"The adapter in {path} is damaged: {error}") from None
     config = _parse_config(raw, peft, path.name)
-    if config.chain:
-        _refuse_missing(path, (CHAIN_FILE,))
+    for part, file in ((config.chain, CHAIN_FILE), (config.shallow, SHALLOW_FILE)):
+        if part:
+            _refuse_missing(path, (file,))
     return Adapter(
         config,
         _pair_up(tensors),
         {name.removeprefix(_U_PREFIX): tensor for name, tensor in u_embed.items()},
         adapter_sha256(path),
         chain if config.chain else {},
+        shallow if config.shallow else {},
     )
 
 
@@ -157,7 +165,7 @@ def rewrite_config(folder: str | os.PathLike[str], config: AdapterConfig) -> Non
 def adapter_sha256(folder: Path) -> str:
     """One hash over the adapter's weights: results that were made with it quote this."""
     digest = hashlib.sha256()
-    for name in ("adapter_model.safetensors", "u_embed.safetensors", CHAIN_FILE):
+    for name in ("adapter_model.safetensors", "u_embed.safetensors", *PARTS):
         if (folder / name).is_file():
             digest.update((folder / name).read_bytes())
     return digest.hexdigest()
@@ -169,11 +177,14 @@ def save_adapter(
     lora: Mapping[str, tuple[Tensor, Tensor]],
     u_embed: Mapping[str, Tensor],
     chain: Mapping[str, Tensor] | None = None,
+    shallow: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Writes an adapter; each file replaces its predecessor in one step. ValueError if the chain head is missing
-    or the configuration knows of none."""
+    """Writes an adapter; each file replaces its predecessor in one step. ValueError if a chain head or shallow slots
+    are missing or the configuration knows of none."""
     if bool(config.chain) != bool(chain):
         raise ValueError(f"The adapter {config.name!r} has a chain of width {config.chain}, but its weights do not.")
+    if bool(config.shallow) != bool(shallow):
+        raise ValueError(f"The adapter {config.name!r} has shallow slots in its configuration or its weights only.")
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     tensors = {}
@@ -181,18 +192,23 @@ def save_adapter(
         tensors[f"{_PEFT_PREFIX}{name}.lora_A.weight"] = a.detach().cpu().contiguous()
         tensors[f"{_PEFT_PREFIX}{name}.lora_B.weight"] = b.detach().cpu().contiguous()
     u_tensors = {_U_PREFIX + name: tensor.detach().cpu().contiguous() for name, tensor in u_embed.items()}
-    chain_tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in (chain or {}).items()}
-    for file, content in (("adapter_model", tensors), ("u_embed", u_tensors), ("chain", chain_tensors)):
-        if file == "chain" and not content:
+    parts = {"adapter_model.safetensors": tensors, "u_embed.safetensors": u_tensors}
+    parts |= {CHAIN_FILE: _on_cpu(chain or {}), SHALLOW_FILE: _on_cpu(shallow or {})}
+    for file, content in parts.items():
+        if not content:
             continue
         part = path / f".{file}.part"
         save_file(content, part, metadata={"format": "pt"})
         part.chmod(0o644)  # safetensors writes files that only their owner can read
-        part.replace(path / f"{file}.safetensors")
+        part.replace(path / file)
     _write_json(path / "adapter_config.json", _peft_config(config))
     rewrite_config(path, config)
-    if not config.chain:
-        (path / CHAIN_FILE).unlink(missing_ok=True)
+    for file in (file for file, content in parts.items() if not content):
+        (path / file).unlink(missing_ok=True)
+
+
+def _on_cpu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 
 def _parse_config(raw: Any, peft: Any, name: str) -> AdapterConfig:
@@ -205,11 +221,22 @@ def _parse_config(raw: Any, peft: Any, name: str) -> AdapterConfig:
         values["lora"] = LoraConfig(int(peft["r"]), float(peft["lora_alpha"]), tuple(peft["target_modules"]))
         for key in ("draft_run", "draft_run_rejected"):
             values[key] = tuple(float(p) for p in values.get(key, ()))
+        if values.get("shallow") is not None:
+            values["shallow"] = _parse_shallow(values["shallow"])
         if values.get("confidence") is not None:
             values["confidence"] = tuple(float(w) for w in values["confidence"])
         return AdapterConfig(**{"name": name, **values})
     except (KeyError, TypeError) as error:
         raise ValueError(f"The adapter's configuration is incomplete: {error}") from None
+
+
+def _parse_shallow(raw: Any) -> ShallowConfig:
+    known = {f.name for f in fields(ShallowConfig)}
+    values = {key: value for key, value in dict(raw).items() if key in known}
+    values["draft_run"] = tuple(float(p) for p in values.get("draft_run", ()))
+    if values.get("confidence") is not None:
+        values["confidence"] = tuple(float(w) for w in values["confidence"])
+    return ShallowConfig(**values)
 
 
 def _peft_config(config: AdapterConfig) -> dict[str, Any]:

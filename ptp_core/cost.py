@@ -12,9 +12,10 @@ import platform
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import torch
 
@@ -23,6 +24,8 @@ from .attention import KVCache
 from .chain import NUM_BEFORE
 from .model import PTPModel
 from .weights import cache_folder
+
+T = TypeVar("T")
 
 _SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
 _CONTEXT = 128
@@ -108,26 +111,77 @@ def measurements_folder() -> Path:
 
 def cost_curve(model: PTPModel) -> CostCurve:
     """The model's curve on this machine: from memory, from the cache folder, or measured now (some seconds)."""
-    known = getattr(model, "_cost_curve", None)
-    if known is None:
-        path = measurements_folder() / f"{_fingerprint(model)}.json"
+    return _known(model, "curve", measure_cost_curve, CostCurve)
+
+
+@dataclass(frozen=True)
+class ShallowCosts:
+    """Milliseconds of a call of one row, of each further row, and of a shallow slot's draft."""
+
+    call: float
+    row: float
+    draft: float
+
+
+@torch.inference_mode()
+def measure_shallow_costs(model: PTPModel) -> ShallowCosts:
+    """Medians of calls and drafts that take turns, behind 128 tokens."""
+    cache = model.new_cache(_CONTEXT + max(_SIZES))
+    prompt = masks.call_layout(0, _CONTEXT, 0)
+    hidden = model(_zeros(model, _CONTEXT), positions=prompt.positions, mask=prompt.mask, cache=cache)[0, -1]
+    cache.keep(_CONTEXT)
+    slots, few, many = model.require_shallow(), 1, 5
+
+    def call_of(rows: int) -> Callable[[], None]:
+        layout, tokens = masks.call_layout(_CONTEXT, 1, rows - 1), _zeros(model, rows)
+
+        def call() -> None:
+            out = model(tokens, positions=layout.positions, mask=layout.mask, cache=cache)[0]
+            model.logits(out)[0].argmax().item()
+
+        return call
+
+    def draft() -> None:
+        drafting = slots.drafting(hidden, [0.5] * many, 0.7, cache)
+        for _ in range(many):
+            drafting.next(0)[0].softmax(-1).max().item()
+
+    timed = (call_of(few), call_of(many), draft)
+    for each in timed:
+        each()
+    rounds = [[_time(each) for each in timed] for _ in range(2 * _REPEATS)]
+    one, more, drafts = (median(times) for times in zip(*rounds, strict=True))
+    return ShallowCosts(one, max(more - one, 0.0) / (many - few), drafts / many)
+
+
+def shallow_costs(model: PTPModel) -> ShallowCosts:
+    """As cost_curve, for shallow slots."""
+    return _known(model, "shallow", measure_shallow_costs, ShallowCosts)
+
+
+def _known(model: PTPModel, kind: str, measure: Callable[[PTPModel], T], parse: Callable[..., T]) -> T:
+    """A measurement of the model on this machine: from memory, from the cache folder, or made now."""
+    known = model.__dict__.setdefault("_measured", {})
+    if kind not in known:
+        path = measurements_folder() / f"{kind}-{_fingerprint(model)}.json"
         try:
-            known = CostCurve(**{k: tuple(v) for k, v in json.loads(path.read_text()).items()})
-        except (OSError, ValueError, TypeError):
-            known = measure_cost_curve(model)
+            raw = json.loads(path.read_text())
+            known[kind] = parse(**{k: tuple(v) if isinstance(v, list) else float(v) for k, v in raw.items()})
+        except (OSError, ValueError, TypeError, AttributeError):
+            known[kind] = measure(model)
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(f".{os.getpid()}")
-            part.write_text(json.dumps({"positions": known.positions, "milliseconds": known.milliseconds}))
+            part.write_text(json.dumps(asdict(known[kind])))  # type: ignore[call-overload]
             part.replace(path)
-        object.__setattr__(model, "_cost_curve", known)
-    return known
+    return known[kind]  # type: ignore[no-any-return]
 
 
 def _fingerprint(model: PTPModel) -> str:
     rank = model.adapter.lora.rank if model.adapter else 0
     device = torch.cuda.get_device_name() if model.device.type == "cuda" else f"{platform.processor()}{os.cpu_count()}"
     chain = (model.adapter.chain, model.adapter.max_drafts) if model.adapter and model.adapter.chain else 0
-    parts = [model.name, model.target_info["num_layers"], model.dtype, rank, chain, model.device.type, device]
+    shallow = model.shallow.config.depth if model.shallow is not None else 0
+    parts = [model.name, model.target_info["num_layers"], model.dtype, rank, chain, shallow, model.device.type, device]
     parts += [torch.get_num_threads(), torch.__version__, platform.node()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 

@@ -8,6 +8,7 @@ They differ in two things only: how many u-slots a call carries, and where its d
     ptp             slots, then drafts to verify, in turn        argmax at slots that read u (or Pick)
     pqd             drafts to verify and slots for the next      the same, from the branch that came true
     independent     as pqd, slots without u                      Pick from the slots' marginals
+    shallow         drafts to verify                             shallow slots, after each call (shallow.py)
     prompt_lookup   drafts to verify                             what followed these words before
 
 Since each token is Pick(u, P), with P the frozen target's distribution, all of them give the same text.
@@ -15,60 +16,21 @@ Since each token is Pick(u, P), with P the frozen target's distribution, all of 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from .cost import MAX_SLOTS, DraftBudget, cost_curve
-from .lookup import find_continuation
+from .cost import DraftBudget, cost_curve
+from .drive import checked_budget, drive, window_of
+from .lookup import decode_prompt_lookup
 from .model import PTPModel
 from .noise import NoiseTape
 from .run import START, Resume, Run
 from .sampling import SamplingConfig
+from .shallow_decode import decode_shallow
 from .trace import SCHEMA_VERSION, DecodeStep, Draft, Trace
 
-METHODS = ("ar", "ptp", "pqd", "independent", "prompt_lookup")
+METHODS = ("ar", "ptp", "pqd", "shallow", "independent", "prompt_lookup")
 DEFAULT_RUN = (0.4, 0.2, 0.1, 0.05)  # P(N >= k) where an adapter brings no measurement of its own
-LOOKUP_DRAFTS = 5
-
-Plan = Callable[[Sequence[Draft]], list[int]]
-Propose = Callable[[], list[Draft]]
-
-
-def drive(run: Run, plan: Plan, propose: Propose | None = None) -> Generator[DecodeStep, None, None]:
-    """The loop of every method: plan the slots, call the model, pass on the drafts of the branch that came true.
-
-    A step's seconds hold its planning and proposing: who drafts by thinking pays for the thinking.
-    """
-    drafts: list[Draft] = []
-    while not run.done:
-        start = time.perf_counter()
-        run.laps.start()
-        lengths = plan(drafts)
-        run.laps.lap("plan")
-        planning = time.perf_counter() - start
-        step, drafts = run.call(drafts, lengths)
-        if propose is not None and not run.done:
-            start = time.perf_counter()
-            drafts = propose()
-            planning += time.perf_counter() - start
-        yield replace(step, seconds=step.seconds + planning)
-
-
-def window_of(model: PTPModel, num_speculative_tokens: int | None) -> int:
-    """The most drafts per call: as given, or what the adapter's window holds."""
-    if num_speculative_tokens is None:
-        return model.require_adapter().max_drafts
-    return checked_window(num_speculative_tokens)
-
-
-def checked_window(value: int) -> int:
-    """The most drafts per call; ValueError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 64:
-        raise ValueError(f"num_speculative_tokens must lie between 0 and 64, got {value!r}.")
-    return value
-
 
 def decode_ar(
     model: PTPModel,
@@ -166,30 +128,6 @@ def decode_independent(
     return drive_in_branches(run, model, draft_budget)
 
 
-def decode_prompt_lookup(
-    model: PTPModel,
-    ids: Sequence[int],
-    noise: NoiseTape,
-    sampling: SamplingConfig,
-    *,
-    max_new_tokens: int = 64,
-    num_speculative_tokens: int | None = None,
-    details: bool = True,
-    resume: Resume = START,
-) -> Iterator[DecodeStep]:
-    """Drafts what followed the last occurrence of the text's last words. No model drafts anything."""
-    longest = LOOKUP_DRAFTS if num_speculative_tokens is None else window_of(model, num_speculative_tokens)
-    run = Run(model, ids, noise, sampling, max_new_tokens, longest, details=details, resume=resume)
-
-    def propose() -> list[Draft]:
-        tokens = find_continuation(run.tokens, min(longest, run.remaining - 1))
-        start = run.num_emitted
-        drafts = [Draft(t, model.label(t), noise[start + i], 0.5, 1.0, "pending") for i, t in enumerate(tokens)]
-        return drafts[: run.until_eos(drafts)]
-
-    return drive(run, lambda drafts: [], propose)
-
-
 def drive_in_branches(run: Run, model: PTPModel, draft_budget: int | str) -> Iterator[DecodeStep]:
     """PQD's loop around a budget that learns from each call."""
     curve = cost_curve(model) if draft_budget == "auto" else None
@@ -221,17 +159,11 @@ def allocator_runs(model: PTPModel) -> tuple[Sequence[float], Sequence[float]]:
     return measured, config.draft_run_rejected or measured
 
 
-def checked_budget(value: int | str) -> int:
-    """The number of slots per call; ValueError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_SLOTS:
-        raise ValueError(f'draft_budget is "auto" or a whole number between 0 and {MAX_SLOTS}, got {value!r}.')
-    return value
-
-
 DECODERS: dict[str, Callable[..., Iterator[DecodeStep]]] = {
     "ar": decode_ar,
     "ptp": decode_ptp,
     "pqd": decode_pqd,
+    "shallow": decode_shallow,
     "independent": decode_independent,
     "prompt_lookup": decode_prompt_lookup,
 }
@@ -239,6 +171,7 @@ DECODERS: dict[str, Callable[..., Iterator[DecodeStep]]] = {
 
 _UNKNOWN_OPTIONS = {
     "ar": {"num_speculative_tokens", "draft_budget", "chained"},
+    "shallow": {"chained"},
     "prompt_lookup": {"draft_budget", "chained"},
 }
 

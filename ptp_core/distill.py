@@ -229,28 +229,32 @@ def distillation_loss(
     loss: cross_entropy with the target token (o-ptp), kl(teacher || draft) or reverse_kl. With a
     `vocabulary` (M,) the softmax runs over those tokens only.
     """
+    direct = slot_loss(model, batch, hidden, 0, loss, decay, vocabulary)
+    if model.chain is None:
+        return direct
+    settled = model.require_adapter().num_settled
+    chained = slot_loss(model, batch, chained_hidden(model, batch, hidden), settled, loss, decay, vocabulary)
+    return DIRECT_SHARE * direct + chained
+
+
+def slot_loss(
+    model: PTPModel, batch: Batch, rows: Tensor, skip: int, loss: str, decay: float, vocabulary: Tensor | None
+) -> Tensor:
+    """Mean loss of the slots skip.. with hidden states rows (B, N, L - skip, E); arguments as distillation_loss's."""
     head = model.target.get_output_embeddings().weight
     ids = torch.arange(len(head), device=head.device) if vocabulary is None else vocabulary
     weight = head if vocabulary is None else head[ids]
-    decays = decay ** torch.arange(batch.u.shape[-1], device=hidden.device)  # (L,)
-
-    def mean_loss(rows: Tensor, skip: int) -> Tensor:
-        """Of slots skip.. with hidden states rows (B, N, L - skip, E)."""
-        targets = batch.targets[..., skip:]
-        valid = targets != IGNORE
-        weights = decays[: decays.numel() - skip].expand_as(valid)[valid]
-        logits = F.linear(rows[valid].to(weight.dtype), weight).float()  # (slots, M)
-        if loss == "cross_entropy":
-            each = F.cross_entropy(logits, torch.searchsorted(ids, targets[valid]), reduction="none")
-        else:
-            columns = torch.searchsorted(ids, batch.support[..., skip:, :][valid]).clamp(max=len(ids) - 1)
-            each = divergence(logits, columns, batch.probs[..., skip:, :][valid], reverse=loss == "reverse_kl")
-        return (each * weights).sum() / weights.sum().clamp(min=1e-9)
-
-    direct = mean_loss(hidden, 0)
-    if model.chain is None:
-        return direct
-    return DIRECT_SHARE * direct + mean_loss(chained_hidden(model, batch, hidden), model.require_adapter().num_settled)
+    targets = batch.targets[..., skip:]
+    valid = targets != IGNORE
+    decays = decay ** torch.arange(rows.shape[2], device=rows.device)
+    weights = decays.expand_as(valid)[valid]
+    logits = F.linear(rows[valid].to(weight.dtype), weight).float()  # (slots, M)
+    if loss == "cross_entropy":
+        each = F.cross_entropy(logits, torch.searchsorted(ids, targets[valid]), reduction="none")
+    else:
+        columns = torch.searchsorted(ids, batch.support[..., skip:, :][valid]).clamp(max=len(ids) - 1)
+        each = divergence(logits, columns, batch.probs[..., skip:, :][valid], reverse=loss == "reverse_kl")
+    return (each * weights).sum() / weights.sum().clamp(min=1e-9)
 
 
 def divergence(logits: Tensor, columns: Tensor, probs: Tensor, reverse: bool) -> Tensor:

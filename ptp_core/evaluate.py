@@ -16,6 +16,7 @@ from .data import Conversation
 from .distill import IGNORE, Batch, WindowConfig, chained_hidden, draw_windows, window_hidden
 from .model import PTPModel
 from .sampling import SamplingConfig, candidates
+from .shallow_train import shallow_hidden
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,28 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate(
-    model: PTPModel, rows: Sequence[Conversation], length: int | None = None, tokens: int = 48, seed: int = 0
+    model: PTPModel,
+    rows: Sequence[Conversation],
+    length: int | None = None,
+    tokens: int = 48,
+    seed: int = 0,
+    shallow: bool = False,
 ) -> Evaluation:
     """Drafts windows of `length` slots (the adapter's) at each of the first `tokens` tokens of every answer, one
     answer at a time. Windows with a token that the teacher would not say are left out: decoding meets none.
+    With `shallow`, shallow slots draft in place of all but the settled ones, which are not asked.
 
     Raises ValueError if every answer is too short for that.
     """
     config = model.require_adapter()
+    if shallow:
+        length = length or model.require_shallow().config.window + config.num_settled
     settled, length = config.num_settled, length or config.window
     generator = torch.Generator().manual_seed(seed)
     hits, calls, alone, even = [], [], [], []  # per window; N per call, with the chain and without; N per window
     by_kind: dict[str, list[int]] = {}
     for row in rows:
-        own, chained, possible = _drafts_along(model, row, length, tokens, generator)
+        own, chained, possible = _drafts_along(model, row, length, tokens, generator, shallow)
         if len(own) == 0:
             continue
         runs, alone_runs = (_runs(part, possible, settled) for part in (chained, own))
@@ -81,7 +90,7 @@ def evaluate(
         draft_run=tuple(sum(n >= k for n in calls) / len(calls) for k in range(1, depth + 1)),
         tokens_per_call=1 + sum(calls) / len(calls),
         by_kind={kind: 1 + sum(n) / len(n) for kind, n in sorted(by_kind.items())},
-        without_chain=None if model.chain is None else 1 + sum(alone) / len(alone),
+        without_chain=None if model.chain is None or shallow else 1 + sum(alone) / len(alone),
         even=1 + sum(even) / len(even),
         windows=len(even),
         calls=len(calls),
@@ -106,7 +115,7 @@ def _runs(right: Tensor, possible: Tensor, settled: int) -> list[int | None]:
 
 
 def _drafts_along(
-    model: PTPModel, row: Conversation, length: int, tokens: int, generator: torch.Generator
+    model: PTPModel, row: Conversation, length: int, tokens: int, generator: torch.Generator, shallow: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Two (N, L) bool: which drafts of the windows at an answer's first tokens are right, the slots' own and, behind
     the settled ones, the chained; and (N,) bool: windows whose every token the teacher would say."""
@@ -118,11 +127,15 @@ def _drafts_along(
         return (torch.zeros(0, length, dtype=torch.bool),) * 2 + (torch.zeros(0, dtype=torch.bool),)
     drawing = WindowConfig(length, len(part.ids), 1.0, order=config.order)  # as many as there are places: all
     batch, context = draw_windows(model, [part], drawing, generator)
+    possible = (batch.targets[0] != IGNORE).all(-1)
+    if shallow:
+        right = _shallow_right(model, batch, shallow_hidden(model, batch, context))
+        right = torch.cat([torch.ones(len(right), settled, dtype=torch.bool), right.cpu()], dim=1)
+        return right[:count], right[:count], possible[:count].cpu()
     hidden = window_hidden(model, batch, context)  # (1, N, L, E)
     own = chained = _right(model, batch, hidden, 0)
     if model.chain is not None:
         chained = torch.cat([own[:, :settled], _right(model, batch, chained_hidden(model, batch, hidden), settled)], 1)
-    possible = (batch.targets[0] != IGNORE).all(-1)
     return own[:count], chained[:count], possible[:count]
 
 
@@ -131,10 +144,19 @@ def _right(model: PTPModel, batch: Batch, hidden: Tensor, skip: int) -> Tensor:
     config, targets = model.require_adapter(), batch.targets[0, :, skip:]
     logits = model.logits(hidden[0].flatten(0, 1))  # (N (L - skip), V)
     u = batch.own_u[0, :, skip:].flatten()
-    variant = (
-        "o-ptp" if float(batch.temperature[0]) == 0 else config.variant
-    )  # greedy drafts are argmax, as in decoding
-    return draft_tokens(logits, u, variant, config.order).view(targets.shape) == targets
+    greedy = float(batch.temperature[0]) == 0  # then drafts are argmax, as in decoding
+    return draft_tokens(logits, u, "o-ptp" if greedy else config.variant, config.order).view(targets.shape) == targets
+
+
+def _shallow_right(model: PTPModel, batch: Batch, hidden: Tensor) -> Tensor:
+    """_right of shallow slots: (N, L - s) bool from their hidden states (1, N, L - s, E)."""
+    slots, config = model.require_shallow(), model.require_adapter()
+    targets = batch.targets[0, :, config.num_settled :]
+    logits = slots.logits(hidden[0].flatten(0, 1))
+    u = batch.own_u[0, :, config.num_settled :].flatten()
+    argmax = slots.config.reads_u or float(batch.temperature[0]) == 0
+    columns = draft_tokens(logits, u, "o-ptp" if argmax else "independent", config.order)
+    return slots.vocabulary.to(columns.device)[columns].view(targets.shape) == targets
 
 
 def draft_tokens(logits: Tensor, u: Tensor, variant: str, order: str) -> Tensor:

@@ -38,13 +38,13 @@ def push_folder(folder: str | os.PathLike[str], repo: str, private: bool = False
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
-    from .checkpoint import CHAIN_FILE, FILES, load_adapter
+    from .checkpoint import FILES, PARTS, load_adapter
 
     load_adapter(folder)
     api = HfApi()
     try:
         address = api.create_repo(repo, private=private, exist_ok=True)
-        api.upload_folder(repo_id=repo, folder_path=str(folder), allow_patterns=[*FILES, CHAIN_FILE, "README.md"])
+        api.upload_folder(repo_id=repo, folder_path=str(folder), allow_patterns=[*FILES, *PARTS, "README.md"])
     except HfHubHTTPError as error:
         raise PermissionError(f"The hub did not take {repo}: {str(error).splitlines()[0]}") from None
     return str(address)

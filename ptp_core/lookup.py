@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from .drive import drive, window_of
+from .model import PTPModel
+from .noise import NoiseTape
+from .run import START, Resume, Run
+from .sampling import SamplingConfig
+from .trace import DecodeStep, Draft
+
+LOOKUP_DRAFTS = 5
 LOOKUP_LONGEST, LOOKUP_SHORTEST = 3, 1  # n-gram sizes, tried in this order
 
 
@@ -17,3 +25,27 @@ def find_continuation(tokens: Sequence[int], count: int) -> list[int]:
             if list(tokens[start : start + size]) == tail:
                 return list(tokens[start + size : start + size + count])
     return []
+
+
+def decode_prompt_lookup(
+    model: PTPModel,
+    ids: Sequence[int],
+    noise: NoiseTape,
+    sampling: SamplingConfig,
+    *,
+    max_new_tokens: int = 64,
+    num_speculative_tokens: int | None = None,
+    details: bool = True,
+    resume: Resume = START,
+) -> Iterator[DecodeStep]:
+    """Drafts what followed the last occurrence of the text's last words. No model drafts anything."""
+    longest = LOOKUP_DRAFTS if num_speculative_tokens is None else window_of(model, num_speculative_tokens)
+    run = Run(model, ids, noise, sampling, max_new_tokens, longest, details=details, resume=resume)
+
+    def propose() -> list[Draft]:
+        tokens = find_continuation(run.tokens, min(longest, run.remaining - 1))
+        start = run.num_emitted
+        drafts = [Draft(t, model.label(t), noise[start + i], 0.5, 1.0, "pending") for i, t in enumerate(tokens)]
+        return drafts[: run.until_eos(drafts)]
+
+    return drive(run, lambda drafts: [], propose)

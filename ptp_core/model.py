@@ -19,6 +19,7 @@ from .fast_cpu import FastLlama, PackedLinear, can_pack
 from .fast_train import TrainLlama, lean_layers
 from .gated_lora import Gate
 from .sampling import SamplingConfig, warp
+from .shallow import ShallowSlots
 from .text import TextSide
 
 
@@ -63,9 +64,13 @@ class PTPModel(TextSide, nn.Module):
         self.adapter = adapter.config if adapter else None
         self.adapter_sha256 = adapter.sha256 if adapter else ""
         self.chain: ChainHead | None = None
+        self.shallow: ShallowSlots | None = None
         if adapter:
             self.notes += adapters.check_fit(adapter.config, self.name, self.target_info)
-            self.lora, self.u_embed, self.chain = adapters.attach(self.target, adapter, self.gate, self.name)
+            parts = adapters.attach(self.target, adapter, self.gate, self.name)
+            self.lora, self.u_embed, self.chain, self.shallow = parts
+        if fast and self.shallow is not None:
+            self.shallow.freeze()
         self._fast = FastLlama(self.target.base_model) if fast else None
         self._packed_chain = PackedChain(self.chain, head) if fast and self.chain is not None else None
         self._lean: TrainLlama | None = None  # from train_adapter on, where it fits
@@ -243,11 +248,19 @@ class PTPModel(TextSide, nn.Module):
             rows = torch.cat([first, rows])
         return rows
 
+    def require_shallow(self) -> ShallowSlots:
+        """The adapter's shallow slots; ValueError where there are none."""
+        if self.shallow is None:
+            raise ValueError(f"The adapter of {self.name} has no shallow slots." if self.adapter else self._bare)
+        return self.shallow
+
+    @property
+    def _bare(self) -> str:
+        return f"{self.name} has no PTP adapter, so it cannot draft. Load one, or use 'ar' or 'prompt_lookup'."
+
     def require_adapter(self) -> AdapterConfig:
         if self.adapter is None:
-            raise ValueError(
-                f"{self.name} has no PTP adapter, so it cannot draft. Load one, or use 'ar' or 'prompt_lookup'."
-            )
+            raise ValueError(self._bare)
         return self.adapter
 
     def _hidden(self, ids: Sequence[int], slots: Tensor | None) -> Tensor:
@@ -259,30 +272,34 @@ class PTPModel(TextSide, nn.Module):
 
     # ---- adapter -------------------------------------------------------------------------------
 
-    def train_adapter(self) -> list[nn.Parameter]:
-        """Makes the adapter trainable, in float32 whatever the model's dtype; returns its parameters.
+    def train_adapter(self, part: str = "slots") -> list[nn.Parameter]:
+        """Makes the adapter trainable, in float32 whatever the model's dtype; returns its parameters: those of its slots
+        and chain head, or with part="shallow" those of its shallow slots alone.
 
         Raises ValueError with the fast CPU kernels, which do not differentiate.
         """
         self.require_adapter()
         if self.is_fast:
             raise ValueError("A model with the fast CPU kernels cannot be trained: load it with quick=False.")
+        if part == "shallow":
+            self._lean = lean_layers(self.target.base_model, self._embed)
+            return self.require_shallow().unfreeze()
         for layer in self.lora.values():
             layer.lora_A = nn.Parameter(layer.lora_A.detach().float())
             layer.lora_B = nn.Parameter(layer.lora_B.detach().float())
-        self._lean = lean_layers(self.target.base_model, self._embed)
+        self._lean = lean_layers(self.target.base_model, self._embed)  # takes the new matrices
         pairs = [p for layer in self.lora.values() for p in (layer.lora_A, layer.lora_B)]
         heads = [self.u_embed] if self.chain is None else [self.u_embed, self.chain]
         for module in heads:
             module.requires_grad_(True)
         return pairs + [p for module in heads for p in module.parameters()]
 
-    def adapter_weights(self) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, Tensor], dict[str, Tensor]]:
-        """(LoRA matrices by layer, state of the u embedding, state of the chain head), as save_adapter takes them."""
+    def adapter_weights(self) -> tuple[dict[str, tuple[Tensor, Tensor]], *tuple[dict[str, Tensor], ...]]:
+        """LoRA matrices by layer, then the states of u embedding, chain head and shallow slots, as save_adapter takes
+        them."""
         lora = {name: (layer.lora_A.detach(), layer.lora_B.detach()) for name, layer in self.lora.items()}
-        chain = {} if self.chain is None else self.chain.state_dict()
-        u_embed = self.u_embed.state_dict()
-        return lora, {k: t.detach() for k, t in u_embed.items()}, {k: t.detach() for k, t in chain.items()}
+        parts = (self.u_embed, self.chain, self.shallow)
+        return lora, *({} if part is None else dict(part.state_dict()) for part in parts)
 
 
 def _float32_head(target: Any) -> nn.Linear:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from .bench_config import BenchConfig
-from .decode import drive, drive_in_branches, window_of
+from .decode import drive_in_branches
+from .drive import drive, window_of
 from .laps import Laps
 from .model import PTPModel
 from .noise import NoiseTape

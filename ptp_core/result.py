@@ -16,7 +16,7 @@ from .acceptance import analyse, drafting_methods
 from .bench_config import BenchConfig, config_from_dict
 from .bounds import Drafter
 from .cost import CostCurve
-from .decode import LOOKUP_DRAFTS
+from .lookup import LOOKUP_DRAFTS
 from .figures import summarise, summarise_points
 from .questions import Question
 from .rows import TOKEN_CLASSES, Row

@@ -25,6 +25,7 @@ from .noise import NoiseTape
 from .pieces import PieceStream
 from .record import draft_status, emitted_record, step_kind
 from .sampling import Candidates, SamplingConfig, candidates
+from .shallow_draft import Drafting
 from .trace import Branch, DecodeStep, Draft, DraftStatus, Emitted, Source
 from .verify import ExtraKind, Verdict, verify
 
@@ -87,6 +88,7 @@ class Run:
         self.ended = False
         self.max_drafts = num_speculative_tokens
         self.laps = Laps()
+        self.settling: Tensor | None = None  # the state (E,) that chose the last token
         self._eos = model.eos_tokens
         self._pieces = PieceStream(model.decode)
         for token in resume.tokens:
@@ -110,6 +112,11 @@ class Run:
     @property
     def remaining(self) -> int:
         return self.limit - self.num_emitted
+
+    def drafting(self, u: Sequence[float]) -> Drafting:
+        """Shallow slots with noise u behind the text so far; needs a call."""
+        assert self.settling is not None
+        return self.model.require_shallow().drafting(self.settling, u, self.sampling.temperature, self._cache)
 
     @property
     def done(self) -> bool:
@@ -149,6 +156,7 @@ class Run:
         in_front = [self.pending[-1], *(d.token for d in drafts)]
         answer = _Answer(first, spec, layout.branch_rows, slots, in_front, target_tokens, settling)
         new, num_accepted = self._accept(target_tokens, verdict)
+        self.settling = settling[verdict.num_accepted]
         self._cache.keep(context + len(self.pending) + num_accepted)
         self.pending = new[-1:]
         self.laps.lap("verify")

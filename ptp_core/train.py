@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -29,17 +29,20 @@ from .distill import (
     distillation_loss,
     draw_windows,
     restricted_vocabulary,
+    slot_loss,
     window_hidden,
 )
 from .evaluate import Evaluation, evaluate
 from .gated_lora import LoraConfig
 from .inverse_ar import draw_inverse_windows
-from .load import assemble, load_target
+from .load import Target, assemble, load_target
 from .model import PTPModel
 from .resume import MetricsLog, RunState, averaged, load_checkpoint, save_checkpoint
+from .shallow import ShallowConfig, ShallowSlots
+from .shallow_train import prepare_shallow, shallow_hidden
 from .u_embed import build_u_embedding
 
-OBJECTIVES = ("distill", "inverse")
+OBJECTIVES = ("distill", "inverse", "shallow")
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,12 @@ class TrainConfig:
     out: str
     model: str | None = None  # None: the default target
     init: str | None = None  # an adapter to start from; decides LoRA sizes, CDF order and, unless u-blind, embedding
-    objective: str = "distill"  # or "inverse": from the texts alone, without the teacher's distributions
+    objective: str = "distill"  # or "inverse": from the texts alone; or "shallow": shallow slots for the adapter `init`
     variant: str = "o-ptp"
     start_slot: bool = False
     anchor: bool = False
+    depth: int = 8  # of shallow slots, in layers; their rank is `rank`, their window `window` (shallow.py)
+    vocabulary: int = 8192  # tokens that shallow slots can draft
     chain: int = 0  # width of the chain head, 0 for none (chain.py); added to an adapter that has none
     loss: str = ""  # empty: cross_entropy for o-ptp, kl for the others
     u_embedding: str = "fourier"  # "blank" for independent
@@ -95,6 +100,8 @@ class TrainConfig:
             raise ValueError(f"focus must lie in [0, 1), got {self.focus!r}.")
         if self.objective == "inverse" and (self.chain or self.focus):
             raise ValueError("Chain head and focus need a teacher: inverse autoregressive training has none.")
+        if self.objective == "shallow" and (self.init is None or self.chain):
+            raise ValueError("Shallow slots are added to an adapter: name it with init. They have no chain head.")
         if self.loss and self.loss not in LOSSES:
             raise ValueError(f"Unknown loss {self.loss!r}; known: {', '.join(LOSSES)}.")
 
@@ -114,6 +121,8 @@ class Distiller(nn.Module):
         """Loss of windows drawn from the conversations, and how many targets it counts."""
         config = self.config
         inverse = config.objective == "inverse"
+        if config.objective == "shallow":
+            return self._shallow(rows, generator)
         draw = draw_inverse_windows if inverse else draw_windows
         batch, context = draw(self.model, rows, config.windows, generator)
         hidden = window_hidden(self.model, batch, context)
@@ -124,6 +133,17 @@ class Distiller(nn.Module):
             distillation_loss(self.model, batch, hidden, loss, config.decay, vocabulary),
             int((batch.targets != IGNORE).sum()),
         )
+
+    def _shallow(self, rows: Sequence[Conversation], generator: torch.Generator) -> tuple[Tensor, int]:
+        config, settled = self.config, self.model.require_adapter().num_settled
+        drawing = replace(config.windows, length=config.window + settled)
+        batch, context = draw_windows(self.model, rows, drawing, generator)
+        hidden = shallow_hidden(self.model, batch, context)
+        vocabulary = None if config.whole_vocabulary else restricted_vocabulary(batch)
+        loss = slot_loss(
+            self.model, batch, hidden, settled, config.loss or "cross_entropy", config.decay, vocabulary
+        )  # fmt: skip
+        return loss, int((batch.targets[..., settled:] != IGNORE).sum())
 
 
 def train(config: TrainConfig) -> Evaluation:
@@ -141,8 +161,11 @@ def train(config: TrainConfig) -> Evaluation:
     if not training or not held_out:
         raise ValueError(f"No conversations to train on or none held out: {len(rows)} in {config.data} are usable.")
     held_out = held_out[: config.evaluate_rows]
-    parameters = model.train_adapter()
-    chain = [] if model.chain is None else list(model.chain.parameters())
+    shallow = config.objective == "shallow"
+    if shallow and not model.require_shallow().config.training:
+        prepare_shallow(model, training)
+    parameters = model.train_adapter("shallow" if shallow else "slots")
+    chain = [] if model.chain is None or shallow else list(model.chain.parameters())
     groups = [{"params": parameters[: len(parameters) - len(chain)]}] + ([{"params": chain}] if chain else [])
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     distiller, optimizer = accelerator.prepare(Distiller(model, config), optimizer)
@@ -176,7 +199,7 @@ def train(config: TrainConfig) -> Evaluation:
         last = _finished(config, state)
         if accelerator.is_main_process and (last or state.step % config.evaluate_every == 0):
             with averaged(parameters, average):
-                result = evaluate(model, held_out)
+                result = evaluate(model, held_out, shallow=shallow)
                 log.write(step=state.step, **result.to_json())
                 tqdm.write(f"step {state.step}: {_summary(result)}")
                 if result.tokens_per_call > state.best:
@@ -185,7 +208,7 @@ def train(config: TrainConfig) -> Evaluation:
         if accelerator.is_main_process and (last or state.step % config.save_every == 0):
             save_checkpoint(out, parameters, average, optimizer, state)
     bar.close()
-    return result or evaluate(model, held_out)
+    return result or evaluate(model, held_out, shallow=shallow)
 
 
 def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig]:
@@ -193,6 +216,8 @@ def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig
     target = load_target(config.model, device, config.dtype)
     if config.init:
         adapter = load_adapter(config.init)
+        if config.objective == "shallow":
+            return _with_shallow(target, adapter, config)
         found = adapter.config
         variant, anchor = config.variant, config.anchor  # a start may be continued as another variant
         found = replace(
@@ -225,6 +250,24 @@ def _with_parts(adapter: Adapter, config: TrainConfig, size: int) -> Adapter:
     return replace(adapter, config=found)
 
 
+def _with_shallow(target: Target, adapter: Adapter, config: TrainConfig) -> tuple[PTPModel, TrainConfig]:
+    """The adapter with its shallow slots, fresh ones where it has none; nothing else about it changes."""
+    found = adapter.config
+    if found.shallow is None:
+        kind = {"kind": config.u_embedding}
+        fresh = ShallowConfig(config.depth, config.rank, config.vocabulary, config.window, kind)
+        found = replace(found, shallow=fresh)
+        adapter = replace(adapter, config=found, shallow=ShallowSlots(fresh, target.model).state_dict())
+    assert found.shallow is not None
+    found = replace(found, shallow=replace(found.shallow, window=config.window, confidence=None))
+    shallow, kind = found.shallow, found.shallow.u_embedding["kind"]
+    config = replace(
+        config, depth=shallow.depth, rank=shallow.rank, vocabulary=shallow.vocabulary, u_embedding=kind,
+        order=found.order, variant=found.variant,
+    )  # fmt: skip
+    return assemble(target, replace(adapter, config=found), quick=False), config
+
+
 def _finished(config: TrainConfig, state: RunState) -> bool:
     return state.seconds >= 60 * config.minutes if config.minutes else state.step >= config.steps
 
@@ -252,19 +295,22 @@ def _choose(
 
 
 def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: RunState, result: Evaluation) -> None:
-    lora, u_embed, chain = model.adapter_weights()
-    assert model.adapter is not None
-    settings = replace(
-        model.adapter,
-        name=Path(config.out).name,
-        target=dict(model.target_info),
-        draft_run=result.draft_run,
-        training={**asdict(config), "step": state.step, "targets": state.targets, "seconds": round(state.seconds)},
-        evaluation={"held_out": result.to_json()},
-        sampling={"top_k": config.windows.top_k, "top_p": config.windows.top_p, "temperature": "as sampled"},
-    )
+    lora, u_embed, chain, shallow = model.adapter_weights()
+    settings = model.require_adapter()
+    history = {**asdict(config), "step": state.step, "targets": state.targets, "seconds": round(state.seconds)}
+    found = {"draft_run": result.draft_run, "training": history, "evaluation": {"held_out": result.to_json()}}
+    if config.objective == "shallow":
+        settings = replace(settings, shallow=replace(settings.shallow, **found))
+    else:
+        sampling = {"top_k": config.windows.top_k, "top_p": config.windows.top_p, "temperature": "as sampled"}
+        settings = replace(settings, name=Path(config.out).name, sampling=sampling, **found)
+    settings = replace(settings, target=dict(model.target_info))
     halves = {name: (a.bfloat16(), b.bfloat16()) for name, (a, b) in lora.items()}
-    save_adapter(folder, settings, halves, u_embed, {name: tensor.bfloat16() for name, tensor in chain.items()})
+    save_adapter(folder, settings, halves, u_embed, _halved(chain), _halved(shallow))
+
+
+def _halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.bfloat16() if tensor.is_floating_point() else tensor.int() for name, tensor in state.items()}
 
 
 def _summary(result: Evaluation) -> str:

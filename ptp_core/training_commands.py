@@ -31,8 +31,8 @@ def _data(options: argparse.Namespace) -> None:
 def _add_train(parser: argparse.ArgumentParser) -> None:
     from .train import TrainConfig
 
-    parser.add_argument("objective", choices=("distill", "inverse", "independent"),
-                        help="inverse: without a teacher; independent: the u-blind baseline")  # fmt: skip
+    parser.add_argument("objective", choices=("distill", "inverse", "independent", "shallow"),
+                        help="inverse: without a teacher; independent: the u-blind baseline; shallow: shallow slots")  # fmt: skip
     add_options(parser, TrainConfig, skip=("objective",))
 
 
@@ -40,6 +40,7 @@ def _train(options: argparse.Namespace) -> None:
     from .train import TrainConfig, train
 
     kinds = {
+        "shallow": {"objective": "shallow"},
         "inverse": {"variant": "c-ptp", "objective": "inverse"},
         "independent": {"variant": "independent", "u_embedding": "blank", "objective": "distill"},
     }
@@ -57,7 +58,7 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> None:
-    from .calibrate import calibrate, with_calibration
+    from .calibrate import calibrate, calibrate_shallow, with_calibration
     from .checkpoint import rewrite_config
     from .data import load_conversations, split_held_out
 
@@ -66,11 +67,15 @@ def _calibrate(options: argparse.Namespace) -> None:
     model = load_for(options)
     config = model.require_adapter()
     samplings = [SamplingConfig(row.temperature, order=config.order) for row in rows]
-    found = calibrate(model, [row.ids[: row.p] for row in rows], samplings, seed=options.seed)
-    rewrite_config(options.folder, with_calibration(config, found))
-    clean, rejected = ([round(p, 3) for p in run] for run in (found.draft_run, found.draft_run_rejected))
-    print(f"P(N >= k) {clean}, after a rejection {rejected}")
-    print(f"calibration error {found.error:.3f} over {found.drafts} drafts")
+    prompts = [row.ids[: row.p] for row in rows]
+    found = calibrate(model, prompts, samplings, seed=options.seed)
+    shallow = calibrate_shallow(model, prompts, samplings, seed=options.seed) if config.shallow else None
+    rewrite_config(options.folder, with_calibration(config, found, shallow))
+    for name, each in (("slots", found), ("shallow slots", shallow)):
+        if each is not None:
+            clean, rejected = ([round(p, 3) for p in run] for run in (each.draft_run, each.draft_run_rejected))
+            print(f"{name}: P(N >= k) {clean}, after a rejection {rejected}")
+            print(f"{name}: calibration error {each.error:.3f} over {each.drafts} drafts")
 
 
 def _add_train_speed(parser: argparse.ArgumentParser) -> None:

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny import make_adapter
+from tiny import make_adapter, save_whole
 
-from ptp_core import NoiseTape, SamplingConfig, save_adapter, warp
+from ptp_core import NoiseTape, SamplingConfig, warp
 from ptp_core import bench as bench_module
 from ptp_core.__main__ import main
 from ptp_core.bench import BenchConfig, Lineup, iter_bench, probability_gap, run_bench
@@ -246,7 +246,7 @@ def test_command_with_the_outside_peers(tiny_folder, tmp_path, capsys, quick_cur
 
 def test_command_with_an_adapter_in_two_parts(tiny_folder, tmp_path, capsys, quick_curve):
     adapter = make_adapter()
-    save_adapter(tmp_path / "a", adapter.config, adapter.lora, adapter.u_embed)
+    save_whole(tmp_path / "a", adapter)
     (tmp_path / "q.jsonl").write_text("\n".join(json.dumps({"prompt": q.prompt}) for q in QUESTIONS))
     out, outputs = tmp_path / "result.json", {name: tmp_path / f"r.{name}" for name in ("csv", "table", "html")}
     arguments = [

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from test_distill import conversation, windows
-from tiny import make_adapter, make_target, make_tokenizer
+from tiny import make_adapter, make_target, make_tokenizer, save_whole
 
 from ptp_core import NoiseTape, SamplingConfig, generate, load_adapter, save_adapter
 from ptp_core.bench import Lineup, run_bench
@@ -183,7 +183,7 @@ def test_a_model_that_learned_its_predecessors_accepts_more():
 
 def test_on_disk(tmp_path):
     adapter = make_adapter(chain=16)
-    save_adapter(tmp_path / "a", adapter.config, adapter.lora, adapter.u_embed, adapter.chain)
+    save_whole(tmp_path / "a", adapter)
     read = load_adapter(tmp_path / "a")
     assert read.config.chain == 16
     assert all(read.chain[name].equal(tensor) for name, tensor in adapter.chain.items())
@@ -196,9 +196,9 @@ def test_on_disk(tmp_path):
     with pytest.raises(ValueError, match=r"chain\.safetensors missing"):
         load_adapter(tmp_path / "a")
     with pytest.raises(ValueError, match="chain of width 16"):
-        save_adapter(tmp_path / "b", adapter.config, adapter.lora, adapter.u_embed)
+        save_adapter(tmp_path / "b", adapter.config, adapter.lora, adapter.u_embed, shallow=adapter.shallow)
     bare = make_adapter()
-    save_adapter(tmp_path / "a", bare.config, bare.lora, bare.u_embed)
+    save_whole(tmp_path / "a", bare)
     assert not (tmp_path / "a" / "chain.safetensors").exists()
 
 

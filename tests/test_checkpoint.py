@@ -4,16 +4,16 @@ import shutil
 import pytest
 import torch
 from peft import PeftModel
-from tiny import make_adapter, make_target, make_tokenizer
+from tiny import make_adapter, make_target, make_tokenizer, save_whole
 
-from ptp_core import NoiseTape, generate, load_adapter, save_adapter
+from ptp_core import NoiseTape, generate, load_adapter
 from ptp_core.model import PTPModel
 
 
 @pytest.fixture
 def saved(tmp_path):
     adapter = make_adapter(target={"name": "tiny", "hidden_size": 32, "num_layers": 2, "vocab_size": 13})
-    save_adapter(tmp_path / "a", adapter.config, adapter.lora, adapter.u_embed)
+    save_whole(tmp_path / "a", adapter)
     return adapter, tmp_path / "a"
 
 
@@ -57,10 +57,10 @@ def test_peft_loads_the_lora_part(saved):
 
 
 def test_what_peft_saves_comes_back(saved, tmp_path):
-    """Our files into PEFT, PEFT's files back to us, beside the two that PEFT does not know."""
+    """Our files into PEFT, PEFT's files back to us, beside the three that PEFT does not know."""
     adapter, folder = saved
     PeftModel.from_pretrained(make_target(), folder, is_trainable=True).save_pretrained(tmp_path / "back")
-    for name in ("ptp_config.json", "u_embed.safetensors"):
+    for name in ("ptp_config.json", "u_embed.safetensors", "shallow.safetensors"):
         shutil.copy(folder / name, tmp_path / "back")
     read = load_adapter(tmp_path / "back")
     assert (read.config.lora.rank, read.config.lora.alpha) == (adapter.config.lora.rank, adapter.config.lora.alpha)
@@ -70,7 +70,7 @@ def test_what_peft_saves_comes_back(saved, tmp_path):
 
 def test_no_half_written_files_stay_behind(saved):
     assert sorted(p.name for p in saved[1].iterdir()) == [
-        "adapter_config.json", "adapter_model.safetensors", "ptp_config.json", "u_embed.safetensors",
+        "adapter_config.json", "adapter_model.safetensors", "ptp_config.json", "shallow.safetensors", "u_embed.safetensors",
     ]  # fmt: skip
 
 

@@ -22,14 +22,12 @@ def test_generate_writes_text_stats_and_trace(tiny_folder, tmp_path, capsys):
 
 
 def test_every_method_prints_the_same_text(tiny_folder, tmp_path, capsys):
-    from tiny import make_adapter
-
-    from ptp_core import save_adapter
+    from tiny import make_adapter, save_whole
 
     adapter = make_adapter()
-    save_adapter(tmp_path / "a", adapter.config, adapter.lora, adapter.u_embed)
+    save_whole(tmp_path / "a", adapter)
     texts = set()
-    for method in ("ar", "ptp", "pqd", "independent", "prompt_lookup"):
+    for method in ("ar", "ptp", "pqd", "shallow", "independent", "prompt_lookup"):
         budget = [] if method == "ar" else ["--draft-budget", "9"]
         arguments = [
             "generate",

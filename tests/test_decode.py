@@ -122,7 +122,7 @@ def test_ladder_of_a_drafter_that_knows_the_text(make_model, monkeypatch, wrong_
         drafts = text[done : done + count]
         return [t if i != wrong_at else (t + 1) % 13 or 1 for i, t in enumerate(drafts)]
 
-    monkeypatch.setattr("ptp_core.decode.find_continuation", oracle)
+    monkeypatch.setattr("ptp_core.lookup.find_continuation", oracle)
     options = {"noise": noise, "max_new_tokens": 21, "num_speculative_tokens": 4}
     trace = generate(model, [3, 4], "prompt_lookup", **options)
     assert trace.tokens == text
@@ -140,7 +140,7 @@ def test_steps_tell_one_consistent_story(make_model):
         trace = generate(model, prompt_of(seed), method, noise=NoiseTape(seed), max_new_tokens=20)
         pending: list = []
         for step in trace.steps:
-            assert [d.token for d in step.drafts] == [d.token for d in pending] or method == "prompt_lookup"
+            assert [d.token for d in step.drafts] == [d.token for d in pending] or method in ("shallow", "prompt_lookup")
             statuses = [d.status for d in step.drafts]
             accepted = step.num_accepted
             wrong = ["rejected"] + ["discarded"] * (len(statuses) - accepted - 1)
@@ -177,6 +177,7 @@ def test_kinds_of_calls(make_model):
     assert kinds["ptp"][:4] == ["prefill", "verify", "draft", "verify"]
     assert set(kinds["pqd"][1:-1]) == {"verify_and_draft"}
     assert "verify" in kinds["prompt_lookup"]
+    assert "verify" in kinds["shallow"]
 
 
 def test_statistics_by_hand(make_model):

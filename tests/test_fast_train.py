@@ -75,7 +75,7 @@ def test_a_layer_that_computes_otherwise_keeps_its_own_code():
     sizes = {"vocab_size": 13, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
     neox = GPTNeoXForCausalLM(GPTNeoXConfig(**sizes, num_attention_heads=4)).eval()
     neox.set_attn_implementation(attention.NAME)
-    config = replace(whole.config, lora=LoraConfig(4, 8.0, GPT_NEOX_LINEAR))
+    config = replace(whole.config, lora=LoraConfig(4, 8.0, GPT_NEOX_LINEAR), shallow=None)
     other = PTPModel(neox, make_tokenizer(), new_adapter(neox, config))
     other.train_adapter()
     assert other._lean is None

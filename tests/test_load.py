@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from tiny import make_adapter, make_tokenizer
+from tiny import make_adapter, make_tokenizer, save_whole
 from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
@@ -16,7 +16,7 @@ from transformers import (
     SmolLM3Config,
 )
 
-from ptp_core import NoiseTape, SamplingConfig, generate, load_model, save_adapter
+from ptp_core import NoiseTape, SamplingConfig, generate, load_model
 
 SMALL = {
     "vocab_size": 13, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -73,7 +73,7 @@ def test_a_sliding_window_bounds_the_context(tmp_path):
 @pytest.mark.parametrize("quick", [True, False])
 def test_model_and_adapter_from_folders(tiny_folder, tmp_path, quick):
     adapter = make_adapter()
-    save_adapter(tmp_path / "a", adapter.config, adapter.lora, adapter.u_embed)
+    save_whole(tmp_path / "a", adapter)
     model = load_model(tiny_folder, tmp_path / "a", quick=quick)
     assert model.name == "tiny-llama"
     trace = generate(model, [3, 4], "pqd", noise=NoiseTape(1), max_new_tokens=12)
@@ -83,7 +83,7 @@ def test_model_and_adapter_from_folders(tiny_folder, tmp_path, quick):
 
 def test_bfloat16_keeps_logits_in_float32(tiny_folder, tmp_path):
     adapter = make_adapter()
-    save_adapter(tmp_path / "a", adapter.config, adapter.lora, adapter.u_embed)
+    save_whole(tmp_path / "a", adapter)
     for quick in (True, False):
         model = load_model(tiny_folder, tmp_path / "a", dtype="bfloat16", quick=quick)
         logits = model.target_logits([3, 4, 5])

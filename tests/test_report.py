@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from tiny import make_adapter
+from tiny import make_adapter, save_whole
 
-from ptp_core import load_adapter, save_adapter
+from ptp_core import load_adapter
 from ptp_core.__main__ import main
 from ptp_core.hub import push_folder
 from ptp_core.report import _smooth, figure, read_metrics
@@ -77,7 +77,7 @@ def test_an_adapter_goes_to_the_hub_and_comes_back(tmp_path, monkeypatch):
     monkeypatch.setattr(Hub, "root", tmp_path / "hub")
     monkeypatch.setattr("huggingface_hub.HfApi", Hub)
     adapter = make_adapter()
-    save_adapter(tmp_path / "mine", adapter.config, adapter.lora, adapter.u_embed)
+    save_whole(tmp_path / "mine", adapter)
     (tmp_path / "mine" / "README.md").write_text("card")
     (tmp_path / "mine" / "secret.txt").write_text("not part of an adapter")
     assert push_folder(tmp_path / "mine", "someone/adapter") == "https://hub/someone/adapter"

@@ -16,12 +16,13 @@ from ptp_core import attention
 from ptp_core.bench import Lineup, run_bench
 from ptp_core.bench_config import BenchConfig, parse_sweep
 from ptp_core.chain import ChainHead
-from ptp_core.checkpoint import Adapter, AdapterConfig
+from ptp_core.checkpoint import Adapter, AdapterConfig, save_adapter
 from ptp_core.gated_lora import LoraConfig
 from ptp_core.machine import environment
 from ptp_core.model import PTPModel
 from ptp_core.questions import Question
 from ptp_core.result import BenchResult
+from ptp_core.shallow import ShallowConfig, ShallowSlots
 from ptp_core.u_embed import build_u_embedding
 
 
@@ -40,6 +41,7 @@ def put_on_every_shelf(shelf: object, setattr_: Callable[..., None] = setattr) -
 
 
 ALPHABET = "abcdefgh .,"
+SHALLOW = ShallowConfig(1, 4, 10, 4, {"kind": "fourier", "hidden": 16}, (0.5, 0.3, 0.2, 0.1))
 CHAT = "{% for m in messages %}{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}.{% endif %}"
 
 
@@ -75,13 +77,14 @@ def make_target(seed: int = 0, vocab: int | None = None, spread: float = 0.35, c
 
 
 def make_adapter(seed: int = 1, layers: int = 2, size: float = 0.3, **changes: object) -> Adapter:
-    """A random adapter for make_target; size scales its delta."""
+    """A random adapter for make_target; size scales its delta. Shallow slots come with it but for shallow=None."""
+    shallow = changes.pop("shallow", SHALLOW)
     kind = str(changes.pop("kind", "fourier"))
     options = {"hidden": 16} if kind == "fourier" else {}
     config = replace(
         AdapterConfig(
             window=5, u_embedding={"kind": kind, **options}, lora=LoraConfig(4, 8.0), name=f"tiny-{seed}",
-            draft_run=(0.5, 0.3, 0.2, 0.1),
+            draft_run=(0.5, 0.3, 0.2, 0.1), shallow=shallow,  # type: ignore[arg-type]
         ),
         **changes,  # type: ignore[arg-type]
     )  # fmt: skip
@@ -95,7 +98,8 @@ def make_adapter(seed: int = 1, layers: int = 2, size: float = 0.3, **changes: o
                 pair = (torch.randn(4, into) * size, torch.randn(out, 4) * size)
                 lora[f"model.layers.{layer}.{part}.{name}"] = pair
     u_embed = build_u_embedding(kind, 32, config.start_slot, **options).state_dict()
-    return Adapter(config, lora, u_embed, "tiny", make_chain(config.chain, size) if config.chain else {})
+    chain = make_chain(config.chain, size) if config.chain else {}
+    return Adapter(config, lora, u_embed, "tiny", chain, make_shallow(config.shallow, size) if config.shallow else {})
 
 
 def make_chain(width: int, size: float = 0.3) -> dict[str, torch.Tensor]:
@@ -103,6 +107,20 @@ def make_chain(width: int, size: float = 0.3) -> dict[str, torch.Tensor]:
     head = ChainHead(32, width)
     torch.nn.init.normal_(head.outer.weight, std=size)
     return head.state_dict()
+
+
+def make_shallow(config: ShallowConfig, size: float = 0.3) -> dict[str, torch.Tensor]:
+    """Random shallow slots for make_target, that change drafts from the start; some tokens they cannot draft."""
+    slots = ShallowSlots(config, make_target())
+    for name, parameter in slots.named_parameters():
+        if name.endswith(".B"):
+            torch.nn.init.normal_(parameter, std=size)
+    slots.vocabulary.copy_(torch.tensor([0, *range(13 - config.vocabulary + 1, 13)]))
+    return slots.state_dict()
+
+
+def save_whole(folder: Path, adapter: Adapter) -> None:
+    save_adapter(folder, adapter.config, adapter.lora, adapter.u_embed, adapter.chain, adapter.shallow)
 
 
 def make_results(folder: Path, model: PTPModel) -> None:
