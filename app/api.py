@@ -22,6 +22,7 @@ def race(
     num_speculative_tokens: int | None = None,
     draft_budget: str = "auto",
     chat: bool = True,
+    method: str = "pqd",
 ) -> dict[str, Any]:
     """Decodes one prompt twice from the same noise: autoregressively and by Parallel Token Prediction.
 
@@ -33,8 +34,9 @@ def race(
         top_k: 0 is off
         top_p: 1 is off
         num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
-        draft_budget: u-slots per call, a number or "auto"
+        draft_budget: u-slots per call (of shallow: drafts), a number or "auto"
         chat: put the prompt into the model's chat template
+        method: how the parallel lane drafts: pqd, shallow, ptp or prompt_lookup
 
     Returns:
         {"ar": trace, "ptp": trace, "identical": bool, "first_divergence": position or null}
@@ -64,7 +66,7 @@ def generate(
 
     Args:
         prompt: the text to answer or continue
-        method: ar, ptp, pqd, independent or prompt_lookup; all give the same text
+        method: ar, ptp, pqd, shallow, independent or prompt_lookup; all give the same text
         seed: the seed of the noise tape; the same seed gives the same text
         max_new_tokens: at most so many tokens, 1 to 256
         temperature: 0 is greedy

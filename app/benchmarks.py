@@ -23,7 +23,7 @@ from ptp_core.result import BenchResult
 from ptp_core.rows import Row
 
 from . import results, runtime
-from .handlers import RaceSettings
+from .handlers import RACE_METHODS, RaceSettings
 from .results import RESULTS, Shown
 from .runtime import MAX_NEW_TOKENS, TICKETS, ModelChoice, models_allowed, on_gpu
 from .views.acceptance import entry_view, result_view
@@ -31,7 +31,7 @@ from .views.exhibits import exhibits_view
 from .views.questions import questions_view
 
 QUESTIONS_FILE = results.SHIPPED_FOLDER.parent / "questions" / "spec-bench-dev.jsonl"
-METHODS = ("ar", "ptp", "pqd", "prompt_lookup")
+METHODS = ("ar", "ptp", "pqd", "shallow", "prompt_lookup")
 BUDGETS = ("auto", "0", "4", "8", "12", "16", "24", "32")
 _PROMPT_CHARACTERS = 20_000
 _ENOUGH_DRAFTS = 20
@@ -171,7 +171,7 @@ def race_query(shown: Shown, row: Row) -> str | None:
         return RaceSettings.parse(
             prompt=prompt, seed=row.seed, max_new_tokens=config.max_new_tokens, temperature=config.temperature,
             top_k=config.top_k, top_p=config.top_p, draft_budget=config.draft_budget,
-            num_speculative_tokens=drafts,
+            num_speculative_tokens=drafts, method=row.method if row.method in RACE_METHODS else "pqd",
         ).query()  # fmt: skip
     except ValueError:
         return None

@@ -27,6 +27,12 @@ from .runtime import (
 )
 from .views.race import chunk_view, meta_view, steps_view, summary_view
 
+RACE_METHODS = {  # how the parallel lane may draft -> what the page calls it
+    "pqd": "u-slots in branches (PQD)",
+    "shallow": "shallow u-slots (fastest)",
+    "ptp": "u-slots, call by call",
+    "prompt_lookup": "prompt lookup",
+}
 BUDGETS = ("auto", "0", "4", "6", "8", "12", "16", "24", "32", "48", "64")
 _UPDATE_SECONDS = 0.12  # Gradio merges updates that come faster
 _GPU_SECONDS, _GPU_SECONDS_PER_TOKEN = 10, 0.12
@@ -47,7 +53,8 @@ class RaceSettings:
     top_k: int = 50
     top_p: float = 0.95
     num_speculative_tokens: int | None = 5  # None: what the adapter was trained for
-    draft_budget: int | str = 8  # drafts stay in sight even where "auto" would find them too dear
+    draft_budget: int | str = 8
+    method: str = "pqd"
 
     @classmethod
     def parse(cls, **raw: Any) -> RaceSettings:
@@ -57,7 +64,9 @@ class RaceSettings:
         prompt = whole_characters(prompt)
         if len(prompt) > MAX_PROMPT_CHARACTERS:
             raise ValueError(f"The prompt has {len(prompt):,} characters; this lab takes {MAX_PROMPT_CHARACTERS:,}.")
-        drafts = raw.get("num_speculative_tokens", 5)
+        drafts, method = raw.get("num_speculative_tokens", 5), raw.get("method") or "pqd"
+        if method not in RACE_METHODS:
+            raise ValueError(f"The parallel lane drafts by one of {', '.join(RACE_METHODS)}, not by {method!r}.")
         settings = cls(
             prompt=prompt,
             chat=bool(raw.get("chat", True)),
@@ -67,7 +76,8 @@ class RaceSettings:
             top_k=_whole(raw.get("top_k", 50), "top-k", 0, 100_000),
             top_p=_number(raw.get("top_p", 0.95), "top-p", 0.01, 1),
             num_speculative_tokens=None if drafts is None else _whole(drafts, "The number of drafts", 0, 16),
-            draft_budget=_budget(raw.get("draft_budget", 8)),
+            draft_budget=_budget(raw.get("draft_budget", default_budget(method))),
+            method=method,
         )
         settings.sampling()
         return settings
@@ -77,9 +87,14 @@ class RaceSettings:
 
     def query(self) -> str:
         """The settings as the query of a link; what equals its default is left out."""
-        plain = RaceSettings("")
+        plain = replace(RaceSettings(""), draft_budget=default_budget(self.method))
         values = {k: v for k, v in vars(self).items() if v != getattr(plain, k)}
         return urlencode({k: int(v) if isinstance(v, bool) else v for k, v in values.items()})
+
+
+def default_budget(method: str) -> int | str:
+    """Shallow slots stop by themselves where drafts no longer pay. Slots in branches stay in sight even so."""
+    return "auto" if method == "shallow" else 8
 
 
 def _number(value: Any, name: str, low: float, high: float) -> float:
@@ -117,6 +132,8 @@ def prepare(model: PTPModel, settings: RaceSettings) -> tuple[list[int], NoiseTa
             f"The prompt has {len(ids):,} tokens; with {settings.max_new_tokens} tokens of answer this lab takes "
             f"{limit:,}. Your text is still in the box."
         )
+    if model.adapter and settings.method == "shallow":
+        model.require_shallow()
     order = model.adapter.order if model.adapter else "probability"
     return ids, NoiseTape(settings.seed), settings.sampling(order)
 
@@ -154,7 +171,7 @@ def decode(choice: ModelChoice, settings: RaceSettings, methods: Sequence[str]) 
 
 def race_steps(choice: ModelChoice, settings: RaceSettings, race: Race) -> Iterator[tuple[str, DecodeStep]]:
     """Decodes both lanes, one after the other, into the race; yields (lane, step)."""
-    for i, part in decode(choice, settings, ("ar", parallel_method(choice))):
+    for i, part in decode(choice, settings, ("ar", parallel_method(choice, settings))):
         lane = LANES[i]
         if isinstance(part, Trace):
             race.lanes[lane] = part
@@ -163,9 +180,9 @@ def race_steps(choice: ModelChoice, settings: RaceSettings, race: Race) -> Itera
             yield lane, part
 
 
-def parallel_method(choice: ModelChoice) -> str:
+def parallel_method(choice: ModelChoice, settings: RaceSettings) -> str:
     """How the second lane decodes: a model without an adapter drafts by prompt lookup."""
-    return "pqd" if SHELF.get(choice).adapter else "prompt_lookup"
+    return settings.method if SHELF.get(choice).adapter else "prompt_lookup"
 
 
 # ---- events of the Race page ----------------------------------------------------------------------------

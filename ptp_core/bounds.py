@@ -1,7 +1,8 @@
 """How fast a method could be: bounds from measured acceptance and the measured price of a call.
 
 A call's price depends on its positions: 1 for the last token, 1 per draft to verify, 1 per slot. Bounds speak
-of the time behind the prompt, in multiples of plain decoding's speed.
+of the time behind the prompt, in multiples of plain decoding's speed. Shallow slots draft between calls, so there a
+draft has a price of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from .calibrate import survival
-from .cost import CostCurve
+from .cost import CostCurve, ShallowCosts
 from .figures import after_prompt, speedup
 from .rows import Call, Row
 
@@ -22,12 +23,21 @@ _ENOUGH_CALLS = 20  # verifying calls from which a run's own acceptance is taken
 @dataclass(frozen=True)
 class Drafter:
     """How a method drafts: "branches" (slots ride along with verification), "turns" (a draft call, then a verify
-    call) or "lookup" (no slots). run[k-1] = P(N >= k) stands in where a run verified too little itself."""
+    call), "ahead" (shallow slots between calls, at `costs`) or "lookup" (no slots). run[k-1] = P(N >= k) stands in where a run verified too little itself."""
 
     kind: str
     num_settled: int = 1
     run: tuple[float, ...] = ()
     longest: int = 1
+    costs: ShallowCosts | None = None
+
+    def plain_ms(self, curve: CostCurve) -> float:
+        return self.costs.call if self.costs else curve.ms(1)
+
+    def ahead_ms(self, drafts: float) -> float:
+        """A call with drafts made ahead of it."""
+        assert self.costs is not None
+        return self.costs.call + drafts * (self.costs.draft + self.costs.row)
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ def cost_bound(run: Sequence[float], drafter: Drafter, curve: CostCurve) -> Boun
     run[k-1] = P(N >= k). No real allocator reaches it: it would have to know the outcome. Looked-up drafts cost
     nothing but their verification; their bound verifies only the right ones.
     """
-    plain = curve.ms(1)
+    plain = drafter.plain_ms(curve)
     best = Bound(0, 1.0, 1.0, 1.0)
     right = 0.0
     for drafts, chance in enumerate(run, start=1):
@@ -55,6 +65,8 @@ def cost_bound(run: Sequence[float], drafter: Drafter, curve: CostCurve) -> Boun
         if drafter.kind == "turns":
             tokens, positions = (2 + right) / 2, 1 + (slots + drafts) / 2
             ms = (curve.ms(1 + slots) + curve.ms(1 + drafts)) / 2
+        elif drafter.costs is not None:
+            tokens, positions, ms = 1 + right, 1 + drafts, drafter.ahead_ms(drafts)
         else:
             tokens, positions = 1 + right, 1 + (drafts + slots if drafter.kind == "branches" else right)
             ms = curve.ms(positions)
@@ -110,8 +122,8 @@ def oracle_speedup(rows: Sequence[Row], drafter: Drafter, curve: CostCurve) -> f
         for call, after in zip(row.calls[1:], [*row.calls[2:], None], strict=True):
             slots = after.accepted + drafter.num_settled if after and after.accepted and call.branches else 0
             tokens += call.emitted
-            ms += curve.ms(1 + call.accepted + slots)
-    return tokens * curve.ms(1) / ms if ms else None
+            ms += curve.ms(1 + call.accepted + slots) if drafter.costs is None else drafter.ahead_ms(call.accepted)
+    return tokens * drafter.plain_ms(curve) / ms if ms else None
 
 
 def bounds_of(rows: Sequence[Row], ar: Sequence[Row], drafter: Drafter, curve: CostCurve) -> dict[str, Any]:

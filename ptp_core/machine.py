@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
-from .cost import measure_cost_curve
+from .cost import measure_cost_curve, measure_shallow_costs
 from .model import PTPModel
+from .shallow import ShallowConfig
 
 
 def environment(model: PTPModel, independent: PTPModel | None = None, assistant: str | None = None) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def environment(model: PTPModel, independent: PTPModel | None = None, assistant:
         "date": time.strftime("%Y-%m-%d"),
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "cost_curve": asdict(measure_cost_curve(model)),
+        "shallow_costs": asdict(measure_shallow_costs(model)) if model.shallow is not None else None,
     }
 
 
@@ -44,6 +46,13 @@ def identity(model: PTPModel, independent: PTPModel | None = None, assistant: st
     }
 
 
+def _shallow_facts(config: ShallowConfig | None) -> dict[str, Any] | None:
+    if config is None:
+        return None
+    kept = ("depth", "rank", "vocabulary", "window")
+    return {**{name: getattr(config, name) for name in kept}, "draft_run": list(config.draft_run)}
+
+
 def adapter_facts(model: PTPModel) -> dict[str, Any] | None:
     """An adapter's name, hash and the figures that the allocator plans with; None without an adapter."""
     if model.adapter is None:
@@ -56,6 +65,7 @@ def adapter_facts(model: PTPModel) -> dict[str, Any] | None:
         "window": config.window,
         "num_settled": config.num_settled,
         "chain": config.chain,
+        "shallow": _shallow_facts(config.shallow),
         "draft_run": list(config.draft_run),
         "draft_run_rejected": list(config.draft_run_rejected),
     }

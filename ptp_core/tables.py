@@ -25,7 +25,8 @@ def tables_of(result: BenchResult) -> str:
 
 def readme_tables(result: BenchResult) -> str:
     """The tables of a text for readers: methods, then PQD and the peers by category."""
-    return "\n\n".join([tables_of(result), category_table(result.methods, ("ptp", "pqd", "prompt_lookup"))])
+    shown = ("ptp", "pqd", "shallow", "prompt_lookup")
+    return "\n\n".join([tables_of(result), category_table(result.methods, [m for m in shown if m in result.methods])])
 
 
 def made_where(result: BenchResult) -> str:

@@ -9,7 +9,7 @@ from ptp_core import acceptance, bounds
 from ptp_core.acceptance import drafts_of, wilson
 from ptp_core.bounds import Drafter, cost_bound, oracle_speedup, oracle_tokens_per_call
 from ptp_core.calibrate import expected_calibration_error
-from ptp_core.cost import CostCurve
+from ptp_core.cost import CostCurve, ShallowCosts
 from ptp_core.rows import Call, CallBranch, Gains, Row, token_classes
 
 BRANCHES = Drafter("branches", 1, (0.5, 0.25), 2)
@@ -208,6 +208,18 @@ def test_oracles_by_hand():
     # behind the prompt: 1 + 2 drafts + 2 slots for one draft = 5 positions, then 1 + 1
     assert oracle_speedup([story()], BRANCHES, rising) == pytest.approx(5 * 10 / (14 + 11))
     assert oracle_speedup([], BRANCHES, rising) is None
+
+
+def test_bounds_of_drafts_with_a_price_of_their_own():
+    """A call of 10 ms, each draft 1.5 ms with its row: two drafts bring 1.75 tokens in 13 ms."""
+    ahead = Drafter("ahead", 0, (), 2, ShallowCosts(10.0, 0.5, 1.0))
+    found = cost_bound((0.5, 0.25), ahead, CostCurve((1, 64), (99.0, 99.0)))
+    assert (found.drafts, found.tokens_per_call) == (2, 1.75)
+    assert found.speedup == pytest.approx(1.75 * 10 / 13)
+    rows = [story()]
+    tokens = sum(c.emitted for c in rows[0].calls[1:])
+    price = sum(10 + 1.5 * c.accepted for c in rows[0].calls[1:])
+    assert bounds.oracle_speedup(rows, ahead, CostCurve((1, 64), (99.0, 99.0))) == pytest.approx(10 * tokens / price)
 
 
 def test_bounds_hold_what_was_measured():

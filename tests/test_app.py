@@ -50,6 +50,7 @@ def shelf(monkeypatch):
         ({"prompt": "a", "draft_budget": "lots"}, "draft budget"),
         ({"prompt": "a", "draft_budget": 1000}, "draft budget"),
         ({"prompt": "a", "num_speculative_tokens": 99}, "drafts"),
+        ({"prompt": "a", "method": "magic"}, "drafts by one of"),
     ],
 )
 def test_bad_settings_get_a_sentence(raw, reason):
@@ -64,6 +65,10 @@ def test_links_carry_the_settings():
 
     assert settings_of_query(dict(parse_qsl(settings.query()))) == settings
     assert RaceSettings("hello").query() == "prompt=hello"
+    for method, budget in (("shallow", "auto"), ("shallow", 8), ("pqd", "auto"), ("pqd", 8)):
+        settings = RaceSettings.parse(prompt="a", method=method, draft_budget=budget)
+        assert settings_of_query(dict(parse_qsl(settings.query()))) == settings
+    assert RaceSettings.parse(prompt="a", method="shallow").query() == "prompt=a&method=shallow"
 
 
 def test_a_link_to_a_recorded_race_is_recognised():
@@ -217,7 +222,7 @@ def test_only_two_endpoints_are_public(address):
     assert set(names) == {"/race", "/generate"}
     assert [p["parameter_name"] for p in names["/race"]["parameters"]] == [
         "prompt", "seed", "max_new_tokens", "temperature", "top_k", "top_p", "num_speculative_tokens",
-        "draft_budget", "chat",
+        "draft_budget", "chat", "method",
     ]  # fmt: skip
 
 
@@ -234,7 +239,7 @@ def test_generate_endpoint_and_its_errors(address):
     client = Client(address, verbose=False)
     texts = {
         Trace.from_dict(client.predict(prompt="abc", method=m, seed=5, max_new_tokens=10, api_name="/generate")).text
-        for m in ("ar", "ptp", "pqd", "independent", "prompt_lookup")
+        for m in ("ar", "ptp", "pqd", "shallow", "independent", "prompt_lookup")
     }
     assert len(texts) == 1
     for arguments, reason in (({"method": "magic"}, "Unknown method"), ({"temperature": -1.0}, "temperature")):
@@ -285,6 +290,25 @@ def test_a_process_of_its_own_can_decode(shelf, monkeypatch):
     assert events[-1]["event"] == "done"
     assert events[-1]["summary"]["lanes"]["ptp"]["tokens"] == 12
     assert handlers.gpu_seconds(ModelChoice(), RaceSettings("a", max_new_tokens=64), ("ar", "pqd")) < 60
+
+
+@pytest.mark.parametrize("method", ["shallow", "ptp", "prompt_lookup"])
+def test_the_parallel_lane_drafts_as_it_is_told(shelf, method):
+    events = list(run_race(ModelChoice(), prompt="abcabcabc", method=method, draft_budget=3, max_new_tokens=24))
+    assert events[-1]["event"] == "done", events[-1]
+    assert events[-1]["meta"]["methods"] == {"ar": "ar", "ptp": method}
+    assert events[-1]["summary"]["divergence"] is None
+    assert events[-1]["summary"]["drafted"]
+    assert f"method={method}" in events[0]["query"]
+
+
+def test_an_adapter_without_shallow_slots_says_so(monkeypatch):
+    def load(name=None, adapter=None, *, dtype="auto", progress=None):
+        return PTPModel(make_target(context=512), make_tokenizer(), make_adapter(shallow=None), name="plain").eval()
+
+    put_on_every_shelf(ModelShelf(load), monkeypatch.setattr)
+    events = list(run_race(ModelChoice(), prompt="abc", method="shallow", max_new_tokens=12))
+    assert (events[-1]["event"], events[-1]["message"]) == ("error", "The adapter of plain has no shallow slots.")
 
 
 def test_a_model_without_an_adapter_races_by_prompt_lookup(monkeypatch):

@@ -110,9 +110,10 @@ CURVE = {"positions": [1, 64], "milliseconds": [1.0, 2.0]}
 @pytest.fixture(scope="module")
 def result(make_model):
     questions = [Question(str(i), "ab" if i % 2 else "cd", text) for i, text in enumerate(["abc", "hg fe", "aabb"])]
-    config = BenchConfig(("ar", "ptp", "pqd", "independent", "prompt_lookup"), max_new_tokens=12, draft_budget=9)
+    config = BenchConfig(("ar", "ptp", "pqd", "shallow", "independent", "prompt_lookup"), max_new_tokens=12, draft_budget=9)
     rows = run_bench(Lineup(make_model()), questions, config)
     adapter = {"name": "tiny-1", "sha256": "tiny", "window": 5, "num_settled": 1, "draft_run": [0.5, 0.3, 0.2, 0.1]}
+    adapter["shallow"] = {"window": 4, "draft_run": [0.5, 0.3, 0.2, 0.1]}
     facts = {
         "model": "tiny",
         "adapter": adapter,
@@ -121,7 +122,8 @@ def result(make_model):
         "dtype": "float32",
         "date": "2026-01-01",
     }
-    return BenchResult({**facts, "cost_curve": CURVE}, config, questions, rows)
+    costs = {"call": 1.0, "row": 0.02, "draft": 0.1}
+    return BenchResult({**facts, "cost_curve": CURVE, "shallow_costs": costs}, config, questions, rows)
 
 
 def test_results_survive_the_disk(result, tmp_path):
@@ -134,7 +136,7 @@ def test_results_survive_the_disk(result, tmp_path):
 
 def test_the_analysis_needs_no_model_and_filters_by_category(result):
     found = result.analysis()
-    assert list(found) == ["ptp", "pqd", "independent", "prompt_lookup"]
+    assert list(found) == ["ptp", "pqd", "shallow", "independent", "prompt_lookup"]
     for method, f in found.items():
         assert f["num_drafts"] == result.methods[method]["num_drafted"] > 0
         slots = sum(b.num_slots for r in result.select(method) for c in r.calls for b in c.branches)

@@ -7,7 +7,15 @@ from typing import Any
 
 import gradio as gr
 
-from app.handlers import BUDGETS, RaceSettings, open_run, recorded_for, settings_of_query
+from app.handlers import (
+    BUDGETS,
+    RACE_METHODS,
+    RaceSettings,
+    default_budget,
+    open_run,
+    recorded_for,
+    settings_of_query,
+)
 from app.runtime import MAX_NEW_TOKENS
 from app.views.race import as_value
 
@@ -22,7 +30,7 @@ FIRST = "sky"
 DEFAULTS = RaceSettings(EXAMPLES[FIRST][1])
 NAMES = (  # of RaceSettings, in the order of the page's inputs
     "prompt", "chat", "seed", "temperature", "top_k", "top_p", "max_new_tokens", "num_speculative_tokens",
-    "draft_budget",
+    "draft_budget", "method",
 )  # fmt: skip
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
@@ -48,14 +56,22 @@ class Ask:
 
 
 def settings_sentence(
-    chat: bool, temperature: float, top_k: float, top_p: float, count: float, drafts: float, budget: Any
+    chat: bool,
+    temperature: float,
+    top_k: float,
+    top_p: float,
+    count: float,
+    drafts: float,
+    budget: Any,
+    method: str = DEFAULTS.method,
 ) -> str:
     """The settings folded into one line."""
     filters = f"top-k {top_k:g}" if top_k else "top-k off"
     filters += f" · top-p {top_p:g}" if top_p < 1 else " · top-p off"
     heat = f"temperature {temperature:g}" if temperature else "greedy"
     shape = "" if chat else " · no chat template"
-    return f"Settings: {heat} · {filters} · {count:g} tokens · drafts {drafts:g} · budget {budget}{shape}"
+    by = "" if method == DEFAULTS.method else f" · {RACE_METHODS[method]}"
+    return f"Settings: {heat} · {filters} · {count:g} tokens · drafts {drafts:g} · budget {budget}{by}{shape}"
 
 
 def build_ask(run_label: str) -> Ask:
@@ -78,6 +94,10 @@ def build_ask(run_label: str) -> Ask:
             name: gr.Button(label, size="sm", elem_id=f"ptp-example-{name}", min_width=60)
             for name, (label, _) in EXAMPLES.items()
         }
+        method = gr.Dropdown(
+            [(label, name) for name, label in RACE_METHODS.items()], value=DEFAULTS.method, label="Drafts by",
+            show_label=False, container=False, elem_id="ptp-method", min_width=210, scale=0,
+        )  # fmt: skip
     with gr.Accordion(sentence_of(DEFAULTS), open=False, elem_id="ptp-settings") as panel:
         with gr.Row():
             temperature = gr.Slider(0, 2, DEFAULTS.temperature, step=0.05, label="Temperature", info="0 is greedy")
@@ -88,14 +108,15 @@ def build_ask(run_label: str) -> Ask:
             drafts = gr.Slider(0, 12, 5, step=1, label="Drafts per call", info="the most that one call verifies")
             budget = gr.Dropdown(
                 list(BUDGETS), value=str(DEFAULTS.draft_budget), label="Draft budget", allow_custom_value=True,
-                info="u-slots per call; auto: what pays on this machine",
+                info="u-slots or drafts per call; auto: what pays here",
             )  # fmt: skip
             chat = gr.Checkbox(True, label="Chat template", info="off: continue the prompt as plain text")
         reset = gr.Button("Reset settings", size="sm", elem_id="ptp-reset")
     ticket = gr.Textbox(visible=False)  # the browser's name for a run, by which it can stop it
-    inputs = [prompt, chat, seed, temperature, top_k, top_p, count, drafts, budget]
+    inputs = [prompt, chat, seed, temperature, top_k, top_p, count, drafts, budget, method]
     ask = Ask(prompt, run, stop, examples, panel, ticket, inputs)
     stop.click(None, js="() => PTPLab.stopped()", **AT_ONCE)
+    method.input(default_budget, method, budget, **AT_ONCE)
     dice.click(None, outputs=seed, js="() => Math.floor(Math.random() * 1e6)", **AT_ONCE)
     reset.click(lambda: values_of(DEFAULTS)[1:2] + values_of(DEFAULTS)[3:], outputs=ask.adjustable, **AT_ONCE)
     # one queue for the sentence: answers come in the order of the changes, so the last one stands; and the last
@@ -125,7 +146,7 @@ def values_of(settings: RaceSettings) -> list[Any]:
     )
     return [
         settings.prompt, settings.chat, settings.seed, settings.temperature, settings.top_k, settings.top_p,
-        settings.max_new_tokens, drafts, str(settings.draft_budget),
+        settings.max_new_tokens, drafts, str(settings.draft_budget), settings.method,
     ]  # fmt: skip
 
 

@@ -6,6 +6,11 @@
 (function (lab) {
   const { el, svg } = lab;
   const LANES = ["ar", "ptp"];
+  const METHODS = { pqd: "PQD", ptp: "PTP", shallow: "shallow PTP", independent: "u-blind", prompt_lookup: "prompt lookup" };
+  const OUTSIDE = { // methods whose drafts are made between calls
+    prompt_lookup: "Drafts are looked up in the text so far.",
+    shallow: "Shallow slots draft after the call, behind the token that it settled: no branch is needed. They stop where another draft would not pay.",
+  };
   const CALLS_PER_SECOND = 6;
 
   lab.race = function (element, props, watch, server, opened) {
@@ -233,8 +238,9 @@
         const lane_ = lanes[name];
         view.lane[name].info.textContent = lane_ && lane_.tokens ? `${(1000 * lane_.seconds / lane_.tokens).toFixed(1)} ms per token` : "";
       }
-      const method = m && m.methods.ptp ? m.methods.ptp.toUpperCase().replace("_", " ") : "PQD";
-      view.lane.ptp.title.textContent = `Parallel (${method})`;
+      const method = m && m.methods.ptp ? m.methods.ptp : "pqd";
+      view.lane.ptp.title.textContent = `Parallel (${METHODS[method] || method})`;
+      view.lane.ptp.title.closest("section").setAttribute("aria-label", view.lane.ptp.title.textContent);
     }
     function speedWords(s) {
       const words = `speed-up, ${ORIGINS[state.meta ? state.meta.origin : "live"]}`;
@@ -343,9 +349,8 @@
       }
       if (!step.b.length) {
         const ended = step.index === state.lanes.ptp.steps.length - 1 && !state.live;
-        const looked = state.meta && state.meta.methods.ptp === "prompt_lookup";
-        table.append(el("p", { class: "ptp-soft", text: ended ? "The text ends here." : looked ? "Drafts are looked up in the text so far."
-          : "No drafts for the next call: too little text is left for them, or they would not have paid here." }));
+        const outside = OUTSIDE[state.meta && state.meta.methods.ptp];
+        table.append(el("p", { class: "ptp-soft", text: ended ? "The text ends here." : outside || "No drafts for the next call: too little text is left for them, or they would not have paid here." }));
       }
       view.call.replaceChildren(row, table);
     }

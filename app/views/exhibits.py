@@ -19,6 +19,7 @@ LABELS = {
     "ar": "autoregressive",
     "ptp": "PTP",
     "pqd": "PTP with branches (PQD)",
+    "shallow": "shallow PTP",
     "independent": "u-blind drafts",
     "prompt_lookup": "prompt lookup",
     "hf_generate": "transformers generate",

@@ -14,7 +14,7 @@ from tiny import free_port, make_adapter, make_results, make_target, make_tokeni
 
 from app import results, runtime
 from app.main import build_demo, launch_options
-from ptp_core.cost import CostCurve
+from ptp_core.cost import CostCurve, ShallowCosts
 from ptp_core.model import PTPModel
 
 expect.set_options(timeout=20_000)  # other tests share the processor
@@ -40,7 +40,8 @@ def tiny_model(name=None, adapter=None, *, dtype="auto", progress=runtime.ModelC
     model = Endless(
         make_target(context=512), make_tokenizer(), replace(found, config=replace(found.config, name="tiny"))
     )
-    model.__dict__["_measured"] = {"curve": CostCurve((1, 64), (10.0, 11.0))}  # drafts pay, whatever else runs here
+    known = {"curve": CostCurve((1, 64), (10.0, 11.0)), "shallow": ShallowCosts(10.0, 0.1, 0.2)}
+    model.__dict__["_measured"] = known  # drafts pay, whatever else runs here
     return model.eval()
 
 

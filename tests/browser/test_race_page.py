@@ -59,6 +59,24 @@ def test_run_streams_both_lanes_and_proves_that_they_are_identical(open_page):
     expect(page.locator(".ptp-spoken")).to_contain_text("identical")
 
 
+def test_the_parallel_lane_drafts_by_shallow_slots_when_asked(open_page):
+    page = open_page()
+    by_branches = run(page)["texts"]
+    page.click("#ptp-method input")
+    page.get_by_role("option", name="shallow u-slots (fastest)").click()
+    expect(page.locator("#ptp-settings > button")).to_contain_text("budget auto · shallow u-slots")
+    shown = run(page)
+    assert shown["texts"] == by_branches
+    expect(page.get_by_role("region", name="Parallel (shallow PTP)")).to_be_visible()
+    assert "method=shallow" in page.url
+    page.focus(".ptp-race")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".ptp-race")).to_contain_text("Shallow slots draft after the call")
+    page.click("#ptp-example-sky")  # recorded by branches
+    expect(page.locator("#ptp-method input")).to_have_value("u-slots in branches (PQD)")
+
+
 def test_the_same_seed_gives_the_same_text_again(open_page):
     page = open_page()
     first = run(page, seed=11)["texts"]
