@@ -22,7 +22,7 @@ def race(
     num_speculative_tokens: int | None = None,
     draft_budget: str = "auto",
     chat: bool = True,
-    method: str = "pqd",
+    method: str = "shallow",
 ) -> dict[str, Any]:
     """Decodes one prompt twice from the same noise: autoregressively and by Parallel Token Prediction.
 
@@ -36,7 +36,7 @@ def race(
         num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
         draft_budget: u-slots per call (of shallow: drafts), a number or "auto"
         chat: put the prompt into the model's chat template
-        method: how the parallel lane drafts: pqd, shallow, ptp or prompt_lookup
+        method: how the parallel lane drafts: shallow, pqd, ptp or prompt_lookup
 
     Returns:
         {"ar": trace, "ptp": trace, "identical": bool, "first_divergence": position or null}

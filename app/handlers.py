@@ -28,11 +28,12 @@ from .runtime import (
 from .views.race import chunk_view, meta_view, steps_view, summary_view
 
 RACE_METHODS = {  # how the parallel lane may draft -> what the page calls it
-    "pqd": "u-slots in branches (PQD)",
-    "shallow": "shallow u-slots (fastest)",
-    "ptp": "u-slots, call by call",
+    "shallow": "shallow slots · fastest",
+    "pqd": "slots in branches · PQD",
+    "ptp": "slots, call by call",
     "prompt_lookup": "prompt lookup",
 }
+_BRANCH_BUDGET = 8  # keeps slots in branches in sight even where "auto" finds them too dear
 BUDGETS = ("auto", "0", "4", "6", "8", "12", "16", "24", "32", "48", "64")
 _UPDATE_SECONDS = 0.12  # Gradio merges updates that come faster
 _GPU_SECONDS, _GPU_SECONDS_PER_TOKEN = 10, 0.12
@@ -53,8 +54,8 @@ class RaceSettings:
     top_k: int = 50
     top_p: float = 0.95
     num_speculative_tokens: int | None = 5  # None: what the adapter was trained for
-    draft_budget: int | str = 8
-    method: str = "pqd"
+    draft_budget: int | str = "auto"
+    method: str = "shallow"
 
     @classmethod
     def parse(cls, **raw: Any) -> RaceSettings:
@@ -64,7 +65,7 @@ class RaceSettings:
         prompt = whole_characters(prompt)
         if len(prompt) > MAX_PROMPT_CHARACTERS:
             raise ValueError(f"The prompt has {len(prompt):,} characters; this lab takes {MAX_PROMPT_CHARACTERS:,}.")
-        drafts, method = raw.get("num_speculative_tokens", 5), raw.get("method") or "pqd"
+        drafts, method = raw.get("num_speculative_tokens", 5), raw.get("method") or cls.method
         if method not in RACE_METHODS:
             raise ValueError(f"The parallel lane drafts by one of {', '.join(RACE_METHODS)}, not by {method!r}.")
         settings = cls(
@@ -93,8 +94,8 @@ class RaceSettings:
 
 
 def default_budget(method: str) -> int | str:
-    """Shallow slots stop by themselves where drafts no longer pay. Slots in branches stay in sight even so."""
-    return "auto" if method == "shallow" else 8
+    """Shallow slots stop by themselves where drafts no longer pay."""
+    return "auto" if method == "shallow" else _BRANCH_BUDGET
 
 
 def _number(value: Any, name: str, low: float, high: float) -> float:
@@ -132,8 +133,6 @@ def prepare(model: PTPModel, settings: RaceSettings) -> tuple[list[int], NoiseTa
             f"The prompt has {len(ids):,} tokens; with {settings.max_new_tokens} tokens of answer this lab takes "
             f"{limit:,}. Your text is still in the box."
         )
-    if model.adapter and settings.method == "shallow":
-        model.require_shallow()
     order = model.adapter.order if model.adapter else "probability"
     return ids, NoiseTape(settings.seed), settings.sampling(order)
 
@@ -141,11 +140,12 @@ def prepare(model: PTPModel, settings: RaceSettings) -> tuple[list[int], NoiseTa
 def decode_lane(model: PTPModel, settings: RaceSettings, method: str) -> tuple[Trace, Iterator[DecodeStep]]:
     """A trace without steps and the generator of the steps that belong into it."""
     ids, noise, sampling = prepare(model, settings)
+    instead = method != settings.method and settings.draft_budget == "auto"  # of shallow slots, which stop by themselves
     steps = start_decoding(
         model, ids, method, noise, sampling,
         max_new_tokens=settings.max_new_tokens,
         num_speculative_tokens=settings.num_speculative_tokens,
-        draft_budget=settings.draft_budget,
+        draft_budget=default_budget(method) if instead else settings.draft_budget,
     )  # fmt: skip
     return new_trace(model, ids, method, noise, sampling, settings.prompt, []), steps
 
@@ -181,8 +181,11 @@ def race_steps(choice: ModelChoice, settings: RaceSettings, race: Race) -> Itera
 
 
 def parallel_method(choice: ModelChoice, settings: RaceSettings) -> str:
-    """How the second lane decodes: a model without an adapter drafts by prompt lookup."""
-    return settings.method if SHELF.get(choice).adapter else "prompt_lookup"
+    """How the second lane decodes: without an adapter by prompt lookup, without shallow slots in branches."""
+    model = SHELF.get(choice)
+    if not model.adapter:
+        return "prompt_lookup"
+    return "pqd" if settings.method == "shallow" and model.shallow is None else settings.method
 
 
 # ---- events of the Race page ----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ptp_core.decode import METHODS
 from ptp_core.scan import Steps
 from ptp_core.trace import DecodeStep, Trace
 
-from .handlers import Event, Part, RaceSettings, lane_events
+from .handlers import Event, Part, RaceSettings, default_budget, lane_events
 from .runs import LANES, Race
 from .runtime import CONTEXTS, MAX_NEW_TOKENS, RUNS, SHELF, ModelChoice, on_gpu
 from .views.noise import bins_view, square_view, staircase_view, sweep_view
@@ -62,7 +62,7 @@ def redecode(choice: ModelChoice, race: Race, noise: NoiseTape) -> Iterator[tupl
         if lane not in race.lanes:
             continue
         trace = race.lanes[lane]
-        plain = {"num_speculative_tokens": _PLAIN.num_speculative_tokens, "draft_budget": _PLAIN.draft_budget}
+        plain = {"num_speculative_tokens": _PLAIN.num_speculative_tokens, "draft_budget": default_budget(trace.method)}
         fresh, steps = analysis.redecode_steps(
             model, trace, noise, CONTEXTS.get(model), max_new_tokens=race.limit, **plain
         )

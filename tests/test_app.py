@@ -68,7 +68,8 @@ def test_links_carry_the_settings():
     for method, budget in (("shallow", "auto"), ("shallow", 8), ("pqd", "auto"), ("pqd", 8)):
         settings = RaceSettings.parse(prompt="a", method=method, draft_budget=budget)
         assert settings_of_query(dict(parse_qsl(settings.query()))) == settings
-    assert RaceSettings.parse(prompt="a", method="shallow").query() == "prompt=a&method=shallow"
+    assert RaceSettings.parse(prompt="a", method="shallow").query() == "prompt=a"
+    assert RaceSettings.parse(prompt="a", method="pqd").query() == "prompt=a&method=pqd"
 
 
 def test_a_link_to_a_recorded_race_is_recognised():
@@ -232,7 +233,7 @@ def test_race_endpoint(address):
     assert result["first_divergence"] is None
     ar, ptp = Trace.from_dict(result["ar"]), Trace.from_dict(result["ptp"])
     assert ar.tokens == ptp.tokens
-    assert (ar.method, ptp.method) == ("ar", "pqd")
+    assert (ar.method, ptp.method) == ("ar", "shallow")
 
 
 def test_generate_endpoint_and_its_errors(address):
@@ -299,16 +300,18 @@ def test_the_parallel_lane_drafts_as_it_is_told(shelf, method):
     assert events[-1]["meta"]["methods"] == {"ar": "ar", "ptp": method}
     assert events[-1]["summary"]["divergence"] is None
     assert events[-1]["summary"]["drafted"]
-    assert f"method={method}" in events[0]["query"]
+    assert (f"method={method}" in events[0]["query"]) == (method != "shallow")
 
 
-def test_an_adapter_without_shallow_slots_says_so(monkeypatch):
+def test_an_adapter_without_shallow_slots_drafts_in_branches(monkeypatch):
     def load(name=None, adapter=None, *, dtype="auto", progress=None):
         return PTPModel(make_target(context=512), make_tokenizer(), make_adapter(shallow=None), name="plain").eval()
 
     put_on_every_shelf(ModelShelf(load), monkeypatch.setattr)
     events = list(run_race(ModelChoice(), prompt="abc", method="shallow", max_new_tokens=12))
-    assert (events[-1]["event"], events[-1]["message"]) == ("error", "The adapter of plain has no shallow slots.")
+    assert events[-1]["event"] == "done", events[-1]
+    assert events[-1]["meta"]["methods"] == {"ar": "ar", "ptp": "pqd"}
+    assert events[-1]["summary"]["drafted"]  # "auto" is for shallow slots, branches get slots of their own
 
 
 def test_a_model_without_an_adapter_races_by_prompt_lookup(monkeypatch):

@@ -35,6 +35,12 @@ def run(page: Page, prompt: str = "abc abc", seed: int = 3) -> dict:
     return state(page)
 
 
+def draft_in_branches(page: Page) -> None:
+    page.click("#ptp-method input")
+    page.get_by_role("option", name="slots in branches · PQD").click()
+    expect(page.locator("#ptp-settings > button")).to_contain_text("budget 8 · slots in branches")
+
+
 def test_a_recorded_race_is_there_before_any_model(open_page):
     page = open_page()
     page.wait_for_function(
@@ -59,22 +65,24 @@ def test_run_streams_both_lanes_and_proves_that_they_are_identical(open_page):
     expect(page.locator(".ptp-spoken")).to_contain_text("identical")
 
 
-def test_the_parallel_lane_drafts_by_shallow_slots_when_asked(open_page):
+def test_the_parallel_lane_drafts_as_the_visitor_chooses(open_page):
     page = open_page()
-    by_branches = run(page)["texts"]
-    page.click("#ptp-method input")
-    page.get_by_role("option", name="shallow u-slots (fastest)").click()
-    expect(page.locator("#ptp-settings > button")).to_contain_text("budget auto · shallow u-slots")
-    shown = run(page)
-    assert shown["texts"] == by_branches
+    by_shallow = run(page)["texts"]
     expect(page.get_by_role("region", name="Parallel (shallow PTP)")).to_be_visible()
-    assert "method=shallow" in page.url
     page.focus(".ptp-race")
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".ptp-race")).to_contain_text("Shallow slots draft after the call")
-    page.click("#ptp-example-sky")  # recorded by branches
-    expect(page.locator("#ptp-method input")).to_have_value("u-slots in branches (PQD)")
+    draft_in_branches(page)
+    assert run(page)["texts"] == by_shallow
+    expect(page.get_by_role("region", name="Parallel (PQD)")).to_be_visible()
+    assert "method=pqd" in page.url
+    page.focus(".ptp-race")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".ptp-branches .ptp-branch.is-kept")).to_be_visible()
+    page.click("#ptp-example-sky")  # recorded by shallow slots
+    expect(page.locator("#ptp-method input")).to_have_value("shallow slots · fastest")
 
 
 def test_the_same_seed_gives_the_same_text_again(open_page):
@@ -150,6 +158,7 @@ def test_a_click_on_a_token_opens_its_bin(open_page):
 
 def test_every_draft_is_visible_with_a_second_cue(open_page):
     page = open_page()
+    draft_in_branches(page)
     run(page)
     page.evaluate("document.querySelector('.ptp-map-box').open = true")
     page.wait_for_selector(".ptp-map svg")
