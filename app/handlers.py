@@ -140,7 +140,9 @@ def prepare(model: PTPModel, settings: RaceSettings) -> tuple[list[int], NoiseTa
 def decode_lane(model: PTPModel, settings: RaceSettings, method: str) -> tuple[Trace, Iterator[DecodeStep]]:
     """A trace without steps and the generator of the steps that belong into it."""
     ids, noise, sampling = prepare(model, settings)
-    instead = method != settings.method and settings.draft_budget == "auto"  # of shallow slots, which stop by themselves
+    instead = (
+        method != settings.method and settings.draft_budget == "auto"
+    )  # of shallow slots, which stop by themselves
     steps = start_decoding(
         model, ids, method, noise, sampling,
         max_new_tokens=settings.max_new_tokens,

@@ -109,24 +109,29 @@ def shipped_names() -> list[str]:
 
 
 def shipped(name: str) -> Shown:
-    return _read(SHIPPED_FOLDER / f"{name}.json")
+    plain = SHIPPED_FOLDER / f"{name}.json"
+    return _read(plain if plain.is_file() else plain.with_suffix(".json.gz"))
 
 
 @lru_cache(maxsize=4)
 def _readable(folder: Path) -> list[str]:
     found = []
-    for path in sorted(folder.glob("*.json"), key=lambda p: (p.stem != "default", p.stem)):
+    for path in sorted(folder.glob("*.json*"), key=lambda p: (_name(p) != "default", p.name)):
         try:
             _read(path)
         except ValueError:
             continue  # of an older lab
-        found.append(path.stem)
+        found.append(_name(path))
     return found
 
 
 @lru_cache(maxsize=64)
 def _read(path: Path) -> Shown:
-    return Shown(BenchResult.from_json(path), path.stem, "shipped")
+    return Shown(BenchResult.from_json(path), _name(path), "shipped")
+
+
+def _name(path: Path) -> str:
+    return path.name.removesuffix(".gz").removesuffix(".json")
 
 
 def uploaded(text: str, name: str) -> Shown:

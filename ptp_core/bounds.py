@@ -23,7 +23,8 @@ _ENOUGH_CALLS = 20  # verifying calls from which a run's own acceptance is taken
 @dataclass(frozen=True)
 class Drafter:
     """How a method drafts: "branches" (slots ride along with verification), "turns" (a draft call, then a verify
-    call), "ahead" (shallow slots between calls, at `costs`) or "lookup" (no slots). run[k-1] = P(N >= k) stands in where a run verified too little itself."""
+    call), "ahead" (shallow slots between calls, at `costs`) or "lookup" (no slots). run[k-1] = P(N >= k) stands in
+    where a run verified too little itself."""
 
     kind: str
     num_settled: int = 1

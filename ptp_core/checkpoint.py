@@ -112,7 +112,7 @@ class AdapterConfig:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A loaded adapter. lora maps 'layer name' -> (A (r, in), B (out, r)); u_embed, chain and shallow are state dicts."""
+    """A loaded adapter. lora maps 'layer name' -> (A (r, in), B (out, r)); the others are state dicts."""
 
     config: AdapterConfig
     lora: Mapping[str, tuple[Tensor, Tensor]]

@@ -171,9 +171,9 @@ def _known(model: PTPModel, kind: str, measure: Callable[[PTPModel], T], parse: 
             known[kind] = measure(model)
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(f".{os.getpid()}")
-            part.write_text(json.dumps(asdict(known[kind])))  # type: ignore[call-overload]
+            part.write_text(json.dumps(asdict(known[kind])))
             part.replace(path)
-    return known[kind]  # type: ignore[no-any-return]
+    return known[kind]
 
 
 def _fingerprint(model: PTPModel) -> str:

@@ -32,6 +32,7 @@ from .trace import SCHEMA_VERSION, DecodeStep, Draft, Trace
 METHODS = ("ar", "ptp", "pqd", "shallow", "independent", "prompt_lookup")
 DEFAULT_RUN = (0.4, 0.2, 0.1, 0.05)  # P(N >= k) where an adapter brings no measurement of its own
 
+
 def decode_ar(
     model: PTPModel,
     ids: Sequence[int],

@@ -273,8 +273,8 @@ class PTPModel(TextSide, nn.Module):
     # ---- adapter -------------------------------------------------------------------------------
 
     def train_adapter(self, part: str = "slots") -> list[nn.Parameter]:
-        """Makes the adapter trainable, in float32 whatever the model's dtype; returns its parameters: those of its slots
-        and chain head, or with part="shallow" those of its shallow slots alone.
+        """Makes the adapter trainable, in float32 whatever the model's dtype; returns its parameters: those of slots and
+        chain head, or with part="shallow" those of its shallow slots alone.
 
         Raises ValueError with the fast CPU kernels, which do not differentiate.
         """
@@ -294,12 +294,12 @@ class PTPModel(TextSide, nn.Module):
             module.requires_grad_(True)
         return pairs + [p for module in heads for p in module.parameters()]
 
-    def adapter_weights(self) -> tuple[dict[str, tuple[Tensor, Tensor]], *tuple[dict[str, Tensor], ...]]:
-        """LoRA matrices by layer, then the states of u embedding, chain head and shallow slots, as save_adapter takes
+    def adapter_weights(self) -> tuple[dict[str, tuple[Tensor, Tensor]], list[dict[str, Tensor]]]:
+        """LoRA matrices by layer, and the states of u embedding, chain head and shallow slots, as save_adapter takes
         them."""
         lora = {name: (layer.lora_A.detach(), layer.lora_B.detach()) for name, layer in self.lora.items()}
         parts = (self.u_embed, self.chain, self.shallow)
-        return lora, *({} if part is None else dict(part.state_dict()) for part in parts)
+        return lora, [{} if part is None else dict(part.state_dict()) for part in parts]
 
 
 def _float32_head(target: Any) -> nn.Linear:

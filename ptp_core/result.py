@@ -5,8 +5,10 @@ Rows are the evidence; `methods`, `points` and `analysis` are computed from them
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,8 +18,8 @@ from .acceptance import analyse, drafting_methods
 from .bench_config import BenchConfig, config_from_dict
 from .bounds import Drafter
 from .cost import CostCurve, ShallowCosts
-from .lookup import LOOKUP_DRAFTS
 from .figures import summarise, summarise_points
+from .lookup import LOOKUP_DRAFTS
 from .questions import Question
 from .rows import TOKEN_CLASSES, Row
 from .rows_file import row_from_dict
@@ -102,7 +104,7 @@ class BenchResult:
         }
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
-        """Writes the result, a question and a row per line, in one step."""
+        """Writes the result, a question and a row per line, in one step; compressed if the name ends in .gz."""
         data = self.to_dict()
         lists = {name: data.pop(name) for name in ("questions", "rows")}
         text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)[:-2]
@@ -112,7 +114,8 @@ class BenchResult:
         out = Path(path)
         out.parent.mkdir(parents=True, exist_ok=True)
         part = out.with_name(out.name + ".part")
-        part.write_text(text + "\n}\n", encoding="utf-8")
+        content = (text + "\n}\n").encode()
+        part.write_bytes(gzip.compress(content, 9, mtime=0) if out.suffix == ".gz" else content)
         part.replace(out)
 
     @classmethod
@@ -143,9 +146,14 @@ class BenchResult:
     def from_json(cls, path: str | os.PathLike[str]) -> BenchResult:
         """Reads a result from a file; ValueError with a sentence on anything that is not a whole one."""
         try:
-            if Path(path).stat().st_size > MAX_FILE_BYTES:
+            opened = gzip.open if Path(path).suffix == ".gz" else open
+            with opened(path, "rb") as file:
+                content = file.read(MAX_FILE_BYTES + 1)
+            if len(content) > MAX_FILE_BYTES:
                 raise ValueError(f"This file is larger than {MAX_FILE_BYTES >> 20} MB, too large for a result.")
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.from_dict(json.loads(content.decode()))
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            raise ValueError("This compressed file is damaged or cut off.") from None
         except UnicodeDecodeError:
             raise ValueError("This file is not text, so it is no benchmark result.") from None
         except json.JSONDecodeError as error:

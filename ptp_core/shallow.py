@@ -1,6 +1,6 @@
 """Shallow PTP: u-slots that enter the target near its end.
 
-    R rows    B sequences    N windows of L slots    E hidden size    D head size    G key/value heads    J query heads to each
+    R rows    B sequences    N windows of L slots    E hidden size    D head size
     W tokens of the draft vocabulary
 
 A slot of the paper runs through every layer, in the call that verifies, once per branch. A shallow slot runs through
@@ -91,7 +91,7 @@ class _Delta(nn.Module):
 class _Layer:
     """One of the target's last layers: frozen products and norms, deltas beside them."""
 
-    def __init__(self, layer: Any, deltas: Mapping[str, _Delta]) -> None:
+    def __init__(self, layer: Any, deltas: Any) -> None:
         self.index: int = layer.self_attn.layer_idx
         self.scale: float = layer.self_attn.scaling
         self.norm_in, self.norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
@@ -189,8 +189,9 @@ class ShallowSlots(nn.Module):
         mask.masked_fill_(~seen[:, :, None].to(frozen.device), torch.finfo(frozen.dtype).min)
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-            heads = (part.unflatten(0, (batch, -1)).transpose(1, 2) for part in (query, key, value))
-            out = attend_windows(*heads, *context.layer(layer), mask.flatten(1, 2)[:, None], length, scale)
+            query, key, value = (part.unflatten(0, (batch, -1)).transpose(1, 2) for part in (query, key, value))
+            keys, values = context.layer(layer)
+            out = attend_windows(query, key, value, keys, values, mask.flatten(1, 2)[:, None], length, scale)
             return out.transpose(1, 2).flatten(0, 1)
 
         rows = x.flatten(0, 2).to(frozen.device, frozen.dtype)
@@ -198,12 +199,10 @@ class ShallowSlots(nn.Module):
         return out.view(batch, count, length, -1)
 
     def enter(self, embeddings: Tensor, settling: Tensor, u: Tensor, temperature: Tensor | float) -> Tensor:
-        """What slots begin with (..., E), float32: embeddings of the tokens in front, settling states (..., E), u (...,)."""
+        """What slots begin with (..., E), float32; embeddings of the tokens in front and settling states (..., E)."""
         return self.entry(side_by_side(settling, embeddings)) + self.u_embed(u, temperature)
 
-    def _run(
-        self, x: Tensor, positions: Tensor, products: Sequence[Mapping[str, Linear]], attend: Attend
-    ) -> Tensor:
+    def _run(self, x: Tensor, positions: Tensor, products: Sequence[Mapping[str, Linear]], attend: Attend) -> Tensor:
         """x (R, E) at positions (R,) through the layers and the last norm, in x's dtype."""
         cos, turn = (part[0, :, None] for part in rotary_turns(self._rotary[0], x[None], positions[None].to(x.device)))
         split = self.heads + self.groups
@@ -238,7 +237,7 @@ class ShallowSlots(nn.Module):
         return self._merged
 
     def drafting(self, settling: Tensor, u: Sequence[float], temperature: float, cache: KVCache) -> Drafting:
-        """Slots with noise u for the text behind what the cache holds and one token more, chosen by the state settling (E,)."""
+        """Slots with noise u behind the cached text and one token more, which the state settling (E,) chose."""
         positions = torch.arange(cache.length, cache.length + len(u), device=settling.device)
         turns = rotary_turns(self._rotary[0], settling[None, None].float(), positions[None])
         noise = self.u_embed(torch.tensor(u, device=self.entry.weight.device), temperature)
@@ -253,7 +252,7 @@ class ShallowSlots(nn.Module):
 
 
 def frequent_tokens(texts: Sequence[Sequence[int]], count: int, always: Sequence[int], size: int) -> Tensor:
-    """(count,) sorted ids: `always`, then the most frequent of the texts, then the lowest, which are the oldest merges."""
+    """(count,) sorted ids: `always`, then the most frequent of the texts, then the lowest (the oldest merges)."""
     seen = torch.bincount(torch.tensor([token for text in texts for token in text]), minlength=size)
     seen[torch.tensor(list(always), dtype=torch.long)] = seen.max() + 1
     return torch.sort(seen, descending=True, stable=True).indices[:count].sort().values

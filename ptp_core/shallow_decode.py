@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -32,7 +33,7 @@ class DraftDepth:
         self.longest = min(longest, budget) if costs is None else longest
         self._costs = costs
         run = [min(max(p, 1e-6), 1.0) for p in run] or [1e-6]
-        rates = [run[0], *(min(b / a, 1.0) for a, b in zip(run, run[1:], strict=False))]
+        rates = [run[0], *(min(b / a, 1.0) for a, b in itertools.pairwise(run))]
         self._rates = [rates[min(k, len(rates) - 1)] for k in range(max(self.longest, 1))]
         self._right = [0.0] * len(self._rates)
         self._tried = [0.0] * len(self._rates)
@@ -49,7 +50,7 @@ class DraftDepth:
         return gain > self._costs.draft + self._costs.row
 
     def rate(self, k: int) -> float:
-        """Share of right drafts k, counted from 0, behind right ones: measured beforehand, then more and more in this run."""
+        """Share of right drafts k, from 0, behind right ones: as measured, then more and more as in this run."""
         return (self._right[k] + _PRIOR_TRIES * self._rates[k]) / (self._tried[k] + _PRIOR_TRIES)
 
     def _token_value(self) -> float:

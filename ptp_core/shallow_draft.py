@@ -83,7 +83,12 @@ class PackedShallow:
 
     @torch.no_grad()
     def __init__(
-        self, slots: ShallowSlots, layers: Sequence[Any], products: Sequence[Mapping[str, Weights]], norm: Any, head: Any
+        self,
+        slots: ShallowSlots,
+        layers: Sequence[Any],
+        products: Sequence[Mapping[str, Weights]],
+        norm: Any,
+        head: Any,
     ) -> None:
         self.dtype: torch.dtype = head.weight.dtype
         if head.weight.device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
@@ -143,8 +148,8 @@ class Drafting:
         if layer.q_norm is not None:
             qk = torch.cat([_normed(qk[: packed.heads], layer.q_norm), _normed(qk[packed.heads :], layer.k_norm)])
         qk = rotate(qk, cos, turn)
-        rows = (part.view(1, packed.groups, 1, -1) for part in (qk[packed.heads :], heads[split:]))
-        keys, values = self._cache.update(*rows, layer.index)  # (1, G, K, D)
+        key, value = (part.view(1, packed.groups, 1, -1) for part in (qk[packed.heads :], heads[split:]))
+        keys, values = self._cache.update(key, value, layer.index)  # (1, G, K, D)
         query = qk[: packed.heads].view(packed.groups, -1, packed.size).to(keys.dtype)
         weights = torch.bmm(query, keys[0].transpose(1, 2)).mul_(layer.scale).softmax(-1)  # (G, J, K)
         x = x + layer.out(torch.bmm(weights, values[0]).view(1, -1).to(dtype))

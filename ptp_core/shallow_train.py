@@ -32,7 +32,7 @@ def shallow_hidden(model: PTPModel, batch: Batch, context: KVCache) -> Tensor:
 
 
 def prepare_shallow(model: PTPModel, rows: Sequence[Conversation]) -> float:
-    """Fresh shallow slots made ready for training: their vocabulary from the rows' tokens, their entry by least squares.
+    """Makes fresh shallow slots ready for training: vocabulary from the rows' tokens, entry by least squares.
     Returns the share of variance that the entry explains."""
     slots = model.require_shallow()
     texts = [row.ids for row in rows]

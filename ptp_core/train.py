@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -254,16 +255,16 @@ def _with_shallow(target: Target, adapter: Adapter, config: TrainConfig) -> tupl
     """The adapter with its shallow slots, fresh ones where it has none; nothing else about it changes."""
     found = adapter.config
     if found.shallow is None:
-        kind = {"kind": config.u_embedding}
-        fresh = ShallowConfig(config.depth, config.rank, config.vocabulary, config.window, kind)
+        options = {"kind": config.u_embedding}
+        fresh = ShallowConfig(config.depth, config.rank, config.vocabulary, config.window, options)
         found = replace(found, shallow=fresh)
         adapter = replace(adapter, config=found, shallow=ShallowSlots(fresh, target.model).state_dict())
     assert found.shallow is not None
-    found = replace(found, shallow=replace(found.shallow, window=config.window, confidence=None))
-    shallow, kind = found.shallow, found.shallow.u_embedding["kind"]
+    shallow = replace(found.shallow, window=config.window, confidence=None)
+    found = replace(found, shallow=shallow)
     config = replace(
-        config, depth=shallow.depth, rank=shallow.rank, vocabulary=shallow.vocabulary, u_embedding=kind,
-        order=found.order, variant=found.variant,
+        config, depth=shallow.depth, rank=shallow.rank, vocabulary=shallow.vocabulary,
+        u_embedding=shallow.u_embedding["kind"], order=found.order, variant=found.variant,
     )  # fmt: skip
     return assemble(target, replace(adapter, config=found), quick=False), config
 
@@ -295,11 +296,13 @@ def _choose(
 
 
 def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: RunState, result: Evaluation) -> None:
-    lora, u_embed, chain, shallow = model.adapter_weights()
+    lora, (u_embed, chain, shallow) = model.adapter_weights()
     settings = model.require_adapter()
     history = {**asdict(config), "step": state.step, "targets": state.targets, "seconds": round(state.seconds)}
-    found = {"draft_run": result.draft_run, "training": history, "evaluation": {"held_out": result.to_json()}}
+    found: dict[str, Any] = {"draft_run": result.draft_run, "training": history}
+    found["evaluation"] = {"held_out": result.to_json()}
     if config.objective == "shallow":
+        assert settings.shallow is not None
         settings = replace(settings, shallow=replace(settings.shallow, **found))
     else:
         sampling = {"top_k": config.windows.top_k, "top_p": config.windows.top_p, "temperature": "as sampled"}

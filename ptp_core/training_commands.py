@@ -32,7 +32,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     from .train import TrainConfig
 
     parser.add_argument("objective", choices=("distill", "inverse", "independent", "shallow"),
-                        help="inverse: without a teacher; independent: the u-blind baseline; shallow: shallow slots")  # fmt: skip
+                        help="inverse: no teacher; independent: u-blind baseline; shallow: shallow slots")  # fmt: skip
     add_options(parser, TrainConfig, skip=("objective",))
 
 

@@ -70,7 +70,8 @@ def test_what_peft_saves_comes_back(saved, tmp_path):
 
 def test_no_half_written_files_stay_behind(saved):
     assert sorted(p.name for p in saved[1].iterdir()) == [
-        "adapter_config.json", "adapter_model.safetensors", "ptp_config.json", "shallow.safetensors", "u_embed.safetensors",
+        "adapter_config.json", "adapter_model.safetensors", "ptp_config.json", "shallow.safetensors",
+        "u_embed.safetensors",
     ]  # fmt: skip
 
 

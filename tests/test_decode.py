@@ -140,7 +140,10 @@ def test_steps_tell_one_consistent_story(make_model):
         trace = generate(model, prompt_of(seed), method, noise=NoiseTape(seed), max_new_tokens=20)
         pending: list = []
         for step in trace.steps:
-            assert [d.token for d in step.drafts] == [d.token for d in pending] or method in ("shallow", "prompt_lookup")
+            assert [d.token for d in step.drafts] == [d.token for d in pending] or method in (
+                "shallow",
+                "prompt_lookup",
+            )
             statuses = [d.status for d in step.drafts]
             accepted = step.num_accepted
             wrong = ["rejected"] + ["discarded"] * (len(statuses) - accepted - 1)

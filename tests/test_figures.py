@@ -110,7 +110,9 @@ CURVE = {"positions": [1, 64], "milliseconds": [1.0, 2.0]}
 @pytest.fixture(scope="module")
 def result(make_model):
     questions = [Question(str(i), "ab" if i % 2 else "cd", text) for i, text in enumerate(["abc", "hg fe", "aabb"])]
-    config = BenchConfig(("ar", "ptp", "pqd", "shallow", "independent", "prompt_lookup"), max_new_tokens=12, draft_budget=9)
+    config = BenchConfig(
+        ("ar", "ptp", "pqd", "shallow", "independent", "prompt_lookup"), max_new_tokens=12, draft_budget=9
+    )
     rows = run_bench(Lineup(make_model()), questions, config)
     adapter = {"name": "tiny-1", "sha256": "tiny", "window": 5, "num_settled": 1, "draft_run": [0.5, 0.3, 0.2, 0.1]}
     adapter["shallow"] = {"window": 4, "draft_run": [0.5, 0.3, 0.2, 0.1]}
@@ -132,6 +134,14 @@ def test_results_survive_the_disk(result, tmp_path):
     assert again == result
     assert json.loads((tmp_path / "r.json").read_text()) == json.loads(json.dumps(result.to_dict()))
     assert not (tmp_path / "r.json.part").exists()
+    result.to_json(tmp_path / "r.json.gz")
+    assert BenchResult.from_json(tmp_path / "r.json.gz") == result
+    whole = (tmp_path / "r.json.gz").read_bytes()
+    assert len(whole) < (tmp_path / "r.json").stat().st_size / 3
+    for damaged in (whole[: len(whole) // 2], b"no gzip", whole[:40] + b"xxxx" + whole[44:]):
+        (tmp_path / "d.json.gz").write_bytes(damaged)
+        with pytest.raises(ValueError, match="damaged or cut off"):
+            BenchResult.from_json(tmp_path / "d.json.gz")
 
 
 def test_the_analysis_needs_no_model_and_filters_by_category(result):

@@ -112,7 +112,7 @@ def test_slots_read_u_the_token_in_front_the_settling_state_and_the_context(make
 def test_nothing_leaks_into_a_slot(make_model):
     """Later tokens of the text, later u's and other windows change nothing."""
     model = make_model()
-    row, batch, context = batch_of(model)
+    _row, batch, context = batch_of(model)
     place, k = int(batch.starts[0, 2]), 1
     with torch.no_grad():
         base = shallow_hidden(model, batch, context)[0, 2, k]
@@ -133,7 +133,7 @@ def test_the_entry_is_least_squares():
     rows = [replace(conversation(model), ids=conversation(model).ids)]
     explained = prepare_shallow(model, rows)
     assert explained > 0.9  # what enters the first layer is the token's embedding, normalised in the entry
-    tokens, settling, entering = _entering(model, rows[0].ids)
+    tokens, _settling, entering = _entering(model, rows[0].ids)
     assert torch.allclose(entering, tokens, atol=1e-5)
     one = PTPModel(make_target(), make_tokenizer(), make_adapter(), name="tiny")
     assert 0 < prepare_shallow(one, rows) <= 1
@@ -149,7 +149,9 @@ def test_the_vocabulary_is_what_the_texts_say_most():
 
 
 def test_shallow_slots_learn_a_text_by_heart():
-    model = PTPModel(make_target(), make_tokenizer(), make_adapter(shallow=replace(SHALLOW, vocabulary=13)), name="tiny")
+    model = PTPModel(
+        make_target(), make_tokenizer(), make_adapter(shallow=replace(SHALLOW, vocabulary=13)), name="tiny"
+    )
     row = conversation(model)
     before = [p.clone() for p in model.lora["model.layers.0.mlp.up_proj"].parameters()]
     optimizer = torch.optim.Adam(model.train_adapter("shallow"), 1e-2)
@@ -165,7 +167,9 @@ def test_shallow_slots_learn_a_text_by_heart():
     targets = batch.targets[..., 1:]
     valid = targets != IGNORE
     assert (logits.argmax(-1)[valid] == targets[valid]).float().mean() > 0.97
-    assert all(torch.equal(a, b) for a, b in zip(before, model.lora["model.layers.0.mlp.up_proj"].parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(before, model.lora["model.layers.0.mlp.up_proj"].parameters(), strict=True)
+    )
     trained = generate(model, row.ids[: row.p], "shallow", NoiseTape(0), SAMPLING, max_new_tokens=8, draft_budget=3)
     assert trained.tokens == generate(model, row.ids[: row.p], "ar", NoiseTape(0), SAMPLING, max_new_tokens=8).tokens
 

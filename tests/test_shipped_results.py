@@ -11,12 +11,12 @@ from ptp_core.result import BenchResult
 from ptp_core.tables import readme_tables, replaced
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = sorted((ROOT / "assets" / "benchmarks").glob("*.json"))
+FILES = sorted((ROOT / "assets" / "benchmarks").glob("*.json*"))
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return {path.stem: BenchResult.from_json(path) for path in FILES}
+    return {path.name.split(".")[0]: BenchResult.from_json(path) for path in FILES}
 
 
 def test_results_belong_to_the_shipped_adapter(shipped):
