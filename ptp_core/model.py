@@ -273,8 +273,8 @@ class PTPModel(TextSide, nn.Module):
     # ---- adapter -------------------------------------------------------------------------------
 
     def train_adapter(self, part: str = "slots") -> list[nn.Parameter]:
-        """Makes the adapter trainable, in float32 whatever the model's dtype; returns its parameters: those of slots and
-        chain head, or with part="shallow" those of its shallow slots alone.
+        """Makes the adapter trainable, in float32 whatever the model's dtype; returns its parameters. With
+        part="shallow" that is its shallow slots alone, otherwise all the rest.
 
         Raises ValueError with the fast CPU kernels, which do not differentiate.
         """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from .attention import KVCache
 from .data import Conversation
-from .distill import Batch
+from .distill import IGNORE, Batch, WindowConfig, draw_windows, restricted_vocabulary, slot_loss
 from .masks import additive
 from .model import PTPModel
 from .shallow import fit_entry, frequent_tokens
@@ -29,6 +30,24 @@ def shallow_hidden(model: PTPModel, batch: Batch, context: KVCache) -> Tensor:
     temperature = batch.temperature.to(device)[:, None, None].expand_as(u)
     seen = torch.arange(context.length, device=device) < batch.starts[..., None]
     return slots.windows(u, temperature, tokens, batch.settling, places, seen, context)
+
+
+def shallow_loss(
+    model: PTPModel,
+    rows: Sequence[Conversation],
+    drawing: WindowConfig,
+    generator: torch.Generator,
+    loss: str = "cross_entropy",
+    decay: float = 0.75,
+    restricted: bool = True,
+) -> tuple[Tensor, int]:
+    """Loss of windows of drawing.length shallow slots at random starts, and how many targets it counts."""
+    settled = model.require_adapter().num_settled
+    batch, context = draw_windows(model, rows, replace(drawing, length=drawing.length + settled), generator)
+    hidden = shallow_hidden(model, batch, context)
+    vocabulary = restricted_vocabulary(batch) if restricted else None
+    found = slot_loss(model, batch, hidden, settled, loss, decay, vocabulary)
+    return found, int((batch.targets[..., settled:] != IGNORE).sum())
 
 
 def prepare_shallow(model: PTPModel, rows: Sequence[Conversation]) -> float:

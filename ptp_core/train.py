@@ -30,7 +30,6 @@ from .distill import (
     distillation_loss,
     draw_windows,
     restricted_vocabulary,
-    slot_loss,
     window_hidden,
 )
 from .evaluate import Evaluation, evaluate
@@ -40,7 +39,7 @@ from .load import Target, assemble, load_target
 from .model import PTPModel
 from .resume import MetricsLog, RunState, averaged, load_checkpoint, save_checkpoint
 from .shallow import ShallowConfig, ShallowSlots
-from .shallow_train import prepare_shallow, shallow_hidden
+from .shallow_train import prepare_shallow, shallow_loss
 from .u_embed import build_u_embedding
 
 OBJECTIVES = ("distill", "inverse", "shallow")
@@ -123,7 +122,10 @@ class Distiller(nn.Module):
         config = self.config
         inverse = config.objective == "inverse"
         if config.objective == "shallow":
-            return self._shallow(rows, generator)
+            loss = config.loss or "cross_entropy"
+            return shallow_loss(
+                self.model, rows, config.windows, generator, loss, config.decay, not config.whole_vocabulary
+            )
         draw = draw_inverse_windows if inverse else draw_windows
         batch, context = draw(self.model, rows, config.windows, generator)
         hidden = window_hidden(self.model, batch, context)
@@ -134,17 +136,6 @@ class Distiller(nn.Module):
             distillation_loss(self.model, batch, hidden, loss, config.decay, vocabulary),
             int((batch.targets != IGNORE).sum()),
         )
-
-    def _shallow(self, rows: Sequence[Conversation], generator: torch.Generator) -> tuple[Tensor, int]:
-        config, settled = self.config, self.model.require_adapter().num_settled
-        drawing = replace(config.windows, length=config.window + settled)
-        batch, context = draw_windows(self.model, rows, drawing, generator)
-        hidden = shallow_hidden(self.model, batch, context)
-        vocabulary = None if config.whole_vocabulary else restricted_vocabulary(batch)
-        loss = slot_loss(
-            self.model, batch, hidden, settled, config.loss or "cross_entropy", config.decay, vocabulary
-        )  # fmt: skip
-        return loss, int((batch.targets[..., settled:] != IGNORE).sum())
 
 
 def train(config: TrainConfig) -> Evaluation:

@@ -64,7 +64,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(folders, tmp_path):
     train(config(folders, tmp_path / "parts", ema=0.9, steps=5))  # ends between two checkpoints of the other
     # the schedule depends on the number of steps, so the halves are one run that was cut, not two runs
     (tmp_path / "parts2").mkdir()
-    stop_after(folders, tmp_path / "parts2", 7)
+    stop_after(folders, tmp_path / "parts2", 7, ema=0.9)
     train(config(folders, tmp_path / "parts2", ema=0.9))
     assert losses(tmp_path / "parts2") == losses(tmp_path / "whole")
     whole, parts = (load_adapter(tmp_path / n / "adapter") for n in ("whole", "parts2"))
@@ -73,7 +73,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(folders, tmp_path):
         assert b.equal(parts.lora[name][1])
 
 
-def stop_after(folders, out, step):
+def stop_after(folders, out, step, **changes):
     """Runs the training in a process of its own and kills it, hard, some time after a step was logged."""
     code = f"""
         import sys
@@ -81,7 +81,7 @@ def stop_after(folders, out, step):
         import torch
         torch.set_num_threads(2)
         from ptp_core.train import TrainConfig, train
-        train(TrainConfig(**{config(folders, out, ema=0.9).__dict__!r}))
+        train(TrainConfig(**{config(folders, out, **changes).__dict__!r}))
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
@@ -171,6 +171,36 @@ def test_a_start_from_another_adapter(folders, tmp_path):
     train(config(folders, tmp_path / "first", steps=4))
     train(config(folders, tmp_path / "second", steps=2, init=str(tmp_path / "first" / "adapter"), variant="c-ptp"))
     assert load_adapter(tmp_path / "second" / "adapter").config.variant == "c-ptp"
+
+
+def test_shallow_slots_are_added_to_an_adapter(folders, tmp_path):
+    """Nothing else of it changes; a cut run is the uninterrupted one; a further run goes on from what is there."""
+    train(config(folders, tmp_path / "deep", steps=2))
+    deep = load_adapter(tmp_path / "deep" / "adapter")
+    slots = {"objective": "shallow", "init": str(tmp_path / "deep" / "adapter"), "depth": 1, "vocabulary": 9}
+    result = train(config(folders, tmp_path / "whole", **slots))
+    adapter = load_adapter(tmp_path / "whole" / "adapter")
+    assert adapter.config.shallow.vocabulary == 9
+    assert adapter.config.shallow.evaluation["held_out"]["tokens_per_call"] >= result.tokens_per_call  # the best
+    assert adapter.config.shallow.training["objective"] == "shallow"
+    assert (adapter.config.window, adapter.config.draft_run) == (deep.config.window, deep.config.draft_run)
+    assert all(torch.equal(adapter.lora[name][1], b) for name, (_, b) in deep.lora.items())
+    (tmp_path / "parts").mkdir()
+    stop_after(folders, tmp_path / "parts", 7, **slots)
+    train(config(folders, tmp_path / "parts", **slots))
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+    again = load_adapter(tmp_path / "parts" / "adapter")
+    assert all(torch.equal(again.shallow[name], tensor) for name, tensor in adapter.shallow.items())
+    further = {**slots, "init": str(tmp_path / "whole" / "adapter"), "depth": 2, "vocabulary": 5}
+    train(config(folders, tmp_path / "further", steps=2, **further))
+    found = load_adapter(tmp_path / "further" / "adapter")
+    assert (found.config.shallow.depth, found.config.shallow.vocabulary) == (1, 9)  # those that are there
+    assert torch.equal(found.shallow["vocabulary"], adapter.shallow["vocabulary"])
+    model = load_model(folders / "model", tmp_path / "further" / "adapter")
+    shallow = generate(model, [3, 4], "shallow", NoiseTape(1), max_new_tokens=12, draft_budget=3)
+    assert shallow.tokens == generate(model, [3, 4], "ar", NoiseTape(1), max_new_tokens=12).tokens
+    with pytest.raises(ValueError, match="name it with init"):
+        config(folders, tmp_path / "none", objective="shallow")
 
 
 def test_schedule():
