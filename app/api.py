@@ -36,7 +36,7 @@ def race(
         num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
         draft_budget: u-slots per call (of shallow: drafts), a number or "auto"
         chat: put the prompt into the model's chat template
-        method: how the parallel lane drafts: shallow, pqd, ptp or prompt_lookup
+        method: how the parallel lane drafts: shallow, shallow_lookup, pqd, ptp or prompt_lookup
 
     Returns:
         {"ar": trace, "ptp": trace, "identical": bool, "first_divergence": position or null}
@@ -66,7 +66,7 @@ def generate(
 
     Args:
         prompt: the text to answer or continue
-        method: ar, ptp, pqd, shallow, independent or prompt_lookup; all give the same text
+        method: ar, ptp, pqd, shallow, shallow_lookup, independent or prompt_lookup; all give the same text
         seed: the seed of the noise tape; the same seed gives the same text
         max_new_tokens: at most so many tokens, 1 to 256
         temperature: 0 is greedy

@@ -31,7 +31,7 @@ from .views.exhibits import exhibits_view
 from .views.questions import questions_view
 
 QUESTIONS_FILE = results.SHIPPED_FOLDER.parent / "questions" / "spec-bench-dev.jsonl"
-METHODS = ("ar", "ptp", "pqd", "shallow", "prompt_lookup")
+METHODS = ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "prompt_lookup")
 BUDGETS = ("auto", "0", "4", "8", "12", "16", "24", "32")
 _PROMPT_CHARACTERS = 20_000
 _ENOUGH_DRAFTS = 20

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ptp_core import NoiseTape, SamplingConfig
+from ptp_core.bench_config import SHALLOW
 from ptp_core.decode import new_trace, start_decoding
 from ptp_core.model import PTPModel
 from ptp_core.trace import DecodeStep, Trace
@@ -28,7 +29,8 @@ from .runtime import (
 from .views.race import chunk_view, meta_view, steps_view, summary_view
 
 RACE_METHODS = {  # how the parallel lane may draft -> what the page calls it
-    "shallow": "shallow slots · fastest",
+    "shallow": "shallow slots · PTP",
+    "shallow_lookup": "shallow slots + lookup · fastest",
     "pqd": "slots in branches · PQD",
     "ptp": "slots, call by call",
     "prompt_lookup": "prompt lookup",
@@ -95,7 +97,7 @@ class RaceSettings:
 
 def default_budget(method: str) -> int | str:
     """Shallow slots stop by themselves where drafts no longer pay."""
-    return "auto" if method == "shallow" else _BRANCH_BUDGET
+    return "auto" if method in SHALLOW else _BRANCH_BUDGET
 
 
 def _number(value: Any, name: str, low: float, high: float) -> float:
@@ -187,7 +189,7 @@ def parallel_method(choice: ModelChoice, settings: RaceSettings) -> str:
     model = SHELF.get(choice)
     if not model.adapter:
         return "prompt_lookup"
-    return "pqd" if settings.method == "shallow" and model.shallow is None else settings.method
+    return "pqd" if settings.method in SHALLOW and model.shallow is None else settings.method
 
 
 # ---- events of the Race page ----------------------------------------------------------------------------

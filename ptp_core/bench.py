@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .bench_config import DRAFTING, BenchConfig, Job, baseline_point
+from .bench_config import DRAFTING, SHALLOW, BenchConfig, Job, baseline_point
 from .cost import cost_curve, shallow_costs
 from .decode import allocator_runs, new_trace, start_decoding
 from .drive import window_of
@@ -58,7 +58,7 @@ class Lineup:
         """ValueError with a sentence if some method cannot run."""
         if set(config.methods) & set(DRAFTING):
             self.model.require_adapter()
-        if "shallow" in config.methods:
+        if set(config.methods) & set(SHALLOW):
             self.model.require_shallow()
         if "hf_assisted" in config.methods and self.assistant is None:
             raise ValueError("hf_assisted needs an assistant model of the same vocabulary: name one with --assistant.")
@@ -152,7 +152,7 @@ class _Bench:
         for job in jobs:
             if job.method in DRAFTING and self._config.at(job.point).draft_budget == "auto":
                 cost_curve(self._lineup.for_method(job.method))
-            if job.method == "shallow" and self._config.at(job.point).draft_budget == "auto":
+            if job.method in SHALLOW and self._config.at(job.point).draft_budget == "auto":
                 shallow_costs(self._lineup.model)
         for job in {job.method: job for job in jobs}.values():
             self.answer(question, job, 0, {}, _WARM_UP_TOKENS)

@@ -13,10 +13,11 @@ from .peers import OUTSIDE_METHODS
 from .sampling import SamplingConfig
 
 DRAFTING = ("ptp", "pqd", "independent")
+SHALLOW = ("shallow", "shallow_lookup")
 # the methods that a swept field matters to; the others run once, and count for all its points
 SWEEPS = {
-    "draft_budget": (*DRAFTING, "shallow"),
-    "num_speculative_tokens": (*DRAFTING, "shallow", "prompt_lookup"),
+    "draft_budget": (*DRAFTING, *SHALLOW),
+    "num_speculative_tokens": (*DRAFTING, *SHALLOW, "prompt_lookup"),
     "chained": DRAFTING,
     "temperature": (*METHODS, *OUTSIDE_METHODS),
 }

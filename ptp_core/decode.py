@@ -9,6 +9,7 @@ They differ in two things only: how many u-slots a call carries, and where its d
     pqd             drafts to verify and slots for the next      the same, from the branch that came true
     independent     as pqd, slots without u                      Pick from the slots' marginals
     shallow         drafts to verify                             shallow slots, after each call (shallow.py)
+    shallow_lookup  drafts to verify                             shallow slots, then what followed the same words before
     prompt_lookup   drafts to verify                             what followed these words before
 
 Since each token is Pick(u, P), with P the frozen target's distribution, all of them give the same text.
@@ -26,10 +27,10 @@ from .model import PTPModel
 from .noise import NoiseTape
 from .run import START, Resume, Run
 from .sampling import SamplingConfig
-from .shallow_decode import decode_shallow
+from .shallow_decode import decode_shallow, decode_shallow_lookup
 from .trace import SCHEMA_VERSION, DecodeStep, Draft, Trace
 
-METHODS = ("ar", "ptp", "pqd", "shallow", "independent", "prompt_lookup")
+METHODS = ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup")
 DEFAULT_RUN = (0.4, 0.2, 0.1, 0.05)  # P(N >= k) where an adapter brings no measurement of its own
 
 
@@ -165,6 +166,7 @@ DECODERS: dict[str, Callable[..., Iterator[DecodeStep]]] = {
     "ptp": decode_ptp,
     "pqd": decode_pqd,
     "shallow": decode_shallow,
+    "shallow_lookup": decode_shallow_lookup,
     "independent": decode_independent,
     "prompt_lookup": decode_prompt_lookup,
 }
@@ -173,6 +175,7 @@ DECODERS: dict[str, Callable[..., Iterator[DecodeStep]]] = {
 _UNKNOWN_OPTIONS = {
     "ar": {"num_speculative_tokens", "draft_budget", "chained"},
     "shallow": {"chained"},
+    "shallow_lookup": {"chained"},
     "prompt_lookup": {"draft_budget", "chained"},
 }
 

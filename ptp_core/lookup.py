@@ -17,14 +17,19 @@ LOOKUP_LONGEST, LOOKUP_SHORTEST = 3, 1  # n-gram sizes, tried in this order
 
 def find_continuation(tokens: Sequence[int], count: int) -> list[int]:
     """Up to `count` tokens that followed the most recent earlier occurrence of the last n-gram, longest n first."""
+    return longest_match(tokens, count)[1]
+
+
+def longest_match(tokens: Sequence[int], count: int) -> tuple[int, list[int]]:
+    """The n of that n-gram, 0 where there is none, and the tokens."""
     if count < 1:
-        return []
+        return 0, []
     for size in range(LOOKUP_LONGEST, LOOKUP_SHORTEST - 1, -1):
         tail = list(tokens[-size:])
         for start in range(len(tokens) - size - 1, -1, -1):
             if list(tokens[start : start + size]) == tail:
-                return list(tokens[start + size : start + size + count])
-    return []
+                return size, list(tokens[start + size : start + size + count])
+    return 0, []
 
 
 def decode_prompt_lookup(

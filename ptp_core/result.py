@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .acceptance import analyse, drafting_methods
-from .bench_config import BenchConfig, config_from_dict
+from .bench_config import SHALLOW, BenchConfig, config_from_dict
 from .bounds import Drafter
 from .cost import CostCurve, ShallowCosts
 from .figures import summarise, summarise_points
@@ -79,7 +79,7 @@ class BenchResult:
         if method == "prompt_lookup":
             return Drafter("lookup", 0, (), self.config.num_speculative_tokens or LOOKUP_DRAFTS)
         facts, longest = self.adapter_of(method), self.config.num_speculative_tokens
-        if method == "shallow":
+        if method in SHALLOW:
             facts, costs = facts["shallow"], ShallowCosts(**self.environment["shallow_costs"])
             return Drafter("ahead", 0, tuple(facts["draft_run"]), longest or int(facts["window"]), costs)
         longest = max(int(facts["window"]) - int(facts["num_settled"]), 1) if longest is None else longest
@@ -135,8 +135,8 @@ class BenchResult:
                 [row_from_dict(row) for row in data["rows"]], bool(data["complete"]), dict(data.get("profile") or {}),
             )  # fmt: skip
             assert result.curve is None or len(result.curve.positions) > 1
-            if any(row.method == "shallow" for row in result.rows):
-                result.drafter("shallow")  # its figures are there
+            if any(row.method in SHALLOW for row in result.rows):
+                result.drafter(SHALLOW[0])  # its figures are there
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"This benchmark result is incomplete: {error}.") from None
         _check_rows(result.rows)

@@ -25,7 +25,7 @@ def tables_of(result: BenchResult) -> str:
 
 def readme_tables(result: BenchResult) -> str:
     """The tables of a text for readers: methods, then PQD and the peers by category."""
-    shown = ("ptp", "pqd", "shallow", "prompt_lookup")
+    shown = ("pqd", "shallow", "shallow_lookup", "prompt_lookup")
     return "\n\n".join([tables_of(result), category_table(result.methods, [m for m in shown if m in result.methods])])
 
 

@@ -240,7 +240,7 @@ def test_generate_endpoint_and_its_errors(address):
     client = Client(address, verbose=False)
     texts = {
         Trace.from_dict(client.predict(prompt="abc", method=m, seed=5, max_new_tokens=10, api_name="/generate")).text
-        for m in ("ar", "ptp", "pqd", "shallow", "independent", "prompt_lookup")
+        for m in ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup")
     }
     assert len(texts) == 1
     for arguments, reason in (({"method": "magic"}, "Unknown method"), ({"temperature": -1.0}, "temperature")):
@@ -293,7 +293,7 @@ def test_a_process_of_its_own_can_decode(shelf, monkeypatch):
     assert handlers.gpu_seconds(ModelChoice(), RaceSettings("a", max_new_tokens=64), ("ar", "pqd")) < 60
 
 
-@pytest.mark.parametrize("method", ["shallow", "ptp", "prompt_lookup"])
+@pytest.mark.parametrize("method", ["shallow", "shallow_lookup", "ptp", "prompt_lookup"])
 def test_the_parallel_lane_drafts_as_it_is_told(shelf, method):
     events = list(run_race(ModelChoice(), prompt="abcabcabc", method=method, draft_budget=3, max_new_tokens=24))
     assert events[-1]["event"] == "done", events[-1]

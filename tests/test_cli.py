@@ -27,7 +27,7 @@ def test_every_method_prints_the_same_text(tiny_folder, tmp_path, capsys):
     adapter = make_adapter()
     save_whole(tmp_path / "a", adapter)
     texts = set()
-    for method in ("ar", "ptp", "pqd", "shallow", "independent", "prompt_lookup"):
+    for method in ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup"):
         budget = [] if method == "ar" else ["--draft-budget", "9"]
         arguments = [
             "generate",

@@ -142,6 +142,7 @@ def test_steps_tell_one_consistent_story(make_model):
         for step in trace.steps:
             assert [d.token for d in step.drafts] == [d.token for d in pending] or method in (
                 "shallow",
+                "shallow_lookup",
                 "prompt_lookup",
             )
             statuses = [d.status for d in step.drafts]

@@ -111,7 +111,9 @@ CURVE = {"positions": [1, 64], "milliseconds": [1.0, 2.0]}
 def result(make_model):
     questions = [Question(str(i), "ab" if i % 2 else "cd", text) for i, text in enumerate(["abc", "hg fe", "aabb"])]
     config = BenchConfig(
-        ("ar", "ptp", "pqd", "shallow", "independent", "prompt_lookup"), max_new_tokens=12, draft_budget=9
+        ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup"),
+        max_new_tokens=12,
+        draft_budget=9,
     )
     rows = run_bench(Lineup(make_model()), questions, config)
     adapter = {"name": "tiny-1", "sha256": "tiny", "window": 5, "num_settled": 1, "draft_run": [0.5, 0.3, 0.2, 0.1]}
@@ -146,7 +148,7 @@ def test_results_survive_the_disk(result, tmp_path):
 
 def test_the_analysis_needs_no_model_and_filters_by_category(result):
     found = result.analysis()
-    assert list(found) == ["ptp", "pqd", "shallow", "independent", "prompt_lookup"]
+    assert list(found) == ["ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup"]
     for method, f in found.items():
         assert f["num_drafts"] == result.methods[method]["num_drafted"] > 0
         slots = sum(b.num_slots for r in result.select(method) for c in r.calls for b in c.branches)

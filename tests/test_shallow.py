@@ -13,6 +13,7 @@ from ptp_core.cost import ShallowCosts
 from ptp_core.decode import start_decoding
 from ptp_core.distill import IGNORE, WindowConfig, draw_windows, slot_loss
 from ptp_core.evaluate import evaluate
+from ptp_core.lookup import find_continuation
 from ptp_core.model import PTPModel
 from ptp_core.shallow import ShallowConfig, ShallowSlots, frequent_tokens
 from ptp_core.shallow_decode import DraftDepth
@@ -66,13 +67,14 @@ def test_decoding_drafts_what_whole_windows_draft(make_model):
 
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("budget", [0, 1, 3, "auto"])
-def test_texts_are_those_of_plain_decoding(make_model, quick, budget):
+@pytest.mark.parametrize("method", ["shallow", "shallow_lookup"])
+def test_texts_are_those_of_plain_decoding(make_model, method, quick, budget):
     model, accepted = make_model(quick=quick), 0
     for seed in range(12):
         sampling = SamplingConfig((0.7, 0.0, 1.0)[seed % 3])
         ids, noise = [3, 4 + seed % 6], NoiseTape(seed)
         plain = generate(model, ids, "ar", noise, sampling, max_new_tokens=20)
-        found = generate(model, ids, "shallow", noise, sampling, max_new_tokens=20, draft_budget=budget)
+        found = generate(model, ids, method, noise, sampling, max_new_tokens=20, draft_budget=budget)
         assert found.tokens == plain.tokens
         accepted += sum(step.num_accepted for step in found.steps)
         if isinstance(budget, int):
@@ -236,12 +238,55 @@ def test_drafting_learns_what_comes_true():
     assert unlucky.pays([])
     assert not lucky.pays([])
     for _ in range(40):
-        unlucky.observe(drafts=1, accepted=0, emitted=1)
-        lucky.observe(drafts=2, accepted=2, emitted=3)
+        unlucky.observe([None], accepted=0, emitted=1, call_ms=10.5, draft_ms=1.0)
+        lucky.observe([None, None], accepted=2, emitted=3, call_ms=11.0, draft_ms=2.0)
     assert not unlucky.pays([])
     assert lucky.pays([])
     assert lucky.rate(0) > 0.8
     assert unlucky.rate(1) == pytest.approx(0.25)  # never reached, so as it was
+
+
+def test_drafting_learns_what_things_cost():
+    """Costs that were measured on a busy machine lose their say: here drafts are ten times as cheap as they seemed."""
+    depth = DraftDepth((0.3, 0.1), 4, 0, ShallowCosts(call=10.0, row=0.1, draft=5.0))
+    assert not depth.pays([])
+    for _ in range(40):
+        depth.observe([None], accepted=0, emitted=1, call_ms=10.0, draft_ms=0.5)
+        depth.observe([None], accepted=1, emitted=2, call_ms=10.0, draft_ms=0.5)
+    assert depth.pays([])
+
+
+def test_the_first_draft_is_looked_up_where_that_promises_more():
+    depth = DraftDepth((0.4, 0.1), 4, 0, ShallowCosts(call=10.0, row=0.3, draft=1.0))
+    assert not depth.lookup_leads(0)
+    assert not depth.lookup_leads(1)
+    assert depth.lookup_leads(3)
+    for _ in range(60):
+        depth.observe([3], accepted=0, emitted=1, call_ms=10.0, draft_ms=0.0)
+    assert not depth.lookup_leads(3)
+    assert depth.lookup_pays([0.9], 4)
+    assert not depth.lookup_pays([0.01], 4)
+    assert not depth.lookup_pays([0.9] * 4, 4)  # no more than a window
+
+
+def test_lookup_goes_on_where_the_text_repeats_itself(make_model):
+    """Looked-up drafts are the ones behind the last words' earlier place; the text is that of plain decoding."""
+    model, looked, accepted = make_model(), 0, 0
+    for seed in range(12):
+        ids, noise = [3, 4, 5, 6, 7, 8, 3, 4, 5, 6, 7, 8, 3, 4], NoiseTape(seed)
+        plain = generate(model, ids, "ar", noise, SAMPLING, max_new_tokens=24)
+        for budget in (4, "auto"):
+            found = generate(model, ids, "shallow_lookup", noise, SAMPLING, max_new_tokens=24, draft_budget=budget)
+            assert found.tokens == plain.tokens
+            text = [*ids]
+            for step in found.steps:
+                drafts = [d.token for d in step.drafts]
+                ahead = find_continuation(text, 4)
+                looked += bool(drafts) and drafts == ahead[: len(drafts)] and len(drafts) > 1
+                accepted += step.num_accepted
+                text += [e.token for e in step.emitted]
+    assert looked > 20
+    assert accepted > 10
 
 
 def test_calibration_measures_shallow_drafts(make_model):

@@ -96,7 +96,7 @@ def build_ask(run_label: str) -> Ask:
         }
         method = gr.Dropdown(
             [(label, name) for name, label in RACE_METHODS.items()], value=DEFAULTS.method, label="Drafts by",
-            show_label=False, container=False, elem_id="ptp-method", min_width=236, scale=0, filterable=False,
+            show_label=False, container=False, elem_id="ptp-method", min_width=272, scale=0, filterable=False,
         )  # fmt: skip
     with gr.Accordion(sentence_of(DEFAULTS), open=False, elem_id="ptp-settings") as panel:
         with gr.Row():

@@ -6,10 +6,11 @@
 (function (lab) {
   const { el, svg } = lab;
   const LANES = ["ar", "ptp"];
-  const METHODS = { pqd: "PQD", ptp: "PTP", shallow: "shallow PTP", independent: "u-blind", prompt_lookup: "prompt lookup" };
+  const METHODS = { pqd: "PQD", ptp: "PTP", shallow: "shallow PTP", shallow_lookup: "shallow PTP + lookup", independent: "u-blind", prompt_lookup: "prompt lookup" };
   const OUTSIDE = { // methods whose drafts are made between calls
     prompt_lookup: "Drafts are looked up in the text so far.",
     shallow: "Shallow slots draft after the call, behind the token that it settled: no branch is needed. They stop where another draft would not pay.",
+    shallow_lookup: "After the call, shallow slots draft behind the token that it settled, or drafts are looked up where the text repeats itself: what promises more for its time.",
   };
   const CALLS_PER_SECOND = 6;
 

@@ -20,6 +20,7 @@ LABELS = {
     "ptp": "PTP",
     "pqd": "PTP with branches (PQD)",
     "shallow": "shallow PTP",
+    "shallow_lookup": "shallow PTP and lookup",
     "independent": "u-blind drafts",
     "prompt_lookup": "prompt lookup",
     "hf_generate": "transformers generate",

@@ -82,7 +82,7 @@ def test_the_parallel_lane_drafts_as_the_visitor_chooses(open_page):
     page.keyboard.press("ArrowRight")
     expect(page.locator(".ptp-branches .ptp-branch.is-kept")).to_be_visible()
     page.click("#ptp-example-sky")  # recorded by shallow slots
-    expect(page.locator("#ptp-method input")).to_have_value("shallow slots · fastest")
+    expect(page.locator("#ptp-method input")).to_have_value("shallow slots · PTP")
 
 
 def test_the_same_seed_gives_the_same_text_again(open_page):
