@@ -69,7 +69,7 @@ def favourite(shown: Shown) -> tuple[str, str]:
         for point in shown.points
         for method in shown.drafting(point)
     }
-    for wanted in ("pqd", "ptp"):
+    for wanted in ("shallow", "pqd", "ptp"):
         for pair, count in drafted.items():
             if pair[0] == wanted and count >= _ENOUGH_DRAFTS:
                 return pair

@@ -49,7 +49,7 @@ def build() -> None:
                 1, most, min(3, most), step=1, label="How many of the set", info="taken evenly over its kinds",
                 elem_id="ptp-bench-count",
             )  # fmt: skip
-            methods = gr.CheckboxGroup(_CHOICES, value=["pqd"], label="Methods", info="beside plain decoding")
+            methods = gr.CheckboxGroup(_CHOICES, value=["shallow"], label="Methods", info="beside plain decoding")
         prompts = gr.Textbox(
             label="My prompts, one per line", lines=3, max_lines=10, elem_id="ptp-bench-prompts", visible=False,
             placeholder="Why is the sky blue?\nName three rivers in France.",

@@ -170,12 +170,12 @@ def test_a_live_run_joins_the_results(open_acceptance):
     until(page, "s.view.origin === 'live' && s.view.complete && !s.busy")
     expect(page.locator(".ptp-acceptance .ptp-banner")).to_be_hidden()
     expect(page.locator(".ptp-figure b").nth(3)).to_have_text("✓ 2 / 2")
-    assert state(page)["method"] == "pqd"
+    assert state(page)["method"] == "shallow"
     expect(page.locator(".ptp-acceptance .ptp-spoken")).to_contain_text("The run is done")
     live = state(page)["id"]
     page.select_option("[data-choose=result]", "default")
     until(page, "s.view.id === 'default'")
-    page.select_option("[data-choose=other]", f"{live}|pqd|")
+    page.select_option("[data-choose=other]", f"{live}|shallow|")
     until(page, "s.others")
     expect(page.locator("[data-exhibit=position] .ptp-key span").last).to_contain_text("2 questions")
     page.reload()
