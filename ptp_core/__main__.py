@@ -41,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt")
-    parser.add_argument("--method", default="pqd", help="ar, ptp, pqd, independent or prompt_lookup")
+    parser.add_argument(
+        "--method", default="pqd", help="ar, ptp, pqd, shallow, shallow_lookup, independent or prompt_lookup"
+    )
     sampling_options(parser)
     parser.add_argument("--order", choices=ORDERS, help="CDF order; default: the adapter's")
     parser.add_argument("--filter", choices=FILTERS, default="standard")

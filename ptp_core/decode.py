@@ -193,7 +193,7 @@ def start_decoding(
 def notes_on(model: PTPModel, method: str, sampling: SamplingConfig) -> list[str]:
     """What a reader of a trace of this combination must know."""
     notes = list(model.notes)
-    if model.adapter and method in ("ptp", "pqd", "independent") and model.adapter.order != sampling.order:
+    if model.adapter and method not in ("ar", "prompt_lookup") and model.adapter.order != sampling.order:
         notes.append(
             f"The adapter was trained with the CDF in order of {model.adapter.order}; this run uses {sampling.order}, "
             "so its drafts are mostly wrong. The text is exact all the same."
