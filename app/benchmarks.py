@@ -13,7 +13,7 @@ from typing import Any
 from ptp_core.bench import Lineup, Progress, iter_bench
 from ptp_core.bench_config import DRAFTING, BenchConfig
 from ptp_core.checkpoint import adapter_sha256
-from ptp_core.cost import cost_curve
+from ptp_core.cost import cost_curve, shallow_costs
 from ptp_core.figures import csv_text
 from ptp_core.load import DEFAULT_ADAPTER, adapters_folder
 from ptp_core.machine import identity
@@ -310,4 +310,5 @@ def live_environment(model: PTPModel) -> dict[str, Any]:
         "python": platform.python_version(),
         "date": time.strftime("%Y-%m-%d"),
         "cost_curve": asdict(cost_curve(model)) if model.adapter else None,
+        "shallow_costs": asdict(shallow_costs(model)) if model.shallow is not None else None,
     }

@@ -268,6 +268,16 @@ def test_a_live_run_streams_and_its_result_is_whole(shelf):
     assert all(len(as_value(event)) < 2_000 for event in events), "progress carries no result"
 
 
+def test_a_live_run_of_shallow_slots_can_be_looked_at(shelf):
+    raw = {**RAW, "methods": ["shallow", "shallow_lookup"], "budget": 3}
+    found = RESULTS.get(list(run_live(ModelChoice(), "t9", **raw))[-1]["result"])
+    assert [r.method for r in found.result.rows[:3]] == ["ar", "shallow", "shallow_lookup"]
+    for method in raw["methods"]:
+        bounds = found.analysis(method, "", None)["bounds"]
+        assert bounds["cost_bound"]["speedup"] >= 1
+        assert exhibits_view(found, method, "", None)
+
+
 def test_a_stopped_run_keeps_the_answers_so_far(shelf):
     events = []
     for event in until_stopped("t2", run_live(ModelChoice(), "t2", **RAW)):
