@@ -30,7 +30,7 @@ from .views.race import chunk_view, meta_view, steps_view, summary_view
 
 RACE_METHODS = {  # how the parallel lane may draft -> what the page calls it
     "shallow": "shallow slots · PTP",
-    "shallow_lookup": "shallow slots + lookup · fastest",
+    "shallow_lookup": "shallow slots + lookup",
     "pqd": "slots in branches · PQD",
     "ptp": "slots, call by call",
     "prompt_lookup": "prompt lookup",
@@ -142,14 +142,13 @@ def prepare(model: PTPModel, settings: RaceSettings) -> tuple[list[int], NoiseTa
 def decode_lane(model: PTPModel, settings: RaceSettings, method: str) -> tuple[Trace, Iterator[DecodeStep]]:
     """A trace without steps and the generator of the steps that belong into it."""
     ids, noise, sampling = prepare(model, settings)
-    instead = (
-        method != settings.method and settings.draft_budget == "auto"
-    )  # of shallow slots, which stop by themselves
+    # in place of shallow slots, which know when to stop
+    stands_in = method != settings.method and settings.draft_budget == "auto"
     steps = start_decoding(
         model, ids, method, noise, sampling,
         max_new_tokens=settings.max_new_tokens,
         num_speculative_tokens=settings.num_speculative_tokens,
-        draft_budget=default_budget(method) if instead else settings.draft_budget,
+        draft_budget=default_budget(method) if stands_in else settings.draft_budget,
     )  # fmt: skip
     return new_trace(model, ids, method, noise, sampling, settings.prompt, []), steps
 

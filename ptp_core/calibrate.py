@@ -51,13 +51,7 @@ def calibrate(
     method = "independent" if config.variant == "independent" else "pqd"
     model.adapter = replace(config, confidence=None)
     try:
-        runs = []
-        for i, (ids, sampling) in enumerate(zip(prompts, samplings, strict=True)):
-            trace = generate(
-                model, ids, method, NoiseTape(seed + i), sampling, prompt="", details=False,
-                max_new_tokens=max_new_tokens, draft_budget=draft_budget,
-            )  # fmt: skip
-            runs.append(trace.steps)
+        runs = _decode(model, prompts, samplings, method, max_new_tokens, draft_budget, seed)
     finally:
         model.adapter = config
     return summarise_runs(runs, longest=config.window)
@@ -76,16 +70,25 @@ def calibrate_shallow(
     config = slots.config
     slots.config = replace(config, confidence=None)
     try:
-        runs = []
-        for i, (ids, sampling) in enumerate(zip(prompts, samplings, strict=True)):
-            trace = generate(
-                model, ids, "shallow", NoiseTape(seed + i), sampling, prompt="", details=False,
-                max_new_tokens=max_new_tokens, draft_budget=config.window,
-            )  # fmt: skip
-            runs.append(trace.steps)
+        runs = _decode(model, prompts, samplings, "shallow", max_new_tokens, config.window, seed)
     finally:
         slots.config = config
     return summarise_runs(runs, longest=config.window)
+
+
+def _decode(
+    model: PTPModel,
+    prompts: Sequence[Sequence[int]],
+    samplings: Sequence[SamplingConfig],
+    method: str,
+    max_new_tokens: int,
+    draft_budget: int,
+    seed: int,
+) -> list[list[DecodeStep]]:
+    """The steps of every prompt."""
+    options = {"max_new_tokens": max_new_tokens, "draft_budget": draft_budget, "details": False}
+    asked = enumerate(zip(prompts, samplings, strict=True))
+    return [generate(model, p, method, NoiseTape(seed + i), s, prompt="", **options).steps for i, (p, s) in asked]
 
 
 def summarise_runs(runs: Iterable[Sequence[DecodeStep]], longest: int) -> Calibration:

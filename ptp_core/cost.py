@@ -64,15 +64,21 @@ def measure_cost_curve(model: PTPModel) -> CostCurve:
     Sizes take turns and the median counts: a busy machine slows large calls more than small ones, and
     the best of several would promise drafts a price that they do not get.
     """
-    cache = model.new_cache(_CONTEXT + max(_SIZES))
-    prompt = masks.call_layout(0, _CONTEXT, 0)
-    model(_zeros(model, _CONTEXT), positions=prompt.positions, mask=prompt.mask, cache=cache)
-    cache.keep(_CONTEXT)
+    cache, _ = _read_context(model)
     calls = [_prepare_call(model, cache, size) for size in _SIZES]
     for call in calls:
         call()
     rounds = [[_time(call) for call in calls] for _ in range(_REPEATS)]
     return CostCurve(_SIZES, tuple(median(times) for times in zip(*rounds, strict=True)))
+
+
+def _read_context(model: PTPModel) -> tuple[KVCache, torch.Tensor]:
+    """A cache of _CONTEXT tokens with room for a call behind them, and the last token's state (E,)."""
+    cache = model.new_cache(_CONTEXT + max(_SIZES))
+    layout = masks.call_layout(0, _CONTEXT, 0)
+    hidden = model(_zeros(model, _CONTEXT), positions=layout.positions, mask=layout.mask, cache=cache)
+    cache.keep(_CONTEXT)
+    return cache, hidden[0, -1]
 
 
 def _prepare_call(model: PTPModel, cache: KVCache, size: int) -> Callable[[], None]:
@@ -126,10 +132,7 @@ class ShallowCosts:
 @torch.inference_mode()
 def measure_shallow_costs(model: PTPModel) -> ShallowCosts:
     """Medians of calls and drafts that take turns, behind 128 tokens."""
-    cache = model.new_cache(_CONTEXT + max(_SIZES))
-    prompt = masks.call_layout(0, _CONTEXT, 0)
-    hidden = model(_zeros(model, _CONTEXT), positions=prompt.positions, mask=prompt.mask, cache=cache)[0, -1]
-    cache.keep(_CONTEXT)
+    cache, hidden = _read_context(model)
     slots, few, many = model.require_shallow(), 1, 5
 
     def call_of(rows: int) -> Callable[[], None]:

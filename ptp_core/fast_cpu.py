@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attention import KVCache, attend_grouped
-from .gated_lora import GatedLoraLinear
+from .gated_lora import GatedLoraLinear, joined
 
 _PACK_ROWS = 8  # the row count that the packed layout is tuned for; others work as well
 
@@ -65,10 +65,7 @@ class _Linears:
     """Linear layers of one input as one product, with the deltas of those that carry one."""
 
     def __init__(self, layers: Sequence[Any]) -> None:
-        bases: list[Any] = [layer.base if isinstance(layer, GatedLoraLinear) else layer for layer in layers]
-        biases = [b.bias if b.bias is not None else b.weight.new_zeros(len(b.weight)) for b in bases]
-        bias = torch.cat(biases) if any(b.bias is not None for b in bases) else None
-        self._base = PackedLinear(torch.cat([b.weight for b in bases]), bias)
+        self._base = PackedLinear(*joined(layers))
         gated = [layer for layer in layers if isinstance(layer, GatedLoraLinear)]
         if gated and len(gated) != len(layers):
             raise ValueError("Of layers with one input, either all carry a delta or none.")

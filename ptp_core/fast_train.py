@@ -22,7 +22,7 @@ from torch.autograd.function import once_differentiable
 
 from .attention import KVCache, Windows, attend_grouped
 from .fast_cpu import FastLlama, rms_norm, rotary_turns, rotate
-from .gated_lora import GatedLoraLinear
+from .gated_lora import GatedLoraLinear, frozen_layers, joined
 
 _COLUMNS = 16  # softmax is faster by a third over rows of this multiple
 _PROBE = 5  # real tokens by which the layers are compared with transformers'
@@ -65,12 +65,9 @@ class _Linears:
 
     def __init__(self, layers: Sequence[Any]) -> None:
         self._gated = [layer for layer in layers if isinstance(layer, GatedLoraLinear)]
-        bases: list[Any] = [layer.base if isinstance(layer, GatedLoraLinear) else layer for layer in layers]
-        biases = [b.bias if b.bias is not None else b.weight.new_zeros(len(b.weight)) for b in bases]
-        self._bias = torch.cat(biases).detach() if any(b.bias is not None for b in bases) else None
-        self._weight = bases[0].weight.detach()
+        self._weight, self._bias = joined(layers)
+        bases = frozen_layers(layers)
         if len(bases) > 1:
-            self._weight = torch.cat([b.weight for b in bases]).detach()
             for base, part in zip(bases, self._weight.split([len(b.weight) for b in bases]), strict=True):
                 base.weight = nn.Parameter(part, requires_grad=False)
 

@@ -7,7 +7,9 @@ target and drafts as the student, on one KV cache.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -81,3 +83,18 @@ def add_gated_lora(model: nn.Module, config: LoraConfig, gate: Gate) -> dict[str
         wrapped[name] = GatedLoraLinear(module, config, gate)
         setattr(model.get_submodule(parent), leaf, wrapped[name])
     return wrapped
+
+
+def frozen_layers(layers: Sequence[Any]) -> list[Any]:
+    """The linear layers themselves, without the deltas that some of them carry."""
+    return [layer.base if isinstance(layer, GatedLoraLinear) else layer for layer in layers]
+
+
+def joined(layers: Sequence[Any]) -> tuple[Tensor, Tensor | None]:
+    """Weight (sum of out, in) and bias of frozen layers with one input as one product; a single layer's is its own."""
+    bases = frozen_layers(layers)
+    weight = bases[0].weight if len(bases) == 1 else torch.cat([b.weight for b in bases])
+    if all(b.bias is None for b in bases):
+        return weight.detach(), None
+    biases = [b.bias if b.bias is not None else b.weight.new_zeros(len(b.weight)) for b in bases]
+    return weight.detach(), torch.cat(biases).detach()

@@ -81,7 +81,9 @@ class BenchResult:
         facts, longest = self.adapter_of(method), self.config.num_speculative_tokens
         if method in SHALLOW:
             facts, costs = facts["shallow"], ShallowCosts(**self.environment["shallow_costs"])
-            return Drafter("ahead", 0, tuple(facts["draft_run"]), longest or int(facts["window"]), costs)
+            return Drafter(
+                "ahead", 0, tuple(facts["draft_run"]), facts["window"] if longest is None else longest, costs
+            )
         longest = max(int(facts["window"]) - int(facts["num_settled"]), 1) if longest is None else longest
         kind = "turns" if method == "ptp" else "branches"
         return Drafter(kind, int(facts["num_settled"]), tuple(facts["draft_run"]), longest)

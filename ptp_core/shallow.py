@@ -26,8 +26,8 @@ from torch import Tensor, nn
 
 from .attention import KVCache, attend_windows
 from .fast_cpu import rms_norm, rotary_turns, rotate
-from .gated_lora import GatedLoraLinear
-from .shallow_draft import Drafting, PackedShallow, side_by_side
+from .gated_lora import joined
+from .shallow_draft import Drafting, Linear, PackedShallow, side_by_side
 from .u_embed import U_EMBEDDINGS, build_u_embedding
 
 PRODUCTS = {
@@ -39,7 +39,6 @@ PRODUCTS = {
 _RIDGE = 1.0  # of the entry's least squares, beside some thousand rows
 
 Attend = Callable[[int, Tensor, Tensor, Tensor, float], Tensor]
-Linear = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,15 @@ class _Layer:
         self.norm_in, self.norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
         self.q_norm, self.k_norm = (getattr(layer.self_attn, name, None) for name in ("q_norm", "k_norm"))
         self._deltas = deltas
-        self._weights = {name: _joined(getattr(layer, part), parts) for name, (part, parts) in PRODUCTS.items()}
+        self._weights = {
+            name: joined([getattr(getattr(layer, part), leaf) for leaf in leaves])
+            for name, (part, leaves) in PRODUCTS.items()
+        }
+
+    @property
+    def frozen(self) -> Tensor:
+        """A weight that tells dtype and device."""
+        return self._weights["qkv"][0]
 
     def trained(self) -> Mapping[str, Linear]:
         """The products as training needs them: differentiable in the deltas."""
@@ -116,15 +123,6 @@ class _Layer:
     def forget(self) -> None:
         """Lets go of the frozen weights."""
         self._weights = {}
-
-
-def _joined(part: Any, names: Sequence[str]) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias of linear layers as one product; a deep adapter's deltas stay outside."""
-    layers = [getattr(part, name) for name in names]
-    bases: list[Any] = [layer.base if isinstance(layer, GatedLoraLinear) else layer for layer in layers]
-    biases = [b.bias if b.bias is not None else b.weight.new_zeros(len(b.weight)) for b in bases]
-    bias = torch.cat(biases).detach() if any(b.bias is not None for b in bases) else None
-    return torch.cat([b.weight for b in bases]).detach(), bias
 
 
 class ShallowSlots(nn.Module):
@@ -182,7 +180,7 @@ class ShallowSlots(nn.Module):
         settling (B, N, E), the target's states that chose each window's first such token; seen (B, N, S) bool, the
         context's rows that a window sees.
         """
-        frozen = self._layers[0]._weights["qkv"][0]
+        frozen = self._layers[0].frozen
         batch, count, length = u.shape
         x = self.enter(self._embed[0](tokens), settling[:, :, None].expand(-1, -1, length, -1), u, temperature)
         mask = torch.zeros(batch, count, length, seen.shape[-1], dtype=frozen.dtype, device=frozen.device)
