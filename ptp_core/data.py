@@ -18,9 +18,13 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from . import prompts
@@ -35,6 +39,7 @@ _FOLLOW_UPS = ("", "", "Can you", "Thanks!", "What about", "Now", "Why", "And", 
 
 Message = dict[str, str]
 _MIN_QUESTION = 6  # characters
+_SHARED = 32  # tokens on end that two prompts must have in common to count as sharing a text
 
 
 @dataclass(frozen=True)
@@ -244,9 +249,32 @@ def load_conversations(folder: str | os.PathLike[str]) -> list[Conversation]:
 
 
 def split_held_out(rows: Sequence[Conversation], share: float = 0.04) -> tuple[list[Conversation], list[Conversation]]:
-    """(training, held-out): by a hash of each conversation, so that more data moves none to the other side."""
-    held = [int(hashlib.sha256(repr(row.ids).encode()).hexdigest()[:8], 16) / 2**32 < share for row in rows]
-    return [r for r, h in zip(rows, held, strict=True) if not h], [r for r, h in zip(rows, held, strict=True) if h]
+    """(training, held-out): by a hash of each conversation, so that more data moves none to the other side.
+
+    Conversations of a shard share passages: one that shares a text with a held-out one is on neither side.
+    """
+    hashes = (int(hashlib.sha256(repr(row.ids).encode()).hexdigest()[:8], 16) / 2**32 for row in rows)
+    held = [found < share for found in hashes]
+    apart = _without_shared_texts(rows, held)
+    return [r for r, a in zip(rows, apart, strict=True) if a], [r for r, h in zip(rows, held, strict=True) if h]
+
+
+def _without_shared_texts(rows: Sequence[Conversation], held: Sequence[bool]) -> list[bool]:
+    """Which of the rows not held out have no _SHARED tokens on end of their prompt in common with a held-out one's
+    prompt. What every prompt begins with (the chat template) does not count."""
+    columns = zip(*(row.ids[: row.p] for row in rows), strict=False)  # as long as the shortest prompt
+    template = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+    runs = [_runs(row.ids[template : row.p]) for row in rows]
+    theirs = np.concatenate([np.empty(0, np.int64), *(r for r, h in zip(runs, held, strict=True) if h)])
+    return [not (h or np.isin(r, theirs).any()) for r, h in zip(runs, held, strict=True)]
+
+
+def _runs(ids: Sequence[int]) -> NDArray[np.int64]:
+    """One number for each run of _SHARED tokens: equal for equal runs, else as good as never."""
+    if len(ids) < _SHARED:
+        return np.empty(0, np.int64)
+    weights = np.random.default_rng(0).integers(-(2**62), 2**62, _SHARED)
+    return sliding_window_view(np.asarray(ids, np.int64), _SHARED) @ weights
 
 
 def data_sha256(folder: str | os.PathLike[str]) -> str:

@@ -1,4 +1,5 @@
 import json
+import random
 import sys
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ from tiny import make_target, make_tokenizer
 from ptp_core import NoiseTape, SamplingConfig, generate
 from ptp_core.complete import Request, complete
 from ptp_core.data import (
+    Conversation,
     DataRecipe,
     data_sha256,
     generate_data,
@@ -118,8 +120,24 @@ def test_held_out_conversations_stay_held_out_when_more_come(writer):
     rows = generate_shard(writer, DataRecipe(seed=1, shard_size=60, max_prompt=900), 0)
     few, many = split_held_out(rows[:20], 0.3), split_held_out(rows, 0.3)
     assert all(row in many[1] for row in few[1])
-    assert len(many[0]) + len(many[1]) == len(rows)
     assert many[1]
+    assert sum(row in rows for row in (*many[0], *many[1])) == len(many[0]) + len(many[1]) <= len(rows)
+
+
+def test_what_shares_a_passage_with_a_held_out_conversation_is_not_trained_on():
+    draw = random.Random(0)
+    template, passage = list(range(40)), [draw.randrange(1000) for _ in range(60)]
+
+    def row(text):
+        own = [draw.randrange(1000) for _ in range(50)]
+        return Conversation([*template, *own[:25], *text, *own[25:], 7, 7], 40 + 50 + len(text))
+
+    sharing, others = [row(passage) for _ in range(60)], [row([]) for _ in range(60)]
+    short = [row(passage[:24]) for _ in range(60)]
+    training, held_out = split_held_out([*sharing, *others, *short], 0.3)
+    assert any(r in held_out for r in sharing)
+    assert not any(r in training for r in sharing)
+    assert all((r in training) != (r in held_out) for r in (*others, *short))  # the template or 24 tokens are no text
 
 
 def test_no_conversations_is_an_error(tmp_path):
