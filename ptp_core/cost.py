@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import time
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -32,6 +33,8 @@ _CONTEXT = 128
 MAX_SLOTS = 128  # u-slots of one call, whatever the budget
 MAX_AUTO_SLOTS = 64
 _REPEATS = 5
+_LARGE, _DRIFT = 16, 1.25  # a kept curve holds while a call of so many positions costs what it says, within this factor
+_TRUST_SECONDS = 600.0  # for so long it is not tried again
 _WORTHWHILE = 0.9  # drafting must promise this share of plain decoding's time per token; the best of many is rosy
 _PRIOR_TOKENS = 8.0  # how many tokens of experience the adapter's own figures count for
 
@@ -116,8 +119,31 @@ def measurements_folder() -> Path:
 
 
 def cost_curve(model: PTPModel) -> CostCurve:
-    """The model's curve on this machine: from memory, from the cache folder, or measured now (some seconds)."""
-    return _known(model, "curve", measure_cost_curve, CostCurve)
+    """The model's curve on this machine: from memory, from the cache folder, or measured now (some seconds).
+
+    A kept curve may come from a time when the machine was busy, or idle. It is tried now and then, and
+    measured anew where it no longer holds.
+    """
+    curve = _known(model, "curve", measure_cost_curve, CostCurve)
+    measured = _measured(model)
+    if time.monotonic() - measured.get("curve tried", -math.inf) > _TRUST_SECONDS:
+        if not curve_holds(model, curve):
+            forget(model, "curve")
+            curve = _known(model, "curve", measure_cost_curve, CostCurve)
+        measured["curve tried"] = time.monotonic()
+    return curve
+
+
+@torch.inference_mode()
+def curve_holds(model: PTPModel, curve: CostCurve) -> bool:
+    """Whether a call of _LARGE positions still takes as many times as long as a small one as the curve says."""
+    cache, _ = _read_context(model)
+    calls = [_prepare_call(model, cache, size) for size in (1, _LARGE)]
+    for call in calls:
+        call()
+    small, large = (median(times) for times in zip(*([_time(c) for c in calls] for _ in range(_REPEATS)), strict=True))
+    drift = (large / small) / (curve.ms(_LARGE) / curve.ms(1))
+    return 1 / _DRIFT < drift < _DRIFT
 
 
 @dataclass(frozen=True)
@@ -162,11 +188,27 @@ def shallow_costs(model: PTPModel) -> ShallowCosts:
     return _known(model, "shallow", measure_shallow_costs, ShallowCosts)
 
 
+def forget(model: PTPModel, kind: str) -> None:
+    """Drops a measurement, so that the next use makes it anew."""
+    _measured(model).pop(kind, None)
+    _kept(model, kind).unlink(missing_ok=True)
+
+
+def _measured(model: PTPModel) -> dict[str, Any]:
+    """What this process knows of the model's costs."""
+    found: dict[str, Any] = model.__dict__.setdefault("_measured", {})
+    return found
+
+
+def _kept(model: PTPModel, kind: str) -> Path:
+    return measurements_folder() / f"{kind}-{_fingerprint(model)}.json"
+
+
 def _known(model: PTPModel, kind: str, measure: Callable[[PTPModel], T], parse: Callable[..., T]) -> T:
     """A measurement of the model on this machine: from memory, from the cache folder, or made now."""
-    known = model.__dict__.setdefault("_measured", {})
+    known = _measured(model)
     if kind not in known:
-        path = measurements_folder() / f"{kind}-{_fingerprint(model)}.json"
+        path = _kept(model, kind)
         try:
             raw = json.loads(path.read_text())
             known[kind] = parse(**{k: tuple(v) if isinstance(v, list) else float(v) for k, v in raw.items()})

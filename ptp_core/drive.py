@@ -30,7 +30,9 @@ def drive(run: Run, plan: Plan, propose: Propose | None = None) -> Generator[Dec
         step, drafts = run.call(drafts, lengths)
         if propose is not None and not run.done:
             start = time.perf_counter()
+            run.laps.start()
             drafts = propose()
+            run.laps.lap("draft")
             planning += time.perf_counter() - start
         yield replace(step, seconds=step.seconds + planning)
 

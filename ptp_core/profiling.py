@@ -21,6 +21,7 @@ from .model import PTPModel
 from .noise import NoiseTape
 from .questions import Question
 from .run import Run
+from .shallow_decode import drive_shallow
 from .trace import DecodeStep, Draft
 
 _QUESTIONS, _TOKENS, _SLOTS = 4, 24, 16
@@ -33,19 +34,21 @@ PARTS = {
     "read": "drafts of the kept branch, with a chain head its output layer too",
     "layout": "positions and mask",
     "embed": "token ids and slot embeddings",
-    "plan": "allocation of slots, lookup of drafts",
+    "plan": "allocation of slots",
+    "draft": "shallow slots, one after another",
     "verify": "comparison, cache, text",
 }
 
 
 def profile_methods(model: PTPModel, questions: Sequence[Question], config: BenchConfig) -> dict[str, Any]:
-    """Milliseconds per call by part, for plain decoding and for PQD, over a few questions and short answers.
+    """Milliseconds per call by part, for plain decoding, PQD and shallow slots, over a few questions and short answers.
 
     {"draft_budget", "methods": {name: {"calls", "positions", "slots", "ms", "parts": {part: ms}}}}; calls that read
-    the prompt are left out. An "auto" budget may spend nothing, so PQD is profiled with a fixed one then.
+    the prompt are left out. An "auto" budget may spend nothing, so PQD is profiled with a fixed one then; shallow
+    slots draft as the configuration says.
     """
     budget = _SLOTS if config.draft_budget in ("auto", 0) else int(config.draft_budget)
-    methods = ["ar", "pqd"] if model.adapter else ["ar"]
+    methods = ["ar", *(["pqd"] if model.adapter else []), *(["shallow"] if model.shallow is not None else [])]
     tallies: dict[str, list[_Tally]] = {m: [] for m in methods}
     chosen = questions[:: max(1, len(questions) // _QUESTIONS)][:_QUESTIONS]
     for i, question in enumerate([chosen[0], *chosen]):  # the first one twice: once to warm up
@@ -109,12 +112,19 @@ class _Tally(Run):
 def _profile(model: PTPModel, ids: Sequence[int], method: str, config: BenchConfig, seed: int, budget: int) -> _Tally:
     synchronize = torch.cuda.synchronize if model.device.type == "cuda" else None
     sampling = config.sampling(model.adapter.order if model.adapter else "probability")
-    window = window_of(model, config.num_speculative_tokens) if method == "pqd" else 0
+    window, given = 0, config.num_speculative_tokens
+    if method == "shallow":
+        window = model.require_shallow().config.window if given is None else given
+    elif method == "pqd":
+        window = window_of(model, given)
     run = _Tally(
         model, ids, NoiseTape(seed), sampling, min(_TOKENS, config.max_new_tokens), window,
         chained=bool(config.chained), details=False, synchronize=synchronize,
     )  # fmt: skip
-    steps = drive_in_branches(run, model, budget) if method == "pqd" else drive(run, lambda drafts: [])
+    if method == "shallow":
+        steps = drive_shallow(run, model, config.draft_budget)
+    else:
+        steps = drive_in_branches(run, model, budget) if method == "pqd" else drive(run, lambda drafts: [])
     for _ in steps:
         pass
     return run
@@ -148,10 +158,15 @@ def profile_table(profile: dict[str, Any]) -> str:
     lines = ["| part of a call | " + " | ".join(_named(n, m) for n, m in methods.items()) + " |"]
     lines.append("|---" * (1 + len(methods)) + "|")
     for part, text in PARTS.items():
-        cells = [f"{m['parts'][part]:.2f} ms, {100 * m['parts'][part] / m['ms']:.0f} %" for m in methods.values()]
+        cells = [_cell(m, part) for m in methods.values()]
         lines.append(f"| {part}: {text} | " + " | ".join(cells) + " |")
     lines.append("| all | " + " | ".join(f"{m['ms']:.2f} ms" for m in methods.values()) + " |")
     return "\n".join(lines)
+
+
+def _cell(facts: dict[str, Any], part: str) -> str:
+    ms = facts["parts"].get(part, 0.0)  # an older file may lack a part
+    return f"{ms:.2f} ms, {100 * ms / facts['ms']:.0f} %"
 
 
 def _named(name: str, facts: dict[str, Any]) -> str:

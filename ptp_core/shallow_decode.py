@@ -129,13 +129,18 @@ def decode_shallow(
 
     Raises ValueError without shallow slots.
     """
-    slots = model.require_shallow().config
-    longest = slots.window if num_speculative_tokens is None else checked_window(num_speculative_tokens)
-    costs = shallow_costs(model) if draft_budget == "auto" else None
-    amount = longest if draft_budget == "auto" else checked_budget(draft_budget)
-    depth = DraftDepth(slots.draft_run or DEFAULT_RUN, longest, amount, costs)
+    window = model.require_shallow().config.window
+    longest = window if num_speculative_tokens is None else checked_window(num_speculative_tokens)
     run = Run(model, ids, noise, sampling, max_new_tokens, longest, details=details, resume=resume)
-    return _Shallow(run, depth, lookup).steps()
+    return drive_shallow(run, model, draft_budget, lookup)
+
+
+def drive_shallow(run: Run, model: PTPModel, draft_budget: int | str, lookup: bool = False) -> Iterator[DecodeStep]:
+    """The loop of shallow slots around a depth that learns from each call."""
+    measured = model.require_shallow().config.draft_run or DEFAULT_RUN
+    costs = shallow_costs(model) if draft_budget == "auto" else None
+    amount = run.max_drafts if draft_budget == "auto" else checked_budget(draft_budget)
+    return _Shallow(run, DraftDepth(measured, run.max_drafts, amount, costs), lookup).steps()
 
 
 def decode_shallow_lookup(*arguments: Any, **options: Any) -> Iterator[DecodeStep]:

@@ -2,11 +2,11 @@
 
     python -m ptp_core train-speed --data DATA
 
-The bound is measured, not computed: after each step, the products with weights that it needed run once
-more with nothing in between. These are the frozen layers (forwards for real rows, forwards and with respect
-to their input for slots, no gradient of a weight), the low-rank deltas with all their gradients, the
-teacher's float32 head and the small head of the loss. Layers of one input are one product; the
-attention's own products are not counted.
+The bound is measured, not computed: after each step, the matrix products that it needed run once more
+with nothing in between. These are the frozen layers (forwards for real rows, forwards and with respect
+to their input for slots, no gradient of a weight), the low-rank deltas with all their gradients, attention over
+the context (queries by keys, weights by values, and for slots their gradients), the teacher's float32 head
+and the small head of the loss. Layers of one input are one product. A chain head's are not counted.
 """
 
 from __future__ import annotations
@@ -112,22 +112,31 @@ def _join(model: PTPModel) -> list[_Joined]:
 def _time_products(
     model: PTPModel, joined: list[_Joined], real: int, answer: int, slots: int, vocabulary: int
 ) -> float:
-    """Seconds of the products of one step: real rows, then slots forwards and back. A chain head's are left out."""
+    """Seconds of the products of one step: real rows, then slots forwards and back."""
     head = model.target.get_output_embeddings().weight[:vocabulary].to(model.dtype)
     ones = {n: torch.ones(max(real, slots), n, dtype=model.dtype, device=model.device) for n in _sizes(joined)}
     rows = {n: x[:slots] for n, x in ones.items()}
     hidden = rows[head.shape[1]]
     errors = torch.ones(slots, vocabulary, dtype=model.dtype, device=model.device)
+    keys, real_queries, slot_queries = _attention(model, real, slots)
+    scores = torch.ones(*slot_queries.shape[:2], real, dtype=model.dtype, device=model.device)
+    layers = range(model.target.config.num_hidden_layers)
     start = time.perf_counter()
     for group in joined:
         F.linear(ones[group.weight.shape[1]][:real], group.weight)
+    for _ in layers:
+        (real_queries @ keys.transpose(1, 2)) @ keys
     model.logits(ones[head.shape[1]][:answer])
     for group in joined:
         x = rows[group.weight.shape[1]]
         y, low = F.linear(x, group.weight), x @ group.a.t()
         for part, low_part, b in _parts(y, low, group):
             part.addmm_(low_part, b.t())
+    for _ in layers:
+        (slot_queries @ keys.transpose(1, 2)) @ keys
     _, _ = F.linear(hidden, head), errors @ head
+    for _ in layers:
+        _, _ = slot_queries @ keys.transpose(1, 2), scores @ keys
     for group in reversed(joined):
         x, dy, low = (rows[n] for n in (group.weight.shape[1], len(group.weight), len(group.a)))
         (dy @ group.weight).addmm_(low, group.a)
@@ -135,6 +144,15 @@ def _time_products(
         for part, low_part, b in _parts(dy, low, group):
             _, _ = part @ b, part.t() @ low_part
     return time.perf_counter() - start
+
+
+def _attention(model: PTPModel, real: int, slots: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Stand-ins for the keys (G, real, D) and the queries of real rows and slots (G, J rows, D) of one layer."""
+    config = model.target.config
+    heads, groups = config.num_attention_heads, getattr(config, "num_key_value_heads", config.num_attention_heads)
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    ones = torch.ones(groups, heads // groups * max(real, slots), size, dtype=model.dtype, device=model.device)
+    return ones[:, :real], ones[:, : heads // groups * real], ones[:, : heads // groups * slots]
 
 
 def _sizes(joined: list[_Joined]) -> set[int]:

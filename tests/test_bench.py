@@ -273,6 +273,10 @@ def test_command_with_an_adapter_in_two_parts(tiny_folder, tmp_path, capsys, qui
     assert len(outputs["csv"].read_text().splitlines()) == 9
     assert outputs["table"].read_text().strip() in printed
     assert "plotly" in outputs["html"].read_text().lower()
+    assert set(result.profile["methods"]) == {"ar", "pqd", "shallow"}
+    shallow = result.profile["methods"]["shallow"]
+    assert shallow["slots"] == 0 and shallow["positions"] > 1 and shallow["parts"]["draft"] > 0
+    assert sum(shallow["parts"].values()) == pytest.approx(shallow["ms"])
     parts = result.profile["methods"]["pqd"]
     assert sum(parts["parts"].values()) == pytest.approx(parts["ms"])
     assert parts["slots"] > 0 and parts["positions"] > parts["slots"]

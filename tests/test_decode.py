@@ -5,7 +5,6 @@ import pytest
 from tiny import make_target, make_tokenizer
 
 from ptp_core import NoiseTape, SamplingConfig, decode_ar, decode_pqd, first_divergence, generate
-from ptp_core.cost import CostCurve, DraftBudget
 from ptp_core.decode import METHODS, start_decoding
 from ptp_core.lookup import find_continuation
 from ptp_core.model import PTPModel
@@ -330,45 +329,6 @@ def test_prompt_lookup_finds_the_longest_and_latest_match():
     assert find_continuation([1, 2, 3], 2) == []
     assert find_continuation([4, 4], 3) == [4]
     assert find_continuation([4, 4], 0) == []
-
-
-FLAT = CostCurve((1, 64), (10.0, 10.5))
-STEEP = CostCurve((1, 2, 64), (10.0, 40.0, 800.0))
-
-
-def test_a_budget_follows_the_cost_curve():
-    free = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", FLAT)
-    dear = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", STEEP)
-    assert sum(free.plan([0.5, 0.5], [4, 4, 4])) == 10  # a third draft never helps after a rejection
-    assert sum(dear.plan([0.5, 0.5], [4, 4, 4])) == 0
-    assert DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, 5, None).plan([], [4]) == [4]
-
-
-def test_a_budget_learns_that_drafts_fail():
-    curve = CostCurve((1, 2, 64), (10.0, 12.0, 30.0))
-    budget = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", curve)
-    hopeful = sum(budget.plan([], [4]))
-    for _ in range(60):
-        budget.observe(expected=0.9, accepted=0, positions=8, emitted=1)
-    assert hopeful > 0
-    assert sum(budget.plan([], [4])) == 0
-
-
-def test_a_price_already_paid_keeps_no_losing_habit_alive():
-    """The step from one position to two is dear, more are free: with drafts under way a slot seems to cost nothing."""
-    curve = CostCurve((1, 2, 64), (10.0, 13.0, 13.1))
-    losing = DraftBudget((0.2, 0.02), (0.2, 0.02), 1, 3, "auto", curve)
-    winning = DraftBudget((0.5, 0.3), (0.5, 0.3), 1, 3, "auto", curve)
-    for drafts, limits in (([], [3]), ([0.2, 0.2], [3, 3, 3])):
-        assert sum(losing.plan(drafts, limits)) == 0
-        assert sum(winning.plan(drafts, limits)) > 0
-
-
-def test_a_cost_curve_never_falls_and_interpolates():
-    curve = CostCurve((1, 2, 4), (10.0, 9.0, 14.0))
-    assert [curve.ms(n) for n in (1, 2, 3, 4, 6)] == [10, 10, 12, 14, 18]
-    with pytest.raises(ValueError, match="two points"):
-        CostCurve((1,), (1.0,))
 
 
 def test_eos_tokens_come_from_model_and_tokenizer():

@@ -1,0 +1,77 @@
+import itertools
+
+import pytest
+
+from ptp_core import cost
+from ptp_core.cost import CostCurve, DraftBudget
+
+FLAT = CostCurve((1, 64), (10.0, 10.5))
+STEEP = CostCurve((1, 2, 64), (10.0, 40.0, 800.0))
+
+
+def test_a_budget_follows_the_cost_curve():
+    free = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", FLAT)
+    dear = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", STEEP)
+    assert sum(free.plan([0.5, 0.5], [4, 4, 4])) == 10  # a third draft never helps after a rejection
+    assert sum(dear.plan([0.5, 0.5], [4, 4, 4])) == 0
+    assert DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, 5, None).plan([], [4]) == [4]
+
+
+def test_a_budget_learns_that_drafts_fail():
+    curve = CostCurve((1, 2, 64), (10.0, 12.0, 30.0))
+    budget = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", curve)
+    hopeful = sum(budget.plan([], [4]))
+    for _ in range(60):
+        budget.observe(expected=0.9, accepted=0, positions=8, emitted=1)
+    assert hopeful > 0
+    assert sum(budget.plan([], [4])) == 0
+
+
+def test_a_price_already_paid_keeps_no_losing_habit_alive():
+    """The step from one position to two is dear, more are free: with drafts under way a slot seems to cost nothing."""
+    curve = CostCurve((1, 2, 64), (10.0, 13.0, 13.1))
+    losing = DraftBudget((0.2, 0.02), (0.2, 0.02), 1, 3, "auto", curve)
+    winning = DraftBudget((0.5, 0.3), (0.5, 0.3), 1, 3, "auto", curve)
+    for drafts, limits in (([], [3]), ([0.2, 0.2], [3, 3, 3])):
+        assert sum(losing.plan(drafts, limits)) == 0
+        assert sum(winning.plan(drafts, limits)) > 0
+
+
+def test_a_cost_curve_never_falls_and_interpolates():
+    curve = CostCurve((1, 2, 4), (10.0, 9.0, 14.0))
+    assert [curve.ms(n) for n in (1, 2, 3, 4, 6)] == [10, 10, 12, 14, 18]
+    with pytest.raises(ValueError, match="two points"):
+        CostCurve((1,), (1.0,))
+
+
+@pytest.fixture
+def clockwork(monkeypatch, tmp_path, make_model):
+    """A model of its own, whose small calls take 10 ms and whose large ones 15, and an empty cache folder."""
+    model = make_model(seed=77)
+    model.__dict__.pop("_measured", None)
+    times = itertools.cycle([10.0, 15.0])
+    monkeypatch.setattr(cost, "_time", lambda call: next(times))
+    monkeypatch.setattr(cost, "measurements_folder", lambda: tmp_path)
+    yield model
+    model.__dict__.pop("_measured", None)
+
+
+def test_a_curve_holds_whatever_the_pace_as_long_as_the_ratio_does(clockwork):
+    assert cost.curve_holds(clockwork, CostCurve((1, 16), (20.0, 30.0)))  # half as fast then, in all alike
+    assert not cost.curve_holds(clockwork, CostCurve((1, 16), (10.0, 40.0)))  # measured beside other work
+    assert not cost.curve_holds(clockwork, CostCurve((1, 16), (10.0, 10.5)))
+
+
+@pytest.mark.parametrize(("kept", "renewed"), [((10.0, 40.0), True), ((20.0, 30.0), False)])
+def test_a_kept_curve_that_no_longer_holds_is_measured_anew(clockwork, monkeypatch, kept, renewed):
+    curves = iter([CostCurve((1, 16), kept), CostCurve((1, 16), (10.0, 15.0))])
+    monkeypatch.setattr(cost, "measure_cost_curve", lambda model: next(curves))
+    holds = cost.curve_holds
+    monkeypatch.setattr(cost, "curve_holds", lambda model, curve: True)
+    old = cost.cost_curve(clockwork)
+    monkeypatch.setattr(cost, "curve_holds", holds)
+    assert cost.cost_curve(clockwork) == old  # tried a moment ago
+    clockwork.__dict__.pop("_measured")  # another process, later
+    assert (cost.cost_curve(clockwork) != old) == renewed
+    clockwork.__dict__.pop("_measured")
+    assert cost.cost_curve(clockwork).milliseconds == ((10.0, 15.0) if renewed else kept)  # and that is kept
