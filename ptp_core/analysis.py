@@ -98,7 +98,10 @@ def redecode_steps(
     kept = kept_steps(trace, position)
     tokens = [token.token for step in kept for token in step.emitted]
     cache, shared = (contexts or Contexts()).filled(model, [*trace.prompt_tokens, *tokens][:-1])
-    fresh = new_trace(model, trace.prompt_tokens, trace.method, noise, trace.sampling, trace.prompt, kept)
+    options = {"chained": trace.chained, **options}
+    fresh = new_trace(
+        model, trace.prompt_tokens, trace.method, noise, trace.sampling, trace.prompt, kept, options["chained"]
+    )
     fresh.notes.append(
         f"Decoded anew from call {len(kept) + 1} on, behind a text that was read already; the calls before are of the "
         "run on the earlier noise."

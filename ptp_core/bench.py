@@ -204,7 +204,7 @@ class _Bench:
             steps.append(step)
             if self._stop():
                 return None
-        return new_trace(model, ids, method, noise, sampling, "", steps)
+        return new_trace(model, ids, method, noise, sampling, "", steps, bool(config.chained))
 
 
 def probability_gap(
@@ -223,7 +223,8 @@ def _gains(model: PTPModel, config: BenchConfig, method: str) -> Gains | None:
     if method not in DRAFTING:
         return None
     settled = model.require_adapter().num_settled
-    return Gains.of(*allocator_runs(model), settled, window_of(model, config.num_speculative_tokens) + settled)
+    runs = allocator_runs(model, bool(config.chained))
+    return Gains.of(*runs, settled, window_of(model, config.num_speculative_tokens) + settled)
 
 
 class _Clock:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from .branches import calibrated
+from .checkpoint import AdapterConfig, DraftFigures
 from .decode import generate
 from .model import PTPModel
 from .noise import NoiseTape
@@ -36,6 +36,10 @@ class Calibration:
     error: float
     drafts: int
 
+    @property
+    def figures(self) -> DraftFigures:
+        return DraftFigures(self.draft_run, self.draft_run_rejected, self.confidence)
+
 
 def calibrate(
     model: PTPModel,
@@ -44,14 +48,16 @@ def calibrate(
     *,
     max_new_tokens: int = 48,
     draft_budget: int = 24,
+    chained: bool = True,
     seed: int = 0,
 ) -> Calibration:
-    """Decodes every prompt with its sampling; the model's own calibration is put aside meanwhile."""
+    """Decodes every prompt with its sampling; the model's own calibration is put aside meanwhile. chained=False
+    leaves the chain head aside."""
     config = model.require_adapter()
     method = "independent" if config.variant == "independent" else "pqd"
-    model.adapter = replace(config, confidence=None)
+    model.adapter = replace(config, confidence=None, unchained=None)
     try:
-        runs = _decode(model, prompts, samplings, method, max_new_tokens, draft_budget, seed)
+        runs = _decode(model, prompts, samplings, method, max_new_tokens, draft_budget, seed, chained)
     finally:
         model.adapter = config
     return summarise_runs(runs, longest=config.window)
@@ -84,9 +90,10 @@ def _decode(
     max_new_tokens: int,
     draft_budget: int,
     seed: int,
+    chained: bool = True,
 ) -> list[list[DecodeStep]]:
     """The steps of every prompt."""
-    options = {"max_new_tokens": max_new_tokens, "draft_budget": draft_budget, "details": False}
+    options = {"max_new_tokens": max_new_tokens, "draft_budget": draft_budget, "chained": chained, "details": False}
     asked = enumerate(zip(prompts, samplings, strict=True))
     return [generate(model, p, method, NoiseTape(seed + i), s, prompt="", **options).steps for i, (p, s) in asked]
 
@@ -150,11 +157,17 @@ def expected_calibration_error(confidence: Sequence[float], right: Sequence[bool
     return float(sum(gaps) / len(c))
 
 
-def with_calibration(config: Any, found: Calibration, shallow: Calibration | None = None) -> Any:
-    """An AdapterConfig that plans with these figures, and its shallow slots with theirs."""
+def with_calibration(
+    config: AdapterConfig, found: Calibration, unchained: Calibration | None = None, shallow: Calibration | None = None
+) -> AdapterConfig:
+    """The configuration with these figures to plan with: of its drafts, of those without its chain head, and of its
+    shallow slots."""
     if shallow is not None:
+        assert config.shallow is not None
         slots = replace(config.shallow, draft_run=shallow.draft_run, confidence=shallow.confidence)
         config = replace(config, shallow=slots)
+    own = found.figures
     return replace(
-        config, draft_run=found.draft_run, draft_run_rejected=found.draft_run_rejected, confidence=found.confidence
-    )
+        config, draft_run=own.draft_run, draft_run_rejected=own.draft_run_rejected, confidence=own.confidence,
+        unchained=None if unchained is None else unchained.figures,
+    )  # fmt: skip

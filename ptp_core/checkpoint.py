@@ -39,6 +39,15 @@ _U_PREFIX = "u_embed."
 
 
 @dataclass(frozen=True)
+class DraftFigures:
+    """What the allocator knows of drafts beforehand: the figures of the same names in AdapterConfig."""
+
+    draft_run: tuple[float, ...] = ()
+    draft_run_rejected: tuple[float, ...] = ()
+    confidence: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True)
 class AdapterConfig:
     """Everything about an adapter besides its weights.
 
@@ -55,6 +64,7 @@ class AdapterConfig:
     draft_run        P(N >= k) for k = 1, 2, ...: how far the drafts behind a settled token stay right
     draft_run_rejected  the same where that token replaced a wrong draft (empty: not measured)
     confidence       weights of the calibration [of logit(prob), of log(margin), constant]
+    unchained        the last three for drafts that leave the chain head aside (None: not measured)
     target           name, file, sha256, hidden_size, num_layers, vocab_size of the frozen model
     """
 
@@ -72,6 +82,7 @@ class AdapterConfig:
     draft_run: tuple[float, ...] = ()
     draft_run_rejected: tuple[float, ...] = ()
     confidence: tuple[float, float, float] | None = None
+    unchained: DraftFigures | None = None
     target: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
@@ -92,6 +103,11 @@ class AdapterConfig:
     @property
     def reads_u(self) -> bool:
         return U_EMBEDDINGS[self.u_embedding["kind"]].reads_u
+
+    def figures(self, chained: bool = True) -> DraftFigures:
+        """What drafts are worth, with the chain head or without it."""
+        own = DraftFigures(self.draft_run, self.draft_run_rejected, self.confidence)
+        return own if chained or not self.chain or self.unchained is None else self.unchained
 
     @property
     def lead(self) -> int:
@@ -219,15 +235,20 @@ def _parse_config(raw: Any, peft: Any, name: str) -> AdapterConfig:
     values = {key: value for key, value in raw.items() if key in known}
     try:
         values["lora"] = LoraConfig(int(peft["r"]), float(peft["lora_alpha"]), tuple(peft["target_modules"]))
-        for key in ("draft_run", "draft_run_rejected"):
-            values[key] = tuple(float(p) for p in values.get(key, ()))
+        values |= _parse_figures(values)
+        if values.get("unchained") is not None:
+            values["unchained"] = DraftFigures(**_parse_figures(values["unchained"]))
         if values.get("shallow") is not None:
             values["shallow"] = _parse_shallow(values["shallow"])
-        if values.get("confidence") is not None:
-            values["confidence"] = tuple(float(w) for w in values["confidence"])
         return AdapterConfig(**{"name": name, **values})
     except (KeyError, TypeError) as error:
         raise ValueError(f"The adapter's configuration is incomplete: {error}") from None
+
+
+def _parse_figures(raw: Mapping[str, Any]) -> dict[str, Any]:
+    runs = {key: tuple(float(p) for p in raw.get(key, ())) for key in ("draft_run", "draft_run_rejected")}
+    weights = raw.get("confidence")
+    return {**runs, "confidence": None if weights is None else tuple(float(w) for w in weights)}
 
 
 def _parse_shallow(raw: Any) -> ShallowConfig:

@@ -99,7 +99,7 @@ def decode_pqd(
     run = Run(
         model, ids, noise, sampling, max_new_tokens, window, chained=chained, details=details, resume=resume
     )  # fmt: skip
-    return drive_in_branches(run, model, draft_budget)
+    return drive_in_branches(run, model, draft_budget, chained)
 
 
 def decode_independent(
@@ -127,13 +127,13 @@ def decode_independent(
         model, ids, noise, sampling, max_new_tokens, window, reads_u=False, chained=chained, details=details,
         resume=resume,
     )  # fmt: skip
-    return drive_in_branches(run, model, draft_budget)
+    return drive_in_branches(run, model, draft_budget, chained)
 
 
-def drive_in_branches(run: Run, model: PTPModel, draft_budget: int | str) -> Iterator[DecodeStep]:
+def drive_in_branches(run: Run, model: PTPModel, draft_budget: int | str, chained: bool = True) -> Iterator[DecodeStep]:
     """PQD's loop around a budget that learns from each call."""
     curve = cost_curve(model) if draft_budget == "auto" else None
-    measured, after_rejection = allocator_runs(model)
+    measured, after_rejection = allocator_runs(model, chained)
     longest = run.max_drafts + run.num_settled
     amount = draft_budget if draft_budget == "auto" else checked_budget(draft_budget)
     budget = DraftBudget(measured, after_rejection, run.num_settled, longest, amount, curve)
@@ -154,11 +154,11 @@ def drive_in_branches(run: Run, model: PTPModel, draft_budget: int | str) -> Ite
     return steps()
 
 
-def allocator_runs(model: PTPModel) -> tuple[Sequence[float], Sequence[float]]:
+def allocator_runs(model: PTPModel, chained: bool = True) -> tuple[Sequence[float], Sequence[float]]:
     """P(N >= k) that the allocator plans with, behind right drafts and behind a rejection."""
-    config = model.require_adapter()
-    measured = config.draft_run or DEFAULT_RUN
-    return measured, config.draft_run_rejected or measured
+    known = model.require_adapter().figures(chained)
+    measured = known.draft_run or DEFAULT_RUN
+    return measured, known.draft_run_rejected or measured
 
 
 DECODERS: dict[str, Callable[..., Iterator[DecodeStep]]] = {
@@ -211,6 +211,7 @@ def new_trace(
     sampling: SamplingConfig,
     prompt: str,
     steps: list[DecodeStep],
+    chained: bool = True,
 ) -> Trace:
     """A trace of steps that were decoded with these arguments."""
     return Trace(
@@ -226,6 +227,7 @@ def new_trace(
         method=method,
         steps=steps,
         notes=notes_on(model, method, sampling),
+        chained=chained,
     )
 
 
@@ -243,4 +245,5 @@ def generate(
     draft_budget, chained, details (see the decoders). `prompt` is the text that the trace shows."""
     noise, sampling = noise or NoiseTape(0), sampling or SamplingConfig()
     steps = list(start_decoding(model, ids, method, noise, sampling, **options))
-    return new_trace(model, ids, method, noise, sampling, model.decode(ids) if prompt is None else prompt, steps)
+    shown = model.decode(ids) if prompt is None else prompt
+    return new_trace(model, ids, method, noise, sampling, shown, steps, options.get("chained", True))

@@ -68,6 +68,7 @@ def adapter_facts(model: PTPModel) -> dict[str, Any] | None:
         "shallow": _shallow_facts(config.shallow),
         "draft_run": list(config.draft_run),
         "draft_run_rejected": list(config.draft_run_rejected),
+        "draft_run_unchained": list(config.figures(chained=False).draft_run),
     }
 
 

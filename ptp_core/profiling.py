@@ -123,8 +123,10 @@ def _profile(model: PTPModel, ids: Sequence[int], method: str, config: BenchConf
     )  # fmt: skip
     if method == "shallow":
         steps = drive_shallow(run, model, config.draft_budget)
+    elif method == "pqd":
+        steps = drive_in_branches(run, model, budget, bool(config.chained))
     else:
-        steps = drive_in_branches(run, model, budget) if method == "pqd" else drive(run, lambda drafts: [])
+        steps = drive(run, lambda drafts: [])
     for _ in steps:
         pass
     return run

@@ -86,7 +86,8 @@ class BenchResult:
             )
         longest = max(int(facts["window"]) - int(facts["num_settled"]), 1) if longest is None else longest
         kind = "turns" if method == "ptp" else "branches"
-        return Drafter(kind, int(facts["num_settled"]), tuple(facts["draft_run"]), longest)
+        run = facts["draft_run"] if self.config.chained else facts.get("draft_run_unchained") or facts["draft_run"]
+        return Drafter(kind, int(facts["num_settled"]), tuple(run), longest)
 
     def to_dict(self) -> dict[str, Any]:
         config = asdict(self.config)

@@ -263,7 +263,7 @@ class Run:
 
     def _as_drafts(self, u: Sequence[float], drawn: Sequence[tuple[int, float, float]]) -> list[Draft]:
         config = self.model.require_adapter()  # figures of an adapter that reads u say nothing about drafts without it
-        weights = config.confidence if self.reads_u or not config.reads_u else None
+        weights = config.figures(self._chained).confidence if self.reads_u or not config.reads_u else None
         return [
             Draft(token, self.model.label(token), value, calibrated(prob, margin, weights), margin, "pending")
             for value, (token, prob, margin) in zip(u, drawn, strict=True)

@@ -157,7 +157,8 @@ def stats_of(steps: Sequence[DecodeStep]) -> TraceStats:
 
 @dataclass(frozen=True)
 class Trace:
-    """A whole run. `notes` says what a reader must know (an adapter used beside its purpose, say)."""
+    """A whole run. `notes` says what a reader must know (an adapter used beside its purpose, say); chained is False
+    where an adapter's chain head was left aside (older traces do not say)."""
 
     schema_version: int
     model: str
@@ -171,6 +172,7 @@ class Trace:
     method: str
     steps: list[DecodeStep]
     notes: list[str]
+    chained: bool = True
 
     @property
     def emitted(self) -> list[Emitted]:

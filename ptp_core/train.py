@@ -213,8 +213,9 @@ def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig
         found = adapter.config
         variant, anchor = config.variant, config.anchor  # a start may be continued as another variant
         found = replace(
-            found, variant=variant, anchor=anchor, window=config.window, confidence=None, draft_run_rejected=()
-        )
+            found, variant=variant, anchor=anchor, window=config.window, confidence=None, draft_run_rejected=(),
+            unchained=None,
+        )  # fmt: skip
         adapter = _with_parts(replace(adapter, config=found), config, int(target.model.config.hidden_size))
         found = adapter.config
         config = replace(config, u_embedding=found.u_embedding["kind"], rank=found.lora.rank, order=found.order)

@@ -69,9 +69,10 @@ def _calibrate(options: argparse.Namespace) -> None:
     samplings = [SamplingConfig(row.temperature, order=config.order) for row in rows]
     prompts = [row.ids[: row.p] for row in rows]
     found = calibrate(model, prompts, samplings, seed=options.seed)
+    unchained = calibrate(model, prompts, samplings, chained=False, seed=options.seed) if config.chain else None
     shallow = calibrate_shallow(model, prompts, samplings, seed=options.seed) if config.shallow else None
-    rewrite_config(options.folder, with_calibration(config, found, shallow))
-    for name, each in (("slots", found), ("shallow slots", shallow)):
+    rewrite_config(options.folder, with_calibration(config, found, unchained, shallow))
+    for name, each in (("slots", found), ("slots without the chain head", unchained), ("shallow slots", shallow)):
         if each is not None:
             clean, rejected = ([round(p, 3) for p in run] for run in (each.draft_run, each.draft_run_rejected))
             print(f"{name}: P(N >= k) {clean}, after a rejection {rejected}")

@@ -50,11 +50,11 @@ def test_every_exact_method_is_exact_and_counted(make_model):
 def test_a_text_that_differs_is_counted_with_its_place_and_margin(make_model, monkeypatch):
     real = bench_module.new_trace
 
-    def other_noise(model, ids, method, noise, sampling, prompt, steps):
+    def other_noise(model, ids, method, noise, sampling, prompt, steps, chained):
         if method == "pqd":  # negative control: a decoder that is not exact
             other = NoiseTape(noise.seed + 99)
             steps = list(bench_module.start_decoding(model, ids, "ar", other, sampling, max_new_tokens=6))
-        return real(model, ids, method, noise, sampling, prompt, steps)
+        return real(model, ids, method, noise, sampling, prompt, steps, chained)
 
     monkeypatch.setattr(bench_module, "new_trace", other_noise)
     figures = summarise(run_bench(Lineup(make_model()), QUESTIONS, SHORT))["pqd"]

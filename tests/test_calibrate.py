@@ -1,9 +1,13 @@
+import json
+
 import numpy as np
 import pytest
 
 from ptp_core import SamplingConfig
 from ptp_core.branches import calibrated
-from ptp_core.calibrate import calibrate, expected_calibration_error, fit_confidence, survival
+from ptp_core.calibrate import calibrate, expected_calibration_error, fit_confidence, survival, with_calibration
+from ptp_core.checkpoint import AdapterConfig, DraftFigures, rewrite_config
+from ptp_core.decode import allocator_runs
 
 
 def test_survival_counts_runs_that_were_cut_short():
@@ -48,3 +52,32 @@ def test_calibrating_leaves_the_model_as_it_was(make_model):
     assert found.drafts > 10
     assert all(a >= b for a, b in zip(found.draft_run, found.draft_run[1:], strict=False))
     assert len(found.draft_run) == model.adapter.window
+
+
+def test_drafts_without_the_chain_head_have_figures_of_their_own(make_model, tmp_path):
+    """Trained or not, chained drafts differ from the slots' own; each kind is planned with what was seen of it."""
+    model = make_model(chain=16, seed=5)
+    prompts, samplings = [[3, 4, 5], [6, 7], [8, 9, 10, 11]], [SamplingConfig(0.3)] * 3
+    options = {"max_new_tokens": 30, "draft_budget": 9}
+    with_chain = calibrate(model, prompts, samplings, **options)
+    without = calibrate(model, prompts, samplings, chained=False, **options)
+    assert with_chain != without
+    config = with_calibration(model.adapter, with_chain, without)
+    assert config.figures() == with_chain.figures
+    assert config.figures(chained=False) == without.figures != with_chain.figures
+    rewrite_config(tmp_path, config)
+    stored = json.loads((tmp_path / "ptp_config.json").read_text())
+    assert stored["unchained"]["draft_run"] == list(without.draft_run)
+    before, model.adapter = model.adapter, config
+    try:
+        assert allocator_runs(model)[0] == with_chain.draft_run
+        assert allocator_runs(model, chained=False) == (without.draft_run, without.draft_run_rejected)
+    finally:
+        model.adapter = before
+
+
+def test_an_adapter_without_a_chain_head_or_measurement_has_one_set_of_figures():
+    figures = DraftFigures((0.2,), (0.1,), (1.0, 0.0, 0.0))
+    assert AdapterConfig(draft_run=(0.5,), unchained=figures).figures(chained=False).draft_run == (0.5,)
+    assert AdapterConfig(draft_run=(0.5,), chain=8).figures(chained=False).draft_run == (0.5,)
+    assert AdapterConfig(draft_run=(0.5,), chain=8, unchained=figures).figures(chained=False) == figures

@@ -21,11 +21,23 @@ def test_round_trip_through_a_file(tiny, tmp_path, method):
     assert Trace.from_json(tmp_path / "t.json").stats == trace.stats
 
 
+def test_a_trace_says_whether_the_chain_head_was_left_aside(make_model, tmp_path):
+    model = make_model(chain=16)
+    for chained in (True, False):
+        trace = generate(model, [3, 4, 5], "pqd", max_new_tokens=6, draft_budget=4, chained=chained)
+        trace.to_json(tmp_path / "t.json")
+        assert Trace.from_json(tmp_path / "t.json").chained is chained
+    older = json.loads((tmp_path / "t.json").read_text())
+    del older["chained"]
+    (tmp_path / "t.json").write_text(json.dumps(older))
+    assert Trace.from_json(tmp_path / "t.json").chained is True
+
+
 def test_keys_are_the_field_names(trace):
     data = trace.to_dict()
     assert list(data) == [
         "schema_version", "model", "adapter", "device", "dtype", "prompt", "prompt_tokens", "sampling", "noise",
-        "method", "steps", "notes",
+        "method", "steps", "notes", "chained",
     ]  # fmt: skip
     assert {"index", "kind", "drafts", "target_tokens", "num_accepted", "extra_token", "extra_kind", "emitted",
             "branches", "num_positions", "seconds"} == set(data["steps"][0])  # fmt: skip
