@@ -1,4 +1,4 @@
-"""What a call of n positions costs on this machine, and the draft budget that pays there.
+"""What a call of n positions costs on this machine.
 
 The curve is measured once per machine, device, dtype and model size, and kept in the cache folder.
 """
@@ -12,7 +12,7 @@ import os
 import platform
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from . import branches, masks
+from . import masks
 from .attention import KVCache
 from .chain import NUM_BEFORE
 from .model import PTPModel
@@ -31,12 +31,9 @@ T = TypeVar("T")
 _SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
 _CONTEXT = 128
 MAX_SLOTS = 128  # u-slots of one call, whatever the budget
-MAX_AUTO_SLOTS = 64
 _REPEATS = 5
 _LARGE, _DRIFT = 16, 1.25  # a kept curve holds while a call of so many positions costs what it says, within this factor
 _TRUST_SECONDS = 600.0  # for so long it is not tried again
-_WORTHWHILE = 0.9  # drafting must promise this share of plain decoding's time per token; the best of many is rosy
-_PRIOR_TOKENS = 8.0  # how many tokens of experience the adapter's own figures count for
 
 
 @dataclass(frozen=True)
@@ -229,81 +226,3 @@ def _fingerprint(model: PTPModel) -> str:
     parts = [model.name, model.target_info["num_layers"], model.dtype, rank, chain, shallow, model.device.type, device]
     parts += [torch.get_num_threads(), torch.__version__, platform.node()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-
-class DraftBudget:
-    """Chooses branch lengths call by call, and learns from what came true.
-
-    A fixed budget spends that many slots on every call. "auto" adds slots while the tokens that they
-    bring are worth more time than they cost: it knows the machine's cost curve, the adapter's
-    acceptance, and how both did in this run so far. Where drafts do not pay it spends nothing.
-    """
-
-    def __init__(
-        self,
-        run: Sequence[float],
-        run_rejected: Sequence[float],
-        num_settled: int,
-        longest: int,
-        budget: int | str,
-        curve: CostCurve | None,
-    ) -> None:
-        self.gain = branches.expected_gain(run, num_settled, longest)
-        self.gain_rejected = branches.expected_gain(run_rejected, num_settled, longest)
-        self.num_settled = num_settled
-        self.budget = budget
-        self.curve = curve
-        self._expected = self._accepted = 0.0
-        self._calls_ms = self._tokens = 0.0
-        if curve is not None:
-            slots = range(len(self.gain))
-            self._prior = min(curve.ms(1 + b + max(b - num_settled, 0)) / (1 + self.gain[b]) for b in slots)
-
-    def plan(self, confidences: Sequence[float], limits: Sequence[int]) -> list[int]:
-        """Slots for each outcome m = 0..g of verifying g drafts; limits[m] caps branch m."""
-        probabilities = branches.branch_probabilities(confidences)
-        gains = [self.gain_rejected] * len(confidences) + [self.gain]
-        if self.curve is None:
-            return branches.Allocations(probabilities, gains, int(self.budget), limits).lengths(int(self.budget))
-        return self._best_paying(probabilities, gains, limits)
-
-    def observe(self, expected: float, accepted: int, positions: int, emitted: int) -> None:
-        """Records one call: drafts expected to be right and drafts that were, its size, its tokens."""
-        self._expected += expected
-        self._accepted += accepted
-        self._tokens += emitted
-        if self.curve is not None:
-            self._calls_ms += self.curve.ms(positions)
-
-    @property
-    def luck(self) -> float:
-        """Right drafts so far over expected ones, shrunk towards 1."""
-        return (self._accepted + _PRIOR_TOKENS / 2) / (self._expected + _PRIOR_TOKENS / 2)
-
-    def _token_value(self) -> float:
-        """Milliseconds that one more token saves: what a token costs at the pace of this run."""
-        assert self.curve is not None
-        pace = (self._calls_ms + _PRIOR_TOKENS * self._prior) / (self._tokens + _PRIOR_TOKENS)
-        return min(pace, self.curve.ms(1))
-
-    def _best_paying(
-        self, probabilities: Sequence[float], gains: Sequence[Sequence[float]], limits: Sequence[int]
-    ) -> list[int]:
-        assert self.curve is not None
-        cost, value, luck, real_rows = self.curve.ms, self._token_value(), self.luck, len(probabilities)
-        allocations = branches.Allocations(probabilities, gains, min(sum(limits), MAX_AUTO_SLOTS), limits)
-        nothing = [0] * len(probabilities)
-        best, best_net, pace = nothing, 0.0, cost(1)
-        for slots in range(1, len(allocations.best)):
-            if allocations.best[slots] <= allocations.best[slots - 1]:
-                continue
-            lengths, brought = allocations.lengths(slots), float(allocations.best[slots]) * luck
-            to_verify = sum(p * max(b - self.num_settled, 0) for p, b in zip(probabilities, lengths, strict=True))
-            ahead = cost(1 + slots + to_verify)
-            now, then = cost(real_rows + slots) - cost(real_rows), ahead - cost(1 + slots)
-            net = brought * value - now - then
-            if net > best_net:
-                best, best_net = lengths, net
-            pace = min(pace, ahead / (1 + brought))  # if every call were like this one
-        # once drafts are there, more of them cost little; that alone must not keep a losing habit alive
-        return best if pace < _WORTHWHILE * cost(1) else nothing

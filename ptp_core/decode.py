@@ -20,7 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from .cost import DraftBudget, cost_curve
+from .budget import DraftBudget
+from .cost import cost_curve
 from .drive import checked_budget, drive, window_of
 from .lookup import decode_prompt_lookup
 from .model import PTPModel
@@ -146,9 +147,10 @@ def drive_in_branches(run: Run, model: PTPModel, draft_budget: int | str, chaine
         for step in drive(run, plan):
             expected = sum((measured if was_clean else after_rejection)[: len(step.drafts)])
             was_clean = step.num_accepted == len(step.drafts)
-            positions = 1 if is_first else step.num_positions  # the prompt's rows are nobody's choice
+            # the prompt's rows are nobody's choice
+            positions, ms = (1, None) if is_first else (step.num_positions, 1e3 * step.seconds)
             is_first = False
-            budget.observe(expected, step.num_accepted, positions, len(step.emitted))
+            budget.observe(expected, step.num_accepted, positions, len(step.emitted), ms)
             yield step
 
     return steps()

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from .branches import calibrated
+from .budget import Learned
 from .cost import ShallowCosts, shallow_costs
 from .drafts import read_slots
 from .drive import checked_budget, checked_window, drive
@@ -24,7 +25,6 @@ from .trace import DecodeStep, Draft
 DEFAULT_RUN = (0.4, 0.2, 0.1, 0.05)  # P(N >= k) where shallow slots bring no measurement of their own
 # share of right looked-up tokens by how many tokens matched, before any were seen
 LOOKED_RATES = {1: 0.12, 2: 0.3, 3: 0.5, 4: 0.65}
-_PRIOR = 8.0  # how many observations such figures count for
 
 Source = int | None  # of a draft: how many tokens matched where it was looked up; None where a slot made it
 
@@ -93,21 +93,6 @@ class DraftDepth:
             self._pace.see((call_ms + draft_ms) / emitted, emitted)
             if made:
                 self._draft.see(draft_ms / made, made)
-
-
-class Learned:
-    """A figure that was measured beforehand, and counts for _PRIOR of what is seen of it here."""
-
-    def __init__(self, known: float) -> None:
-        self._total, self._weight = known * _PRIOR, _PRIOR
-
-    @property
-    def value(self) -> float:
-        return self._total / self._weight
-
-    def see(self, value: float, weight: float = 1.0) -> None:
-        self._total += value * weight
-        self._weight += weight
 
 
 def decode_shallow(

@@ -3,7 +3,8 @@ import itertools
 import pytest
 
 from ptp_core import cost
-from ptp_core.cost import CostCurve, DraftBudget
+from ptp_core.budget import DraftBudget
+from ptp_core.cost import CostCurve
 
 FLAT = CostCurve((1, 64), (10.0, 10.5))
 STEEP = CostCurve((1, 2, 64), (10.0, 40.0, 800.0))
@@ -25,6 +26,22 @@ def test_a_budget_learns_that_drafts_fail():
         budget.observe(expected=0.9, accepted=0, positions=8, emitted=1)
     assert hopeful > 0
     assert sum(budget.plan([], [4])) == 0
+
+
+def test_a_budget_learns_what_calls_take():
+    """Only how plain and larger calls compare counts: a machine that is slow in both drafts as before."""
+    curve = CostCurve((1, 64), (10.0, 12.0))
+
+    def drafts_after(plain, larger):
+        budget = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", curve)
+        for _ in range(40):
+            budget.observe(expected=0.5, accepted=0, positions=1, emitted=1, ms=plain)
+            budget.observe(expected=0.5, accepted=1, positions=8, emitted=2, ms=larger)
+        return sum(budget.plan([], [4]))
+
+    assert drafts_after(10.0, 10.2) == drafts_after(19.0, 19.4) > 0
+    assert drafts_after(10.0, 19.0) == 0
+    assert drafts_after(10.0, 1e6) == 0
 
 
 def test_a_price_already_paid_keeps_no_losing_habit_alive():

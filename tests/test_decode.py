@@ -273,14 +273,15 @@ def test_other_bad_arguments(make_model):
 @pytest.mark.parametrize("quick", [False, True])
 def test_stopping_early_leaves_the_model_clean(make_model, quick):
     model = make_model(quick=quick)
-    fresh = generate(model, [3, 4, 5], "pqd", noise=NoiseTape(6), max_new_tokens=20)
+    options = {"noise": NoiseTape(6), "max_new_tokens": 20, "draft_budget": 9}
+    fresh = generate(model, [3, 4, 5], "pqd", **options)
     for stop_after in range(1, 6):
         steps = decode_pqd(model, [7, 7], NoiseTape(1), SamplingConfig(), max_new_tokens=20)
         for _ in range(stop_after):
             next(steps, None)
         steps.close()
         assert model.gate.first_slot is None
-    again = generate(model, [3, 4, 5], "pqd", noise=NoiseTape(6), max_new_tokens=20)
+    again = generate(model, [3, 4, 5], "pqd", **options)
     assert [e.__dict__ | {"candidates": None} for e in again.emitted] == [
         e.__dict__ | {"candidates": None} for e in fresh.emitted
     ]

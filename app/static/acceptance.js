@@ -3,7 +3,7 @@
 "use strict";
 
 (function (lab) {
-  const { el } = lab;
+  const { el, counted } = lab;
   const OWN = "ptp-results";  // where the browser keeps the ids of its own results while the tab is open
   const LOST = "The server did not answer. Reload the page.";
 
@@ -195,15 +195,14 @@
 
     const number = (value, digits = 2, unit = "") => (value === null || value === undefined ? "–" : value.toFixed(digits) + unit);
     const between = (pair, digits = 2) => (pair && pair[0] !== pair[1] ? `${pair[0].toFixed(digits)} to ${pair[1].toFixed(digits)}` : "");
-    const count = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
 
     function drawFigures() {
       const f = figures(state.method);
       if (!f) return;
       const spread = between(f.speed_i);
       const cards = [
-        [number(f.tpc), `tokens per call: ${count(f.tokens, "token")} in ${count(f.calls, "call")}`],
-        [f.mal === null ? "–" : number(f.mal), f.mal === null ? "accepted length: nothing was drafted" : `mean accepted length; ${lab.percent(f.acc)} of ${count(f.drafted, "draft")} accepted`],
+        [number(f.tpc), `tokens per call: ${counted(f.tokens, "token")} in ${counted(f.calls, "call")}`],
+        [f.mal === null ? "–" : number(f.mal), f.mal === null ? "accepted length: nothing was drafted" : `mean accepted length; ${lab.percent(f.acc)} of ${counted(f.drafted, "draft")} accepted`],
         [number(f.speed, 2, "×"), `speed-up over our AR, measured${spread ? `; 95 % ${spread}` : ""}`],
         [f.same ? `${f.same[0] === f.same[1] ? "✓" : "≠"} ${f.same[0]} / ${f.same[1]}` : "–", f.same ? "answers identical to AR, token by token" : "draws noise of its own, so nothing to compare"],
       ];
@@ -219,7 +218,7 @@
       const f = state.view && figures(state.method);
       if (!f) return "";
       const same = f.same ? ` ${f.same[0]} of ${f.same[1]} answers identical.` : "";
-      return `${label(state.method)}${state.category ? ", " + kind(state.category) : ""}: ${number(f.tpc)} tokens per call, speed-up ${number(f.speed)} over ${count(f.q, "question")}.${same}`;
+      return `${label(state.method)}${state.category ? ", " + kind(state.category) : ""}: ${number(f.tpc)} tokens per call, speed-up ${number(f.speed)} over ${counted(f.q, "question")}.${same}`;
     }
 
     const COLUMNS = [
@@ -246,7 +245,7 @@
       });
       const q = methods.length ? figures(methods[0]).q : 0;
       const stopped = state.view.complete ? "" : " The run is not complete.";
-      view.caption.textContent = `${state.category ? kind(state.category) : "Every kind"}, ${count(q, "question")}. Small figures are 95 % intervals over questions.${stopped}`;
+      view.caption.textContent = `${state.category ? kind(state.category) : "Every kind"}, ${counted(q, "question")}. Small figures are 95 % intervals over questions.${stopped}`;
       view.table.replaceChildren(el("thead", {}, head), el("tbody", {}, body));
       if (held) view.table.querySelector(`[data-method="${held}"]`)?.focus();
     }
@@ -301,7 +300,7 @@
       box.replaceChildren(...(found.error ? [el("p", { class: "ptp-soft", text: found.error })] : questions(one, item, found, series)));
       box.focus({ preventScroll: true });
       box.scrollIntoView({ block: "nearest", behavior: lab.calm() ? "auto" : "smooth" });
-      announce(found.error || `${count(found.total, "question")} behind ${lab.itemName(exhibit, item)}.`);
+      announce(found.error || `${counted(found.total, "question")} behind ${lab.itemName(exhibit, item)}.`);
     }
 
     function questions(one, item, found, series) {
@@ -309,7 +308,7 @@
       const note = found.same_model ? "" : " The Race runs the lab's own model in float32, which is not this result's: its text will differ.";
       const head = el("p", { class: "ptp-behind-head" }, [
         el("b", { text: `${one.names[series]}, ${lab.itemName(one.exhibit, item)}: ` }),
-        el("span", { text: `${count(found.total, "question")}${found.total > found.questions.length ? `, the first ${found.questions.length} shown` : ""}. Open one to see its race.${note}` }),
+        el("span", { text: `${counted(found.total, "question")}${found.total > found.questions.length ? `, the first ${found.questions.length} shown` : ""}. Open one to see its race.${note}` }),
       ]);
       const list = found.questions.map((q) => el("li", {}, [
         el("div", { class: "ptp-q-head" }, [

@@ -57,6 +57,7 @@ window.PTPLab = window.PTPLab || {};
   };
 
   lab.percent = (x) => (x >= 0.0995 ? (100 * x).toFixed(0) : x >= 0.00995 ? (100 * x).toFixed(1) : (100 * x).toFixed(2)) + " %";
+  lab.counted = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
   lab.calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   lab.save = function (content, name, type) {

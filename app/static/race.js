@@ -4,7 +4,7 @@
 "use strict";
 
 (function (lab) {
-  const { el, svg } = lab;
+  const { el, svg, counted } = lab;
   const LANES = ["ar", "ptp"];
   const METHODS = { pqd: "PQD", ptp: "PTP", shallow: "shallow PTP", shallow_lookup: "shallow PTP + lookup", independent: "u-blind", prompt_lookup: "prompt lookup" };
   const OUTSIDE = { // methods whose drafts are made between calls
@@ -271,7 +271,7 @@
           node.style.width = `calc(${100 * (to - from) / total}% - 2px)`;
           const wide = (to - from) / total * box.clientWidth > 15;
           node.textContent = name === "ptp" && wide ? step.e.length : "";
-          node.title = `call ${i + 1}: ${step.e.length} token${step.e.length === 1 ? "" : "s"}, ${step.n} positions, ${(1000 * step.s).toFixed(0)} ms`;
+          node.title = `call ${i + 1}: ${counted(step.e.length, "token")}, ${counted(step.n, "position")}, ${(1000 * step.s).toFixed(0)} ms`;
           node.classList.toggle("is-future", i >= track.calls);
           node.classList.toggle("is-now", i === track.calls - 1);
           node.classList.toggle("is-many", step.e.length > 1);
@@ -356,9 +356,9 @@
       view.call.replaceChildren(row, table);
     }
     function callTitle(step) {
-      const what = step.d.length ? `verified ${step.d.length} draft${step.d.length === 1 ? "" : "s"}, ${step.a} right`
+      const what = step.d.length ? `verified ${counted(step.d.length, "draft")}, ${step.a} right`
         : step.k === "prefill" ? "read the prompt" : "no drafts to verify";
-      return `Call ${step.index + 1}: ${what} · ${step.n} positions · ${(1000 * step.s).toFixed(0)} ms`;
+      return `Call ${step.index + 1}: ${what} · ${counted(step.n, "position")} · ${(1000 * step.s).toFixed(0)} ms`;
     }
 
     function selected() {
