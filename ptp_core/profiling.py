@@ -21,7 +21,7 @@ from .model import PTPModel
 from .noise import NoiseTape
 from .questions import Question
 from .run import Run
-from .shallow_decode import drive_shallow
+from .shallow_decode import drive_shallow, longest_of
 from .trace import DecodeStep, Draft
 
 _QUESTIONS, _TOKENS, _SLOTS = 4, 24, 16
@@ -112,11 +112,9 @@ class _Tally(Run):
 def _profile(model: PTPModel, ids: Sequence[int], method: str, config: BenchConfig, seed: int, budget: int) -> _Tally:
     synchronize = torch.cuda.synchronize if model.device.type == "cuda" else None
     sampling = config.sampling(model.adapter.order if model.adapter else "probability")
-    window, given = 0, config.num_speculative_tokens
-    if method == "shallow":
-        window = model.require_shallow().config.window if given is None else given
-    elif method == "pqd":
-        window = window_of(model, given)
+    given = config.num_speculative_tokens
+    windows = {"pqd": window_of, "shallow": longest_of}
+    window = windows[method](model, given) if method in windows else 0
     run = _Tally(
         model, ids, NoiseTape(seed), sampling, min(_TOKENS, config.max_new_tokens), window,
         chained=bool(config.chained), details=False, synchronize=synchronize,

@@ -114,10 +114,15 @@ def decode_shallow(
 
     Raises ValueError without shallow slots.
     """
-    window = model.require_shallow().config.window
-    longest = window if num_speculative_tokens is None else checked_window(num_speculative_tokens)
+    longest = longest_of(model, num_speculative_tokens)
     run = Run(model, ids, noise, sampling, max_new_tokens, longest, details=details, resume=resume)
     return drive_shallow(run, model, draft_budget, lookup)
+
+
+def longest_of(model: PTPModel, num_speculative_tokens: int | None) -> int:
+    """The most drafts per call: as given, or what the shallow slots' window holds."""
+    window = model.require_shallow().config.window
+    return window if num_speculative_tokens is None else checked_window(num_speculative_tokens)
 
 
 def drive_shallow(run: Run, model: PTPModel, draft_budget: int | str, lookup: bool = False) -> Iterator[DecodeStep]:
