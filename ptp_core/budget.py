@@ -11,6 +11,7 @@ MAX_AUTO_SLOTS = 64
 _WORTHWHILE = 0.85  # drafting must promise this share of plain decoding's time per token; the best of many is rosy
 _PRIOR_TOKENS = 8.0  # how many tokens of experience the adapter's own figures count for
 _PRIOR = 8.0  # how many observations a figure counts for that was measured beforehand
+_REST = 7  # calls without drafts for which a plan that spends nothing stands: planning takes time too
 _OUTLIER = 2.0  # a call that took more than so many times its price was disturbed, and counts as that
 
 
@@ -54,6 +55,7 @@ class DraftBudget:
         self.curve = curve
         self._expected = self._accepted = 0.0
         self._calls_ms = self._tokens = 0.0
+        self._resting = 0
         self._plain, self._larger = Learned(1.0), Learned(1.0)  # milliseconds, as multiples of the curve's
         if curve is not None:
             slots = range(len(self.gain))
@@ -61,11 +63,17 @@ class DraftBudget:
 
     def plan(self, confidences: Sequence[float], limits: Sequence[int]) -> list[int]:
         """Slots for each outcome m = 0..g of verifying g drafts; limits[m] caps branch m."""
+        if self._resting and not confidences:
+            self._resting -= 1
+            return [0]
         probabilities = branches.branch_probabilities(confidences)
         gains = [self.gain_rejected] * len(confidences) + [self.gain]
         if self.curve is None:
             return branches.Allocations(probabilities, gains, int(self.budget), limits).lengths(int(self.budget))
-        return self._best_paying(probabilities, gains, limits)
+        lengths = self._best_paying(probabilities, gains, limits)
+        if not confidences and not any(lengths):
+            self._resting = _REST
+        return lengths
 
     def observe(self, expected: float, accepted: int, positions: int, emitted: int, ms: float | None = None) -> None:
         """Records one call: drafts expected to be right and drafts that were, its size, its tokens, and its

@@ -54,6 +54,16 @@ def test_a_price_already_paid_keeps_no_losing_habit_alive():
         assert sum(winning.plan(drafts, limits)) > 0
 
 
+def test_a_plan_to_spend_nothing_is_looked_into_again_after_some_calls(monkeypatch):
+    curve = CostCurve((1, 64), (10.0, 12.0))
+    budget = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", curve)
+    monkeypatch.setattr(curve.__class__, "ms", lambda self, positions: 10.0 if positions <= 1 else 50.0)
+    assert budget.plan([], [4]) == [0]
+    monkeypatch.undo()  # now drafts are cheap
+    assert sum(budget.plan([0.5], [4, 4])) > 0  # drafts at hand are no matter of rest
+    assert [sum(budget.plan([], [4])) > 0 for _ in range(9)] == [False] * 7 + [True] * 2
+
+
 def test_a_cost_curve_never_falls_and_interpolates():
     curve = CostCurve((1, 2, 4), (10.0, 9.0, 14.0))
     assert [curve.ms(n) for n in (1, 2, 3, 4, 6)] == [10, 10, 12, 14, 18]
