@@ -9,6 +9,7 @@ from .cost import CostCurve
 
 MAX_AUTO_SLOTS = 64
 _WORTHWHILE = 0.85  # drafting must promise this share of plain decoding's time per token; the best of many is rosy
+_CAUTION = 0.8  # of the right drafts that calibration promises, so many come true on questions of other kinds
 _PRIOR_TOKENS = 8.0  # how many tokens of experience the adapter's own figures count for
 _PRIOR = 8.0  # how many observations a figure counts for that was measured beforehand
 _REST = 7  # calls without drafts for which a plan that spends nothing stands: planning takes time too
@@ -94,8 +95,8 @@ class DraftBudget:
 
     @property
     def luck(self) -> float:
-        """Right drafts so far over expected ones, shrunk towards 1."""
-        return (self._accepted + _PRIOR_TOKENS / 2) / (self._expected + _PRIOR_TOKENS / 2)
+        """Right drafts so far over expected ones, shrunk towards _CAUTION."""
+        return (self._accepted + _CAUTION * _PRIOR_TOKENS / 2) / (self._expected + _PRIOR_TOKENS / 2)
 
     def _token_value(self) -> float:
         """Milliseconds that one more token saves: what a token costs at the pace of this run."""
