@@ -41,7 +41,7 @@ assets: $(VENV)/.run
 results: $(VENV)/.run
 	$(BENCH) --limit 20 --methods $(METHODS) --profile --json $(RESULTS)/default.json
 	$(BENCH) --methods ar,pqd,shallow,independent,prompt_lookup --draft-budget 32 --json $(RESULTS)/default-budget-32.json.gz
-	$(BENCH) --limit 40 --methods ar,pqd,shallow,independent,prompt_lookup --draft-budget 32 --sweep temperature=0,1 \
+	$(BENCH) --limit 20 --methods ar,pqd,shallow,independent,prompt_lookup --draft-budget 32 --sweep temperature=0,1 \
 	  --json $(RESULTS)/default-budget-32-temperatures.json.gz
 	$(BENCH) --limit 7 --max-new-tokens 48 --methods ar,pqd,shallow,independent --draft-budget 16 --json $(RESULTS)/default-sweeps.json.gz \
 	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,4 --sweep chained=0,1 --sweep temperature=0,0.7,1
