@@ -109,6 +109,12 @@ def test_figures_are_the_results_own(tiny_results):
         assert set(shown["by_category"]) == {"ab", "cd"}
 
 
+def test_the_words_under_the_table_are_of_the_chosen_setting(tiny_results):
+    where = result_view("x", tiny_results[1])["where"]
+    assert "draft budget 4." in where["draft_budget=4"]
+    assert "draft budget 8." in where["draft_budget=8"]
+
+
 def test_a_category_shows_its_own_drafts_only(tiny_results):
     def drafts(category):
         items = exhibits_view(tiny_results[0], "pqd", "", category)[0]["items"]

@@ -211,7 +211,7 @@
         view.figures[i].label.textContent = words;
         view.figures[i].box.classList.toggle("is-bad", i === 3 && Boolean(f.same) && f.same[0] !== f.same[1]);
       });
-      view.where.textContent = state.view.where;
+      view.where.textContent = state.view.where[state.point];
     }
 
     function summary() {

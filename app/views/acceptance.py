@@ -30,7 +30,7 @@ def result_view(name: str, shown: Shown) -> dict[str, Any]:
         points[point] = {method: _method_view(figures) for method, figures in found.items()}
     return {
         **entry_view(name, shown),
-        "where": made_where(shown.result),
+        "where": {point: made_where(shown.at(point)) for point in points},
         "complete": shown.result.complete,
         "labels": LABELS,
         "points": points,
