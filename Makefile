@@ -12,6 +12,7 @@ RESULTS := assets/benchmarks
 BENCH_OPTIONS :=
 BENCH = $(BIN)/python -m ptp_core bench --questions assets/questions/spec-bench-dev.jsonl \
   --independent-adapter smollm2-135m-u-blind $(BENCH_OPTIONS)
+COUNTED := ar,pqd,shallow,independent,prompt_lookup
 METHODS := ar,ptp,pqd,shallow,shallow_lookup,independent,prompt_lookup,hf_generate,hf_prompt_lookup
 
 .PHONY: demo test test-all lint browser assets results clean help
@@ -40,8 +41,8 @@ assets: $(VENV)/.run
 
 results: $(VENV)/.run
 	$(BENCH) --limit 20 --methods $(METHODS) --profile --json $(RESULTS)/default.json
-	$(BENCH) --methods ar,pqd,shallow,independent,prompt_lookup --draft-budget 32 --json $(RESULTS)/default-budget-32.json.gz
-	$(BENCH) --limit 20 --methods ar,pqd,shallow,independent,prompt_lookup --draft-budget 32 --sweep temperature=0,1 \
+	$(BENCH) --methods $(COUNTED) --draft-budget 32 --json $(RESULTS)/default-budget-32.json.gz
+	$(BENCH) --limit 20 --methods $(COUNTED) --draft-budget 32 --sweep temperature=0,1 \
 	  --json $(RESULTS)/default-budget-32-temperatures.json.gz
 	$(BENCH) --limit 7 --max-new-tokens 48 --methods ar,pqd,shallow,independent --draft-budget 16 --json $(RESULTS)/default-sweeps.json.gz \
 	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,4 --sweep chained=0,1 --sweep temperature=0,0.7,1
