@@ -12,19 +12,20 @@ _WORTHWHILE = 0.85  # drafting must promise this share of plain decoding's time 
 _CAUTION = 0.8  # of the right drafts that calibration promises, so many come true on questions of other kinds
 _PRIOR_TOKENS = 8.0  # how many tokens of experience the adapter's own figures count for
 _PRIOR = 8.0  # how many observations a figure counts for that was measured beforehand
-_REST = 7  # calls without drafts for which a plan that spends nothing stands: planning takes time too
+_REST, _LONGEST_REST = 7, 63  # calls without drafts for which plans that spend nothing stand: planning takes time too
 _OUTLIER = 2.0  # a call that took more than so many times its price was disturbed, and counts as that
 
 
 class Learned:
-    """A figure that was measured beforehand, and counts for _PRIOR of what is seen of it here."""
+    """A figure that was measured beforehand, or follows another one, which counts for _PRIOR of what is seen here."""
 
-    def __init__(self, known: float) -> None:
-        self._total, self._weight = known * _PRIOR, _PRIOR
+    def __init__(self, known: float | Learned) -> None:
+        self._known, self._total, self._weight = known, 0.0, 0.0
 
     @property
     def value(self) -> float:
-        return self._total / self._weight
+        known = self._known.value if isinstance(self._known, Learned) else self._known
+        return (known * _PRIOR + self._total) / (_PRIOR + self._weight)
 
     def see(self, value: float, weight: float = 1.0) -> None:
         self._total += value * weight
@@ -37,7 +38,8 @@ class DraftBudget:
     A fixed budget spends that many slots on every call. "auto" adds slots while the tokens that they
     bring are worth more time than they cost: it knows the machine's cost curve, the adapter's
     acceptance, and how both did in this run so far. Where drafts do not pay it spends nothing.
-    Calls of one position and larger ones learn their prices apart: what decides is how they compare.
+    Calls of one position and larger ones learn their prices apart, as what decides is how they compare; of which
+    nothing was seen yet is taken to be as slow, or as quick, as the other.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class DraftBudget:
         self.curve = curve
         self._expected = self._accepted = 0.0
         self._calls_ms = self._tokens = 0.0
-        self._resting = 0
-        self._plain, self._larger = Learned(1.0), Learned(1.0)  # milliseconds, as multiples of the curve's
+        self._resting, self._next_rest = 0, _REST
+        self._all = Learned(1.0)  # milliseconds, as multiples of the curve's
+        self._plain, self._larger = Learned(self._all), Learned(self._all)
         if curve is not None:
             slots = range(len(self.gain))
             self._prior = min(curve.ms(1 + b + max(b - num_settled, 0)) / (1 + self.gain[b]) for b in slots)
@@ -72,8 +75,10 @@ class DraftBudget:
         if self.curve is None:
             return branches.Allocations(probabilities, gains, int(self.budget), limits).lengths(int(self.budget))
         lengths = self._best_paying(probabilities, gains, limits)
-        if not confidences and not any(lengths):
-            self._resting = _REST
+        if any(lengths):
+            self._next_rest = _REST
+        elif not confidences:  # without drafts little is learned, so the next plan says hardly anything else
+            self._resting, self._next_rest = self._next_rest, min(2 * self._next_rest + 1, _LONGEST_REST)
         return lengths
 
     def observe(self, expected: float, accepted: int, positions: int, emitted: int, ms: float | None = None) -> None:
@@ -85,7 +90,8 @@ class DraftBudget:
         if self.curve is not None:
             if ms is not None:
                 ratio = min(max(ms / self.curve.ms(positions), 1 / _OUTLIER), _OUTLIER)
-                (self._plain if positions <= 1 else self._larger).see(ratio)
+                for learned in (self._all, self._plain if positions <= 1 else self._larger):
+                    learned.see(ratio)
             self._calls_ms += self.cost(positions)
 
     def cost(self, positions: float) -> float:

@@ -64,6 +64,39 @@ def test_a_plan_to_spend_nothing_is_looked_into_again_after_some_calls(monkeypat
     assert [sum(budget.plan([], [4])) > 0 for _ in range(9)] == [False] * 7 + [True] * 2
 
 
+def test_plans_to_spend_nothing_rest_longer_and_longer_until_one_spends(monkeypatch):
+    budget = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", STEEP)
+    thought: list[int] = []  # the lengths of the plans that were thought through
+
+    def plan(answer: int, confidences: list[float]) -> bool:
+        """Whether a plan is thought through; its answer is given."""
+        before = len(thought)
+        monkeypatch.setattr(budget, "_best_paying", lambda *args: thought.append(answer) or [answer])
+        budget.plan(confidences, [4] * (len(confidences) + 1))
+        return len(thought) > before
+
+    assert [i for i in range(256) if plan(0, [])] == [0, 8, 24, 56, 120, 184, 248]
+    assert plan(2, [0.5])
+    assert [i for i in range(256, 330) if plan(0, [])] == [312, 320]  # the rest under way, then a short one again
+
+
+def test_larger_calls_are_taken_to_be_as_slow_as_the_plain_ones_until_some_were_seen():
+    curve = CostCurve((1, 64), (10.0, 12.0))
+
+    def price(plain: float, larger: float | None) -> float:
+        budget = DraftBudget((0.5, 0.3, 0.1), (0.3, 0.1), 1, 4, "auto", curve)
+        for _ in range(400):
+            budget.observe(expected=0.0, accepted=0, positions=1, emitted=1, ms=plain)
+            if larger is not None:
+                budget.observe(expected=0.0, accepted=0, positions=64, emitted=1, ms=larger)
+        return budget.cost(64) / budget.cost(1)
+
+    assert price(10.0, None) == pytest.approx(1.2)
+    assert price(15.0, None) == pytest.approx(1.2, rel=0.01)
+    assert price(15.0, 12.0) == pytest.approx(0.8, rel=0.02)
+    assert price(10.0, 18.0) == pytest.approx(1.8, rel=0.02)
+
+
 def test_a_cost_curve_never_falls_and_interpolates():
     curve = CostCurve((1, 2, 4), (10.0, 9.0, 14.0))
     assert [curve.ms(n) for n in (1, 2, 3, 4, 6)] == [10, 10, 12, 14, 18]
