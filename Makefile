@@ -40,13 +40,13 @@ assets: $(VENV)/.run
 	$(MAKE) results
 
 results: $(VENV)/.run
-	$(BENCH) --limit 20 --methods $(METHODS) --profile --json $(RESULTS)/default.json
+	$(BENCH) --limit 20 --repeats 3 --methods $(METHODS) --profile --json $(RESULTS)/default.json
 	$(BENCH) --methods $(COUNTED) --draft-budget 32 --json $(RESULTS)/default-budget-32.json.gz
 	$(BENCH) --limit 20 --methods $(COUNTED) --draft-budget 32 --sweep temperature=0,1 \
 	  --json $(RESULTS)/default-budget-32-temperatures.json.gz
 	$(BENCH) --limit 7 --max-new-tokens 48 --methods ar,pqd,shallow,independent --draft-budget 16 --json $(RESULTS)/default-sweeps.json.gz \
 	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,4 --sweep chained=0,1 --sweep temperature=0,0.7,1
-	$(BENCH) --limit 20 --methods ar,pqd,shallow,shallow_lookup,prompt_lookup --sweep temperature=0,0.7,1 --json $(RESULTS)/default-temperatures.json.gz
+	$(BENCH) --limit 20 --repeats 3 --methods ar,pqd,shallow,shallow_lookup,prompt_lookup --sweep temperature=0,0.7,1 --json $(RESULTS)/default-temperatures.json.gz
 	$(BIN)/python -m ptp_core results $(RESULTS)/default.json --readme README.md
 
 # torch comes first and alone: a plain range may bring gigabytes of CUDA where a CPU build is enough

@@ -3,7 +3,8 @@
     python -m ptp_core bench --questions FILE.jsonl --methods ar,pqd,hf_generate --json OUT.json
 
 Every question is answered by every method, at every point of a sweep, before the next one, so the
-machine's drift hits all alike. Rows are kept as they come; a run that was stopped goes on from there.
+machine's drift hits all alike; with repeats, in rounds of changing order, and the row of median time
+counts. Rows are kept as they come; a run that was stopped goes on from there.
 Figures are counts and measured seconds of model calls, planning included; ratios are taken within one run.
 """
 
@@ -90,7 +91,7 @@ def iter_bench(
     rows = list(kept.rows) if kept else []
     known = {(r.question_id, r.method, r.point): r for r in rows}
     jobs = config.jobs()
-    clock = _Clock(len(questions), jobs, known)
+    clock = _Clock(len(questions), jobs, config.repeats, known)
     for i, row in enumerate(rows):
         yield Progress(i + 1, clock.total, row, "", None)
     if clock.done == clock.total:
@@ -100,21 +101,26 @@ def iter_bench(
     memory = PeakMemory(lineup.model.device)
     for i, question in enumerate(questions):
         references = {point: r for (q, m, point), r in known.items() if q == question.question_id and m == "ar"}
-        for job in jobs:
-            if (question.question_id, job.method, job.point_name) in known:
-                continue
-            doing = ", ".join(filter(None, (question.category, job.method, job.point_name)))
-            yield Progress(clock.done, clock.total, None, doing, clock.seconds_left)
-            start = time.perf_counter()
-            memory.reset()
-            found = None if stop() else bench.answer(question, job, config.seed + i, references)
-            if found is None:
-                return
-            found = replace(found, peak_memory_mb=memory.read())
-            if kept:
-                kept.append(found)
-            clock.finished(job, time.perf_counter() - start)
-            yield Progress(clock.done, clock.total, found, doing, clock.seconds_left)
+        missing = [job for job in jobs if (question.question_id, job.method, job.point_name) not in known]
+        tries: dict[Job, list[Row]] = {job: [] for job in missing}
+        for turn in range(config.repeats):
+            for job in missing if turn % 2 == 0 else reversed(missing):  # nobody always follows the same one
+                doing = ", ".join(filter(None, (question.category, job.method, job.point_name)))
+                yield Progress(clock.done, clock.total, None, doing, clock.seconds_left)
+                start = time.perf_counter()
+                memory.reset()
+                found = None if stop() else bench.answer(question, job, config.seed + i, references)
+                if found is None:
+                    return
+                tries[job].append(replace(found, peak_memory_mb=memory.read()))
+                clock.took(job, time.perf_counter() - start)
+                if len(tries[job]) < config.repeats:
+                    continue
+                row = sorted(tries[job], key=lambda r: r.seconds)[(config.repeats - 1) // 2]
+                if kept:
+                    kept.append(row)
+                clock.finished()
+                yield Progress(clock.done, clock.total, row, doing, clock.seconds_left)
 
 
 def run_bench(
@@ -230,17 +236,23 @@ def _gains(model: PTPModel, config: BenchConfig, method: str) -> Gains | None:
 class _Clock:
     """What is done and how long the rest will take, by what each job took so far."""
 
-    def __init__(self, num_questions: int, jobs: Sequence[Job], known: dict[tuple[str, str, str], Row]) -> None:
+    def __init__(
+        self, num_questions: int, jobs: Sequence[Job], repeats: int, known: dict[tuple[str, str, str], Row]
+    ) -> None:
         self.total, self.done = num_questions * len(jobs), len(known)
-        self._left = dict.fromkeys(jobs, num_questions)
+        self._left = dict.fromkeys(jobs, num_questions * repeats)
         self._seconds: dict[Job, list[float]] = {job: [] for job in jobs}
         for _, method, point in known:
-            self._left[next(j for j in jobs if (j.method, j.point_name) == (method, point))] -= 1
+            self._left[next(j for j in jobs if (j.method, j.point_name) == (method, point))] -= repeats
 
-    def finished(self, job: Job, seconds: float) -> None:
-        self.done += 1
+    def took(self, job: Job, seconds: float) -> None:
+        """One try of a job on one question."""
         self._left[job] -= 1
         self._seconds[job].append(seconds)
+
+    def finished(self) -> None:
+        """All tries of a job on one question."""
+        self.done += 1
 
     @property
     def seconds_left(self) -> float | None:

@@ -37,6 +37,9 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         "--sweep", action="append", default=[], metavar="FIELD=VALUE,...",
         help=f"run the methods at each of these values as well; fields: {', '.join(SWEEPS)}; repeatable",
     )  # fmt: skip
+    parser.add_argument(
+        "--repeats", type=int, default=1, help="tries of each answer, of which the one of median time counts"
+    )
     model_options(parser)
     parser.add_argument("--independent-adapter", help="u-blind adapter for `independent`; folder or hub id")
     parser.add_argument("--assistant", metavar="MODEL", help="smaller model of the same vocabulary, for hf_assisted")

@@ -14,6 +14,7 @@ from .sampling import SamplingConfig
 
 DRAFTING = ("ptp", "pqd", "independent")
 SHALLOW = ("shallow", "shallow_lookup")
+MAX_REPEATS = 99
 # the methods that a swept field matters to; the others run once, and count for all its points
 SWEEPS = {
     "draft_budget": (*DRAFTING, *SHALLOW),
@@ -49,6 +50,7 @@ class BenchConfig:
     draft_budget: int | str = "auto"
     chained: int = 1  # 0: the chain head is left aside
     sweep: tuple[Point, ...] = ()
+    repeats: int = 1  # tries of each answer; the one of median time counts (of two in the middle the quicker)
     threads: int = field(default_factory=torch.get_num_threads)
 
     def __post_init__(self) -> None:
@@ -60,6 +62,8 @@ class BenchConfig:
             raise ValueError("A method or a point of a sweep is named twice.")
         if self.max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be 1 or more, got {self.max_new_tokens}.")
+        if not 1 <= self.repeats <= MAX_REPEATS:
+            raise ValueError(f"repeats must lie between 1 and {MAX_REPEATS}, got {self.repeats}.")
         SamplingConfig(self.temperature, self.top_k, self.top_p)
         if self.draft_budget != "auto":
             checked_budget(self.draft_budget)

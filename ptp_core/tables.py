@@ -37,10 +37,11 @@ def made_where(result: BenchResult) -> str:
     if (e.get("load_average") or 0) > e["threads"] + _IDLE_LOAD:
         stopped += f" The machine was busy with other work (load {e['load_average']:.1f}): mistrust the times."
     threads = f"{e['threads']} thread" + "s" * (e["threads"] > 1)
+    tries = f", median of {c.repeats} tries" if c.repeats > 1 else ""
     return (
         f"{e['model']} with {adapter}, {e['device']}, {threads}, {e['dtype']}, {e['date']}: "
         f"{len(result.questions)} questions, up to {c.max_new_tokens} new tokens, temperature {c.temperature:g}, "
-        f"top-k {c.top_k}, top-p {c.top_p:g}, draft budget {c.draft_budget}.{stopped}"
+        f"top-k {c.top_k}, top-p {c.top_p:g}, draft budget {c.draft_budget}{tries}.{stopped}"
     )
 
 

@@ -76,6 +76,28 @@ def test_methods_are_interleaved_question_by_question(make_model):
     assert seen[-1].seconds_left == 0
 
 
+def test_repeats_take_turns_and_the_median_counts(make_model, monkeypatch, tmp_path):
+    times = iter([5.0, 1.0, 3.0, 2.0, 4.0, 9.0] * 2)  # ar, pqd; pqd, ar; ar, pqd
+    asked = []
+    answer = bench_module._Bench.answer
+
+    def timed(self, question, job, seed, references, most=None):
+        row = answer(self, question, job, seed, references, most)
+        if most is not None:  # warming up
+            return row
+        asked.append((question.question_id, job.method))
+        return replace(row, seconds=next(times))
+
+    monkeypatch.setattr(bench_module._Bench, "answer", timed)
+    lineup, thrice = Lineup(make_model()), replace(SHORT, repeats=3)
+    seen = list(iter_bench(lineup, QUESTIONS[:2], thrice, tmp_path / "rows.jsonl"))
+    assert [m for q, m in asked if q == "0"] == ["ar", "pqd", "pqd", "ar", "ar", "pqd"]
+    assert [(p.row.method, p.row.seconds) for p in seen if p.row] == [("ar", 4.0), ("pqd", 3.0)] * 2
+    assert seen[-1].done == seen[-1].total == 4
+    assert seen[-1].seconds_left == 0
+    assert not [p for p in iter_bench(lineup, QUESTIONS[:2], thrice, tmp_path / "rows.jsonl") if p.row is None]
+
+
 def test_sweeps_run_point_by_point_beside_one_baseline(make_model):
     config = BenchConfig(
         ("ar", "pqd", "prompt_lookup"), max_new_tokens=6, draft_budget=4,
@@ -98,24 +120,25 @@ def test_sweeps_run_point_by_point_beside_one_baseline(make_model):
     assert result.points["temperature=1.0"]["ar"]["speedup_vs_ar"] == 1
 
 
-def test_a_stopped_run_goes_on_from_its_rows(make_model, tmp_path):
-    lineup, file = Lineup(make_model()), tmp_path / "rows.jsonl"
-    whole = run_bench(lineup, QUESTIONS, SHORT)
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_a_stopped_run_goes_on_from_its_rows(make_model, tmp_path, repeats):
+    lineup, file, config = Lineup(make_model()), tmp_path / "rows.jsonl", replace(SHORT, repeats=repeats)
+    whole = run_bench(lineup, QUESTIONS, config)
     calls = 0
 
     def stop():
         nonlocal calls
         calls += 1
-        return calls > 40  # in the middle of an answer, which is dropped
+        return calls > 40 * repeats  # in the middle of an answer, which is dropped
 
-    first = [p.row for p in iter_bench(lineup, QUESTIONS, SHORT, file, stop) if p.row]
+    first = [p.row for p in iter_bench(lineup, QUESTIONS, config, file, stop) if p.row]
     assert 0 < len(first) < 8
     with file.open("a") as f:
         f.write('{"question_id": "3", "cat')  # a kill in the middle of a line
-    again = list(iter_bench(lineup, QUESTIONS, SHORT, file))
+    again = list(iter_bench(lineup, QUESTIONS, config, file))
     assert [p.row for p in again][: len(first)] == first
     assert counts([p.row for p in again if p.row]) == counts(whole)
-    assert all(p.row for p in iter_bench(lineup, QUESTIONS, SHORT, file))  # nothing is left to run
+    assert all(p.row for p in iter_bench(lineup, QUESTIONS, config, file))  # nothing is left to run
 
 
 @pytest.mark.parametrize(
@@ -176,6 +199,7 @@ def test_what_cannot_run_is_said_before_anything_runs(make_model):
         ({"draft_budget": 999}, "draft_budget"),
         ({"num_speculative_tokens": 65}, "num_speculative_tokens"),
         ({"sweep": (Point("temperature", -1.0),)}, "temperature"),
+        ({"repeats": 0}, "repeats"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, reason):
@@ -224,11 +248,13 @@ def quick_curve(monkeypatch):
 
 def test_command_with_the_outside_peers(tiny_folder, tmp_path, capsys, quick_curve):
     out = tmp_path / "result.json"
-    arguments = ["bench", "--model", str(tiny_folder), "--max-new-tokens", "6", "--json", str(out)]
+    arguments = ["bench", "--model", str(tiny_folder), "--max-new-tokens", "6", "--repeats", "2", "--json", str(out)]
     arguments += ["--methods", "ar,prompt_lookup,hf_generate,hf_prompt_lookup,hf_assisted"]
     arguments += ["--assistant", str(tiny_folder), *(x for q in QUESTIONS for x in ("--prompt", q.prompt))]
     assert main(arguments) == 0
-    assert "| hf_generate |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| hf_generate |" in printed
+    assert "median of 2 tries" in printed
     result = json.loads(out.read_text())
     assert result["methods"]["prompt_lookup"]["identical_to_ar"] == [4, 4]
     for peer in ("hf_generate", "hf_prompt_lookup", "hf_assisted"):
