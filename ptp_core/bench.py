@@ -83,10 +83,12 @@ def iter_bench(
     """Runs what is missing, answer by answer; rows of an earlier part of the run come first.
 
     stop is asked before every model call; a stopped answer is dropped and the run ends. Closing the
-    generator stops as well. Raises ValueError where a method cannot run, MixedSettings where
+    generator stops as well. Raises ValueError where a method cannot run or a question is too long, MixedSettings where
     rows_file holds rows of other settings.
     """
     lineup.check(config)
+    for question in questions:
+        check_length(lineup.model, question)
     kept = RowsFile(rows_file, fingerprint(lineup, questions, config)) if rows_file else None
     rows = list(kept.rows) if kept else []
     known = {(r.question_id, r.method, r.point): r for r in rows}
@@ -121,6 +123,14 @@ def iter_bench(
                     kept.append(row)
                 clock.finished()
                 yield Progress(clock.done, clock.total, row, doing, clock.seconds_left)
+
+
+def check_length(model: PTPModel, question: Question) -> None:
+    """ValueError, naming the question, if the model has no room for it and an answer."""
+    try:
+        model.token_limit(model.encode(question.prompt, chat=True), 1)
+    except ValueError as error:
+        raise ValueError(f"Question {question.question_id}: {error}") from None
 
 
 def run_bench(

@@ -120,7 +120,7 @@ def oracle_speedup(rows: Sequence[Row], drafter: Drafter, curve: CostCurve) -> f
     another branch. First calls, which read the prompt, are left out. None without calls."""
     tokens, ms = 0, 0.0
     for row in rows:
-        for call, after in zip(row.calls[1:], [*row.calls[2:], None], strict=True):
+        for call, after in zip(row.calls[1:], [*row.calls[2:], None], strict=False):  # nothing follows the last one
             slots = after.accepted + drafter.num_settled if after and after.accepted and call.branches else 0
             tokens += call.emitted
             ms += curve.ms(1 + call.accepted + slots) if drafter.costs is None else drafter.ahead_ms(call.accepted)

@@ -13,6 +13,7 @@ import platform
 import time
 from bisect import bisect_left
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -211,10 +212,11 @@ def _known(model: PTPModel, kind: str, measure: Callable[[PTPModel], T], parse: 
             known[kind] = parse(**{k: tuple(v) if isinstance(v, list) else float(v) for k, v in raw.items()})
         except (OSError, ValueError, TypeError, AttributeError):
             known[kind] = measure(model)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{os.getpid()}")
-            part.write_text(json.dumps(asdict(known[kind])))
-            part.replace(path)
+            with suppress(OSError):  # a folder that cannot be written to: every process measures for itself
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = path.with_suffix(f".{os.getpid()}")
+                part.write_text(json.dumps(asdict(known[kind])))
+                part.replace(path)
     return known[kind]
 
 
@@ -222,7 +224,8 @@ def _fingerprint(model: PTPModel) -> str:
     rank = model.adapter.lora.rank if model.adapter else 0
     device = torch.cuda.get_device_name() if model.device.type == "cuda" else f"{platform.processor()}{os.cpu_count()}"
     chain = (model.adapter.chain, model.adapter.max_drafts) if model.adapter and model.adapter.chain else 0
-    shallow = model.shallow.config.depth if model.shallow is not None else 0
-    parts = [model.name, model.target_info["num_layers"], model.dtype, rank, chain, shallow, model.device.type, device]
+    shallow = (model.shallow.config.depth, model.shallow.config.vocabulary) if model.shallow is not None else 0
+    size = (model.config.num_hidden_layers, model.config.hidden_size, model.config.vocab_size)
+    parts = [model.name, size, model.is_fast, model.dtype, rank, chain, shallow, model.device.type, device]
     parts += [torch.get_num_threads(), torch.__version__, platform.node()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

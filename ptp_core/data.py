@@ -214,7 +214,7 @@ def read_prompts(source: str, field: str) -> list[str]:
     if source.startswith("hub:"):
         rows: Iterable[Any] = _hub_rows(*source.removeprefix("hub:").partition(":")[::2])
     else:
-        rows = (json.loads(line) for line in Path(source).read_text(encoding="utf-8").splitlines() if line.strip())
+        rows = (json.loads(line) for line in Path(source).read_text(encoding="utf-8").split("\n") if line.strip())
     texts = []
     for row in rows:
         if "question_id" in row and "turns" in row:

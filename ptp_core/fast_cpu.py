@@ -113,6 +113,10 @@ class FastLlama:
             return False
         parts = {f"self_attn.{name}_proj" for name in "qkvo"} | {f"mlp.{name}_proj" for name in ("gate", "up", "down")}
         names = {name for name, _ in layers[0].named_modules()}
+        places = [(layers[0], "input_layernorm"), (layers[0], "post_attention_layernorm"), (base_model, "norm")]
+        norms = [getattr(module, name, None) for module, name in places]
+        if any(not hasattr(norm, "weight") or not hasattr(norm, "variance_epsilon") for norm in norms):
+            return False
         config = base_model.config
         partial = (getattr(config, "rope_parameters", None) or {}).get("partial_rotary_factor", 1.0)
         plain = getattr(config, "hidden_act", None) == "silu" and partial == 1.0

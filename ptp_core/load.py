@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from . import attention
 from .checkpoint import Adapter, load_adapter
@@ -168,6 +169,8 @@ def _from_pretrained(source: str, device: str, dtype: torch.dtype) -> tuple[Any,
     except OSError as error:  # transformers' word for "not there", offline or damaged
         reason = str(error).strip().splitlines()[0]
         raise FileNotFoundError(f"The model {source!r} could not be loaded: {reason}") from None
+    except SafetensorError as error:
+        raise ValueError(f"The weights of {source!r} are damaged or cut off: {error}") from None
     except (KeyError, ValueError) as error:
         raise ValueError(f"{source!r} is not a causal language model that this lab can load: {error}") from None
     return target.eval(), tokenizer

@@ -69,6 +69,9 @@ class PTPModel(TextSide, nn.Module):
             self.notes += adapters.check_fit(adapter.config, self.name, self.target_info)
             parts = adapters.attach(self.target, adapter, self.gate, self.name)
             self.lora, self.u_embed, self.chain, self.shallow = parts
+        if self.shallow is not None and len({p.device for p in target.parameters()}) > 1:
+            self.shallow = None
+            self.notes.append("The target is spread over several devices; shallow slots need one and are left out.")
         if fast and self.shallow is not None:
             self.shallow.freeze()
         self._fast = FastLlama(self.target.base_model) if fast else None

@@ -22,7 +22,7 @@ def load_questions(path: str | os.PathLike[str], limit: int | None = None) -> li
     With a limit, rows are taken evenly over the file, so that every kind of question is asked.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8").split("\n")  # other line ends are text in JSON
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not text, so it holds no questions.") from None
     found = [_question(path, i, line) for i, line in enumerate(lines) if line.strip()]

@@ -45,7 +45,9 @@ def emitted_record(
         shown = sorted({column, *(i for i in shown if probs[i] > 0)})
         for token, prob, a, b in zip(*(part[shown].tolist() for part in (tokens, probs, left, right)), strict=True):
             listed.append(Candidate(token, model.label(token), prob, a, b))
-        excluded, lost = _excluded(model, at_temperature(logits, temperature), tokens[probs > 0])
+        if found.complete:
+            excluded, lost = _excluded(model, at_temperature(logits, temperature), tokens[probs > 0])
+    whole = probs if found.complete else at_temperature(logits, temperature)  # a shortlist: no filter is at work
     return Emitted(
         position=position,
         token=int(tokens[column]),
@@ -60,7 +62,7 @@ def emitted_record(
         excluded=excluded,
         omitted_mass=max(0.0, 1 - sum(c.prob for c in listed)) if details else 0.0,
         excluded_mass=lost,
-        entropy=float(torch.special.entr(probs).sum()),
+        entropy=float(torch.special.entr(whole).sum()),
     )
 
 

@@ -33,7 +33,9 @@ class RowsFile:
             self.rows = _read(path, lines, settings)
         path.parent.mkdir(parents=True, exist_ok=True)
         head = json.dumps({"settings": settings})
-        path.write_text("".join(line + "\n" for line in [head, *lines[1:]]), encoding="utf-8")
+        part = path.with_name(path.name + ".part")
+        part.write_text("".join(line + "\n" for line in [head, *lines[1:]]), encoding="utf-8")
+        part.replace(path)
 
     def append(self, row: Row) -> None:
         with self.path.open("a", encoding="utf-8") as file:

@@ -85,7 +85,6 @@ class Run:
         self.num_prompt = len(ids)
         self.details = details
         self.reads_u = reads_u
-        self.ended = False
         self.max_drafts = num_speculative_tokens
         self.laps = Laps()
         self.settling: Tensor | None = None  # the state (E,) that chose the last token
@@ -93,6 +92,7 @@ class Run:
         self._pieces = PieceStream(model.decode)
         for token in resume.tokens:
             self._pieces.push(token)
+        self.ended = any(token in self._eos for token in resume.tokens)
         self._steps = resume.num_steps
         config = model.adapter
         self._lead = config.lead if config else 0
@@ -307,7 +307,8 @@ class Run:
         for i, token in enumerate(new):
             piece = self._pieces.push(token, last=self.done and i == len(new) - 1)
             source: Source = "accepted" if i < num_accepted else extra_kind
-            row = Candidates(found.tokens[i : i + 1], found.probs[i : i + 1], found.right[i : i + 1])
+            tokens, probs, right = (part[i : i + 1] for part in (found.tokens, found.probs, found.right))
+            row = Candidates(tokens, probs, right, found.complete)
             u, warmth = self.noise[first + i], self.sampling.temperature
             records.append(
                 emitted_record(

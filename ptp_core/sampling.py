@@ -17,6 +17,7 @@ from torch import Tensor
 
 ORDERS = ("probability", "token_id")
 FILTERS = ("standard", "reference")
+_GREEDY_BELOW = 1e-30  # what float32 cannot divide by
 _SHORTLIST = 1024  # without top-k: the most probable tokens that are looked at before a full sort
 
 
@@ -46,7 +47,8 @@ class SamplingConfig:
             raise ValueError(f"The CDF order is one of {', '.join(ORDERS)}, got {self.order!r}.")
         if self.filter not in FILTERS:
             raise ValueError(f"The filter is one of {', '.join(FILTERS)}, got {self.filter!r}.")
-        object.__setattr__(self, "temperature", float(self.temperature))
+        cold = self.temperature < _GREEDY_BELOW
+        object.__setattr__(self, "temperature", 0.0 if cold else float(self.temperature))
         object.__setattr__(self, "top_k", int(self.top_k))
         object.__setattr__(self, "top_p", float(self.top_p))
 
@@ -141,6 +143,7 @@ def candidates(logits: Tensor, sampling: SamplingConfig, full: bool = True) -> C
             ranked, tokens = _sorted(probs, vocab)
     if sampling.top_p < 1:
         before = torch.cat([torch.zeros_like(top), ranked.cumsum(-1)[:, :-1]], dim=-1)
+        before[:, 0] = -1.0  # the first token stays, however small top-p is
         ranked = torch.where(before < sampling.top_p, ranked, 0.0)
     return _in_order(tokens, ranked / ranked.sum(-1, keepdim=True), sampling.order)
 

@@ -208,6 +208,9 @@ def test_oracles_by_hand():
     # behind the prompt: 1 + 2 drafts + 2 slots for one draft = 5 positions, then 1 + 1
     assert oracle_speedup([story()], BRANCHES, rising) == pytest.approx(5 * 10 / (14 + 11))
     assert oracle_speedup([], BRANCHES, rising) is None
+    single = make_row([Call(0, 9, 50.0, 1)])  # a text that ends with its first token
+    assert oracle_speedup([single], BRANCHES, rising) is None
+    assert oracle_speedup([story(), single], BRANCHES, rising) == oracle_speedup([story()], BRANCHES, rising)
 
 
 def test_bounds_of_drafts_with_a_price_of_their_own():

@@ -131,6 +131,17 @@ def test_what_if_equals_decoding_the_edited_tape_from_scratch(make_model, method
     assert differing > 3
 
 
+def test_what_if_goes_no_further_than_an_end_of_text(tiny):
+    """A longer answer is asked for, and the edit lies behind the end."""
+    ended = [t for t in (story(tiny, "pqd", seed=seed) for seed in range(60)) if t.tokens[-1] in tiny.eos_tokens]
+    assert ended
+    for trace in ended:
+        far = trace.noise.with_value(len(trace.tokens) + 3, 0.123)
+        fresh, steps = analysis.redecode_steps(tiny, trace, far, max_new_tokens=40)
+        assert list(steps) == []
+        assert fresh.tokens == trace.tokens
+
+
 def test_what_if_keeps_the_calls_before_and_makes_only_those_behind(tiny):
     trace = long_story(tiny)
     changed = analysis.what_if(tiny, trace, 8, 0.999)

@@ -11,8 +11,10 @@ from ptp_core.__main__ import main
 from ptp_core.bench import BenchConfig, Lineup, iter_bench, probability_gap, run_bench
 from ptp_core.bench_config import Point, parse_sweep
 from ptp_core.cost import CostCurve
+from ptp_core.data import read_prompts
 from ptp_core.figures import summarise
 from ptp_core.machine import PeakMemory
+from ptp_core.profiling import _summary, _Tally
 from ptp_core.questions import Question, load_questions, typed_questions
 from ptp_core.result import BenchResult
 from ptp_core.rows_file import MixedSettings, RowsFile
@@ -306,6 +308,43 @@ def test_command_with_an_adapter_in_two_parts(tiny_folder, tmp_path, capsys, qui
     parts = result.profile["methods"]["pqd"]
     assert sum(parts["parts"].values()) == pytest.approx(parts["ms"])
     assert parts["slots"] > 0 and parts["positions"] > parts["slots"]
+
+
+def test_a_profile_of_calls_without_slots_bills_their_layers_to_the_target(make_model):
+    run = _Tally(make_model(), [3, 5, 4], NoiseTape(1), SamplingConfig(), 6, 3, synchronize=None)
+    for lengths in ([0], [4], [0], [0]):
+        run.call([], lengths)
+    plain = _summary([run])
+    assert run.calls == 3
+    assert plain["parts"]["target"] == pytest.approx(1e3 * run.extra.seconds["without slots"] / 3)
+    alone = _Tally(make_model(), [3, 5, 4], NoiseTape(1), SamplingConfig(), 6, 3, synchronize=None)
+    for _ in range(4):
+        alone.call([], [0])
+    assert alone.extra.seconds["without delta"] == alone.extra.seconds["without slots"]
+    assert alone.extra.seconds["without slots"] == pytest.approx(alone.laps.seconds["body"])
+
+
+def test_answers_of_one_token_have_a_result_and_an_empty_profile(tiny_folder, tmp_path, capsys, quick_curve):
+    save_whole(tmp_path / "a", make_adapter())
+    out = tmp_path / "result.json"
+    arguments = ["bench", "--model", str(tiny_folder), "--adapter", str(tmp_path / "a"), "--prompt", "abc"]
+    arguments += ["--methods", "ar,pqd", "--max-new-tokens", "1", "--draft-budget", "9", "--profile"]
+    arguments += ["--json", str(out)]
+    assert main(arguments) == 0
+    assert "| target" in capsys.readouterr().out
+    assert len(BenchResult.from_json(out).rows) == 2
+
+
+def test_a_question_that_is_too_long_is_named_before_anything_runs(make_model):
+    asked = [*QUESTIONS, Question("long", "ab", "abc" * 400)]
+    with pytest.raises(ValueError, match="Question long: The prompt has"):
+        next(iter_bench(Lineup(make_model()), asked, SHORT))
+
+
+def test_line_separators_inside_a_question_are_text(tmp_path):
+    (tmp_path / "q.jsonl").write_text('{"prompt": "a\u2028b\u0085c"}\r\n{"prompt": "d"}\n', encoding="utf-8")
+    assert [q.prompt for q in load_questions(tmp_path / "q.jsonl")] == ["a\u2028b\x85c", "d"]
+    assert read_prompts(str(tmp_path / "q.jsonl"), "prompt") == ["a\u2028b\x85c", "d"]
 
 
 def test_the_command_asks_for_questions(capsys):

@@ -97,6 +97,22 @@ def test_larger_calls_are_taken_to_be_as_slow_as_the_plain_ones_until_some_were_
     assert price(10.0, 18.0) == pytest.approx(1.8, rel=0.02)
 
 
+def test_a_cache_folder_that_cannot_be_written_to_stops_nobody(make_model, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(cost, "measurements_folder", lambda: tmp_path / "file" / "cost")
+    monkeypatch.setattr(cost, "measure_cost_curve", lambda model: FLAT)
+    monkeypatch.setattr(cost, "curve_holds", lambda model, curve: True)
+    assert cost.cost_curve(make_model()) == FLAT
+
+
+def test_models_of_one_name_and_another_size_or_kernel_have_curves_of_their_own(make_model):
+    assert cost._fingerprint(make_model(quick=True)) != cost._fingerprint(make_model(quick=False))
+    model = make_model()
+    before = cost._fingerprint(model)
+    model.config.hidden_size *= 2
+    assert cost._fingerprint(model) != before
+
+
 def test_a_cost_curve_never_falls_and_interpolates():
     curve = CostCurve((1, 2, 4), (10.0, 9.0, 14.0))
     assert [curve.ms(n) for n in (1, 2, 3, 4, 6)] == [10, 10, 12, 14, 18]

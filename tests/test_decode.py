@@ -208,6 +208,21 @@ def test_without_details_the_tokens_are_the_same_and_the_candidates_are_left_out
 # ---- ends ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("method", ["ar", "pqd"])
+def test_a_shortlist_of_the_vocabulary_changes_no_record(make_model, monkeypatch, method):
+    """Without filters only the likeliest tokens are sorted: entropies are of all of them, and nothing was removed."""
+    model, plain = make_model(), SamplingConfig(temperature=1.5, top_k=0, top_p=1)
+    options = {"noise": NoiseTape(4), "sampling": plain, "max_new_tokens": 12}
+    whole = generate(model, [3, 5, 4], method, **options)
+    monkeypatch.setattr("ptp_core.sampling._SHORTLIST", 9)
+    short = generate(model, [3, 5, 4], method, **options)
+    assert short.tokens == whole.tokens
+    assert [e.entropy for e in short.emitted] == pytest.approx([e.entropy for e in whole.emitted], rel=1e-5)
+    assert min(len(e.candidates) for e in short.emitted) < len(whole.emitted[0].candidates), "a shortlist was in use"
+    for token in short.emitted:
+        assert (token.excluded, token.excluded_mass) == ([], 0.0)
+
+
 def test_an_end_of_text_inside_an_accepted_run_ends_the_text_there(make_model):
     inside = 0
     for seed in range(300):

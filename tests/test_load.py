@@ -1,6 +1,7 @@
 """load_model from folders, in every layout that the lab names, and the errors it gives."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from transformers import (
     GPTNeoXConfig,
     LlamaConfig,
     MistralConfig,
+    Olmo2Config,
     Qwen2Config,
     Qwen3Config,
     SmolLM3Config,
@@ -34,6 +36,7 @@ LAYOUTS = {
     "smollm3": SmolLM3Config(**GQA),
     "smollm3_without_rope": SmolLM3Config(**GQA, no_rope_layer_interval=2),
     "gpt_neox": GPTNeoXConfig(**SMALL),
+    "olmo2": Olmo2Config(**GQA),  # norms behind attention and MLP, none in front
 }
 
 
@@ -111,6 +114,14 @@ def test_a_model_of_another_kind(tmp_path):
     (tmp_path / "m" / "config.json").write_text(json.dumps({"model_type": "not-a-model"}))
     make_tokenizer().save_pretrained(tmp_path / "m")
     with pytest.raises(ValueError, match="causal language model"):
+        load_model(tmp_path / "m")
+
+
+def test_damaged_weights(tiny_folder, tmp_path):
+    shutil.copytree(tiny_folder, tmp_path / "m")
+    (weights,) = (tmp_path / "m").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:200])
+    with pytest.raises(ValueError, match="damaged or cut off"):
         load_model(tmp_path / "m")
 
 

@@ -204,3 +204,6 @@ def test_extreme_temperatures_do_not_overflow():
     logits = torch.tensor([[1e4, -1e4, 0.0]])
     assert warp(logits, SamplingConfig(1e-6, 0, 1)).tolist() == [[1, 0, 0]]
     assert torch.isfinite(warp(logits, SamplingConfig(100, 0, 1))).all()
+    for tiny in (1e-300, 5e-324):  # 0 in float32
+        assert warp(logits, SamplingConfig(tiny, 0, 1)).tolist() == [[1, 0, 0]]
+        assert warp(logits, SamplingConfig(1.0, 2, tiny)).tolist() == [[1, 0, 0]]

@@ -305,3 +305,14 @@ def test_eight_bits_say_nearly_the_same():
         pytest.skip("this machine has no product with eight-bit weights")
     exact = x.float() @ weight.t() + bias
     assert (Int8Linear(weight, bias)(x).float() - exact).norm() < 0.02 * exact.norm()
+
+
+def test_a_target_on_several_devices_goes_without_shallow_slots():
+    adapter = make_adapter(shallow=SHALLOW)
+    target = make_target()
+    assert PTPModel(target, make_tokenizer(), adapter).shallow is not None
+    target = make_target()
+    target.register_parameter("elsewhere", torch.nn.Parameter(torch.empty(1, device="meta")))
+    spread = PTPModel(target, make_tokenizer(), adapter)
+    assert spread.shallow is None
+    assert any("several devices" in note for note in spread.notes)
