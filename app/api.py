@@ -7,7 +7,7 @@ from typing import Any
 from ptp_core.decode import METHODS
 from ptp_core.trace import Trace
 
-from .handlers import RaceSettings, decode, race_steps
+from .handlers import RACE_METHODS, RaceSettings, decode, race_steps
 from .runs import Race
 from .runtime import ModelChoice
 
@@ -82,7 +82,9 @@ def generate(
     raw = dict(locals())
     if method not in METHODS:
         raise ValueError(f"Unknown method {method!r}; methods: {', '.join(METHODS)}.")
-    settings = RaceSettings.parse(**{k: v for k, v in raw.items() if k != "method"})
+    if method not in RACE_METHODS:
+        del raw["method"]
+    settings = RaceSettings.parse(**raw)
     trace: Trace | None = None
     for _, part in decode(ModelChoice(), settings, (method,)):
         if isinstance(part, Trace):

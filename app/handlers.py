@@ -15,7 +15,7 @@ from ptp_core.decode import new_trace, start_decoding
 from ptp_core.model import PTPModel
 from ptp_core.trace import DecodeStep, Trace
 
-from .runs import LANES, Race, recorded_names, whole_characters
+from .runs import LANES, Race, whole_characters
 from .runtime import (
     MAX_NEW_TOKENS,
     MAX_PROMPT_CHARACTERS,
@@ -75,9 +75,9 @@ class RaceSettings:
             chat=bool(raw.get("chat", True)),
             seed=_whole(raw.get("seed", 7), "The seed", 0, 2**53),
             max_new_tokens=_whole(raw.get("max_new_tokens", 64), "The number of tokens", 1, MAX_NEW_TOKENS),
-            temperature=_number(raw.get("temperature", 0.7), "The temperature", 0, 5),
+            temperature=number_between(raw.get("temperature", 0.7), "The temperature", 0, 5),
             top_k=_whole(raw.get("top_k", 50), "top-k", 0, 100_000),
-            top_p=_number(raw.get("top_p", 0.95), "top-p", 0.01, 1),
+            top_p=number_between(raw.get("top_p", 0.95), "top-p", 0.01, 1),
             num_speculative_tokens=None if drafts is None else _whole(drafts, "The number of drafts", 0, 16),
             draft_budget=_budget(raw.get("draft_budget", default_budget(method))),
             method=method,
@@ -100,7 +100,7 @@ def default_budget(method: str) -> int | str:
     return "auto" if method in SHALLOW else _BRANCH_BUDGET
 
 
-def _number(value: Any, name: str, low: float, high: float) -> float:
+def number_between(value: Any, name: str, low: float, high: float) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -111,7 +111,7 @@ def _number(value: Any, name: str, low: float, high: float) -> float:
 
 
 def _whole(value: Any, name: str, low: int, high: int) -> int:
-    number = _number(value, name, low, high)
+    number = number_between(value, name, low, high)
     if number != int(number):
         raise ValueError(f"{name} must be a whole number.")
     return int(number)
@@ -289,31 +289,8 @@ def open_file(request: Event) -> Event:
         return {"error": str(error)}
 
 
-# ---- links ------------------------------------------------------------------------------------------------
-
-
-def settings_of_query(query: dict[str, str]) -> RaceSettings:
-    """The settings that a link names, defaults for the rest; ValueError if they are not valid."""
-    known = {k: v for k, v in query.items() if k in RaceSettings.__dataclass_fields__}
-    if "chat" in known:
-        known["chat"] = known["chat"] not in ("0", "false", "False", "")  # type: ignore[assignment]
-    return RaceSettings.parse(**known)
-
-
 def link_of(race: Race) -> str | None:
     """The query that runs this race again; None where no link can: an uploaded file, a model of one's own."""
     if race.origin == "recorded":
         return RaceSettings(next(iter(race.lanes.values())).prompt).query()
     return race.query if race.origin == "live" else None
-
-
-def recorded_for(settings: RaceSettings) -> str | None:
-    """The name of a recorded race of exactly these settings, if there is one."""
-    for name in recorded_names():
-        trace = RUNS.get(f"recorded:{name}").lanes["ptp"]
-        same = (trace.prompt, trace.noise.seed, trace.sampling.temperature, trace.sampling.top_k, trace.sampling.top_p)
-        wanted = (settings.prompt, settings.seed, settings.temperature, settings.top_k, settings.top_p)
-        plain = replace(settings, prompt="", seed=7, temperature=0.7, top_k=50, top_p=0.95) == RaceSettings("")
-        if same == wanted and plain:
-            return name
-    return None

@@ -118,19 +118,22 @@ def _loading(choice: ModelChoice) -> Iterator[Event]:
 # ---- maps --------------------------------------------------------------------------------------------------
 
 
+MapKey = tuple[ModelChoice, str, str, int]
+
+
 class MapStore:
-    """Maps by run, kind and position; the oldest are forgotten first."""
+    """Maps by model, run, kind and position; the oldest are forgotten first."""
 
     def __init__(self, capacity: int = _KEPT_MAPS) -> None:
-        self._maps: OrderedDict[tuple[str, str, int], Any] = OrderedDict()
+        self._maps: OrderedDict[MapKey, Any] = OrderedDict()
         self._capacity = capacity
         self._lock = Lock()
 
-    def get(self, key: tuple[str, str, int]) -> Any | None:
+    def get(self, key: MapKey) -> Any | None:
         with self._lock:
             return self._maps.get(key)
 
-    def add(self, key: tuple[str, str, int], value: Any) -> None:
+    def add(self, key: MapKey, value: Any) -> None:
         with self._lock:
             self._maps[key] = value
             while len(self._maps) > self._capacity:
@@ -183,7 +186,7 @@ def draw_map(choice: ModelChoice, request: Event) -> Iterator[tuple[Event, Any]]
             position = int(request["position"])
         except (KeyError, TypeError, ValueError):
             raise ValueError("Choose a token first.") from None
-        found = MAPS.get((run, kind, position))
+        found = MAPS.get((choice, run, kind, position))
         if found is None:
             for event in _loading(choice):
                 yield event, None
@@ -193,7 +196,7 @@ def draw_map(choice: ModelChoice, request: Event) -> Iterator[tuple[Event, Any]]
                     yield {"event": "progress", "kind": kind, "share": part}, None
                 else:
                     found = part[1]
-            MAPS.add((run, kind, position), found)
+            MAPS.add((choice, run, kind, position), found)
         view = KINDS[kind][1](found)
         yield {"event": "map", "kind": kind, "run": run, "position": position, "map": view}, found
     except _REFUSED as error:

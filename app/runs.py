@@ -34,13 +34,23 @@ class Race:
 
     @property
     def first_divergence(self) -> int | None:
-        """First position at which the lanes' texts differ; None while one lane is missing."""
+        """First position at which the lanes' texts differ; None while one lane is missing, or where one lane was
+        stopped earlier than the other."""
         if set(self.lanes) != set(LANES):
             return None
-        return first_divergence(self.lanes["ar"].tokens, self.lanes["ptp"].tokens)
+        texts = [self.lanes[lane].tokens for lane in LANES]
+        place = first_divergence(*texts)
+        return None if place == min(map(len, texts)) else place
+
+    @property
+    def is_even(self) -> bool:
+        """Whether both lanes are there and neither was stopped on its way."""
+        whole = len({len(self.lanes[lane].tokens) for lane in LANES if lane in self.lanes}) == 1
+        return set(self.lanes) == set(LANES) and (whole or self.first_divergence is not None)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"format": FORMAT, **{lane: trace.to_dict() for lane, trace in self.lanes.items()}}
+        lanes = {lane: self.lanes[lane] for lane in LANES if lane in self.lanes}  # a run may be adding one
+        return {"format": FORMAT, **{lane: trace.to_dict() for lane, trace in lanes.items()}}
 
     @classmethod
     def from_dict(cls, data: Any) -> Race:

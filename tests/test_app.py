@@ -2,17 +2,20 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 from gradio_client import Client
 from tiny import free_port, make_adapter, make_target, make_tokenizer, put_on_every_shelf
 
-from app import handlers, runtime, theme
-from app.handlers import RaceSettings, recorded_for, run_race, settings_of_query
+from app import api, handlers, runtime, theme
+from app.handlers import RaceSettings, run_race
+from app.links import recorded_for, settings_of_query
 from app.main import build_demo, launch_options
+from app.noise_handlers import MapStore
 from app.runs import Race, RunStore, recorded_names, recorded_race
 from app.runtime import ModelChoice, ModelShelf
-from app.views.race import as_value, chunk_view, steps_view
+from app.views.race import as_value, chunk_view, steps_view, summary_view
 from ptp_core import Trace
 from ptp_core.model import PTPModel
 
@@ -70,6 +73,42 @@ def test_links_carry_the_settings():
         assert settings_of_query(dict(parse_qsl(settings.query()))) == settings
     assert RaceSettings.parse(prompt="a", method="shallow").query() == "prompt=a"
     assert RaceSettings.parse(prompt="a", method="pqd").query() == "prompt=a&method=pqd"
+
+
+def test_links_beyond_the_pages_sliders_get_a_sentence():
+    for name, value in (("temperature", "4"), ("top_k", "5000"), ("top_p", "0.02"), ("num_speculative_tokens", "16")):
+        with pytest.raises(ValueError, match=f"In this link, {name} must lie between"):
+            settings_of_query({"prompt": "a", name: value})
+        assert RaceSettings.parse(prompt="a", **{name: value})
+
+
+def test_a_lane_that_was_stopped_is_neither_different_nor_timed():
+    whole = recorded_race("sky")
+    ar, ptp = whole.lanes["ar"], whole.lanes["ptp"]
+    assert whole.is_even and summary_view(whole)["speedup"] is not None
+    stopped = Race({"ar": ar, "ptp": replace(ptp, steps=ptp.steps[:4])})
+    assert not stopped.is_even
+    assert stopped.first_divergence is None
+    assert summary_view(stopped)["speedup"] is None
+    token = ptp.steps[0].emitted[0]
+    wrong = replace(ptp.steps[0], emitted=[replace(token, token=token.token + 1)])
+    other = Race({"ar": ar, "ptp": replace(ptp, steps=[wrong, *ptp.steps[1:3]])})
+    assert (other.first_divergence, other.is_even) == (0, True)
+
+
+def test_maps_are_kept_by_model(shelf):
+    store = MapStore(2)
+    store.add((ModelChoice(), "run", "square", 3), "one")
+    assert store.get((ModelChoice(dtype="bfloat16"), "run", "square", 3)) is None
+    assert store.get((ModelChoice(), "run", "square", 3)) == "one"
+
+
+def test_pqd_by_itself_is_given_the_budget_that_was_asked_for(shelf, monkeypatch):
+    seen = []
+    monkeypatch.setattr("app.handlers.start_decoding", lambda *args, **options: seen.append(options) or iter(()))
+    for method in ("pqd", "ptp", "shallow"):
+        api.generate("abc", method=method)
+    assert [options["draft_budget"] for options in seen] == ["auto"] * 3
 
 
 def test_a_link_to_a_recorded_race_is_recognised():

@@ -11,7 +11,8 @@ from tiny import make_adapter, make_results, make_target, make_tokenizer, put_on
 
 from app import benchmarks, handlers, results, runtime
 from app.benchmarks import LiveSettings, favourite, opening, race_query, run_live
-from app.handlers import settings_of_query, until_stopped
+from app.handlers import until_stopped
+from app.links import settings_of_query
 from app.results import RESULTS, SHIPPED_FOLDER, ResultStore, Shown, shipped, shipped_names
 from app.runtime import TICKETS, ModelChoice, ModelShelf
 from app.views.acceptance import result_view

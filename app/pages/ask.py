@@ -13,9 +13,8 @@ from app.handlers import (
     RaceSettings,
     default_budget,
     open_run,
-    recorded_for,
-    settings_of_query,
 )
+from app.links import PAGE_LIMITS, recorded_for, settings_of_query
 from app.runtime import MAX_NEW_TOKENS
 from app.views.race import as_value
 
@@ -100,12 +99,17 @@ def build_ask(run_label: str) -> Ask:
         )  # fmt: skip
     with gr.Accordion(sentence_of(DEFAULTS), open=False, elem_id="ptp-settings") as panel:
         with gr.Row():
-            temperature = gr.Slider(0, 2, DEFAULTS.temperature, step=0.05, label="Temperature", info="0 is greedy")
-            top_k = gr.Slider(0, 200, DEFAULTS.top_k, step=1, label="top-k", info="0 is off")
-            top_p = gr.Slider(0.05, 1, DEFAULTS.top_p, step=0.01, label="top-p", info="1 is off")
+            temperature = gr.Slider(
+                *PAGE_LIMITS["temperature"], DEFAULTS.temperature, step=0.05, label="Temperature", info="0 is greedy"
+            )
+            top_k = gr.Slider(*PAGE_LIMITS["top_k"], DEFAULTS.top_k, step=1, label="top-k", info="0 is off")
+            top_p = gr.Slider(*PAGE_LIMITS["top_p"], DEFAULTS.top_p, step=0.01, label="top-p", info="1 is off")
         with gr.Row():
             count = gr.Slider(1, MAX_NEW_TOKENS, DEFAULTS.max_new_tokens, step=1, label="New tokens")
-            drafts = gr.Slider(0, 12, 5, step=1, label="Drafts per call", info="the most that one call verifies")
+            drafts = gr.Slider(
+                *PAGE_LIMITS["num_speculative_tokens"], 5, step=1, label="Drafts per call",
+                info="the most that one call verifies",
+            )  # fmt: skip
             budget = gr.Dropdown(
                 list(BUDGETS), value=str(DEFAULTS.draft_budget), label="Draft budget", allow_custom_value=True,
                 info="u-slots or drafts per call; auto: what pays here",

@@ -178,7 +178,7 @@
       if (!state.view) return;
       options(view.category, [["", "every kind of question"], ...state.view.categories.map((c) => [c, kind(c)])], state.category);
       options(view.method, Object.keys(state.view.points[state.point]).map((m) => [m, label(m)]), state.method);
-      const points = Object.keys(state.view.points);
+      const points = Object.keys(state.view.points).filter((p) => Object.keys(state.view.points[p]).length);
       options(view.point, points.map((p) => [p, p ? p.replace("=", " ").replace(/_/g, " ") : "outside the sweep"]), state.point);
       view.pointBox.hidden = points.length < 2;
       const choices = state.list.flatMap((one) => one.drafting.flatMap(([point, methods]) => methods.map((method) => [
@@ -371,13 +371,15 @@
     }
     async function upload(file) {
       if (!file) return;
+      const packed = /\.gz$/.test(file.name);
       if (file.size > 24 << 20) { banner(`${file.name} is larger than 24 MB, too large for a result here.`, "error"); return; }
       banner(`Reading ${file.name} …`, "busy");
       let found;
       try {
-        found = await ask("open_result", { text: await file.text(), name: file.name.replace(/\.json$/, "") });
+        const text = packed ? await new Response(file.stream().pipeThrough(new DecompressionStream("gzip"))).text() : await file.text();
+        found = await ask("open_result", { text, name: file.name.replace(/\.json(\.gz)?$/, "") });
       } catch (error) {
-        found = { error: "The file could not be read." };
+        found = { error: packed ? "This compressed file is damaged or cut off." : "The file could not be read." };
       }
       if (found.error) banner(`${file.name}: ${found.error}`, "error");
       else if (await show(found.result)) banner(`${file.name} is open. Compare it with another result above.`, "info");
@@ -426,12 +428,12 @@
     view.bannerBar = el("i");
     view.stop = el("button", { type: "button", class: "ptp-stop", text: "Stop", hidden: true });
     view.bannerClose = el("button", { type: "button", class: "ptp-close", "aria-label": "Dismiss", text: "×", onclick: () => { view.banner.hidden = true; } });
-    view.banner = el("div", { class: "ptp-banner", role: "status", hidden: true }, [view.bannerText, view.stop, view.bannerClose, view.bannerBar]);
+    view.banner = el("div", { class: "ptp-banner", hidden: true }, [view.bannerText, view.stop, view.bannerClose, view.bannerBar]);
     view.figures = [0, 1, 2, 3].map(() => {
       const value = el("b"), words = el("span");
       return { value, label: words, box: el("div", { class: "ptp-figure" }, [value, words]) };
     });
-    view.file = el("input", { type: "file", accept: ".json,application/json", hidden: true, "aria-label": "Benchmark result" });
+    view.file = el("input", { type: "file", accept: ".json,.gz,application/json,application/gzip", hidden: true, "aria-label": "Benchmark result" });
     view.table = el("table", { class: "ptp-table" });
     view.caption = el("p", { class: "ptp-caption" });
     view.where = el("p", { class: "ptp-pill" });

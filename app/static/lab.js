@@ -93,6 +93,7 @@ window.PTPLab = window.PTPLab || {};
       for (const property of PAINT) to[i].style.setProperty(property, look.getPropertyValue(property));
       to[i].removeAttribute("class");
     });
+    for (const property of ["position", "left", "top"]) copy.style.removeProperty(property);  // where it stood is no part of it
     return copy;
   };
 

@@ -61,7 +61,7 @@
       sizes.set(key, (sizes.get(key) || 0) + area(column, cell));
     }
     const colours = ranked(sizes);
-    const says = el("p", { class: "ptp-facts nz-says", text: "Point at a cell to see its pair of tokens." });
+    const says = el("p", { class: "ptp-facts nz-says", "aria-live": "off", text: "Point at a cell to see its pair of tokens." });
     const panels = [["target", "target", map.target, null]];
     if (map.draft) panels.push(["draft", "PTP draft, reads u", map.draft.columns, map.draft]);
     if (map.blind) panels.push(["blind", "draft without u", map.blind.columns, map.blind]);
@@ -116,7 +116,7 @@
       const inside = (v) => Math.min(Math.max(v, 0), 0.99999);
       return [inside(((event.clientX - r.left) * k - PAD) / SIDE), inside(1 - ((event.clientY - r.top) * k - 6) / SIDE)];
     };
-    picture.addEventListener("pointermove", (event) => tell(...place(event)));
+    picture.addEventListener("pointermove", (event) => { says.setAttribute("aria-live", "off"); tell(...place(event)); });
     picture.addEventListener("click", (event) => choose(...place(event)));
     picture.addEventListener("keydown", (event) => {
       const step = event.shiftKey ? 0.1 : 0.01, moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
@@ -124,6 +124,7 @@
       if (!moves) return;
       event.preventDefault();
       u1 = Math.min(Math.max(u1 + moves[0], 0), 0.99999); u2 = Math.min(Math.max(u2 + moves[1], 0), 0.99999);
+      says.setAttribute("aria-live", "polite");  // keys speak, the pointer does not
       put(u1, u2); tell(u1, u2);
     });
     return picture;
@@ -173,8 +174,8 @@
   function rows(map, stretches, count, u, choose, title) {
     const wide = 1000, high = 26, left = 46, top = 20, height = top + count * high + 22;
     const at = (x) => left + x * (wide - left - 8);
-    const picture = svg("svg", { class: "nz-sweep", viewBox: `0 0 ${wide} ${height}`, role: "img",
-      "aria-label": `${title}: tokens ${map.first + 1} to ${map.first + count} as u of token ${map.first + 1} runs from 0 to 1` });
+    const picture = svg("svg", { class: "nz-sweep", viewBox: `0 0 ${wide} ${height}`, role: "slider", tabindex: "0", "aria-valuemin": "0", "aria-valuemax": "1", "aria-valuenow": u.toFixed(3),
+      "aria-label": `${title}: tokens ${map.first + 1} to ${map.first + count} as u of token ${map.first + 1} runs from 0 to 1. Arrow keys go from text to text, Enter sets the noise.` });
     picture.append(svg("text", { class: "nz-axis", x: left, y: 13, text: title }));
     const here = stretches.find((s) => u >= s[0] && u < s[1]);
     for (let k = 0; k < count; k += 1) {
@@ -196,8 +197,25 @@
         i = end;
       }
     }
-    picture.append(svg("line", { class: "ptp-needle", x1: at(u), x2: at(u), y1: top - 4, y2: top + count * high + 4 }),
+    const needle = svg("line", { class: "ptp-needle", x1: at(u), x2: at(u), y1: top - 4, y2: top + count * high + 4 });
+    picture.append(needle,
       svg("text", { class: "nz-axis", x: at(u), y: height - 4, "text-anchor": u > 0.9 ? "end" : u < 0.1 ? "start" : "middle", text: `u = ${u.toFixed(3)}` }));
+    let at_ = u;
+    const spoken = (x) => {
+      const one = stretches.find((s) => x >= s[0] && x < s[1]);
+      return one ? `u ${x.toFixed(3)}: ${one[2].map((token) => label(map, token)).join("")}` : `u ${x.toFixed(3)}`;
+    };
+    picture.addEventListener("keydown", (event) => {
+      const edges = stretches.map((s) => s[0]), by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (event.key === "Enter") { event.preventDefault(); choose(at_); return; }
+      if (!by) return;
+      event.preventDefault();
+      const i = Math.min(Math.max(stretches.findIndex((s) => at_ >= s[0] && at_ < s[1]) + by, 0), edges.length - 1);
+      at_ = (stretches[i][0] + stretches[i][1]) / 2;
+      for (const key of ["x1", "x2"]) needle.setAttribute(key, at(at_));
+      picture.setAttribute("aria-valuenow", at_.toFixed(3));
+      picture.setAttribute("aria-valuetext", spoken(at_));
+    });
     picture.addEventListener("click", (event) => {
       const r = picture.getBoundingClientRect();
       const x = (((event.clientX - r.left) / r.width) * wide - left) / (wide - left - 8);

@@ -8,6 +8,7 @@
   const CLOSE = 0.02;  // a u nearer than this to another token's bin
   const SETTLE = 450;  // ms after the last key at which a keyboard move counts as released
   const LAST = 0.9999999;
+  const LONGEST_LINK = 8000;  // characters; servers refuse longer addresses
 
   lab.noise = function (element, props, watch, server, ask) {
     const root = element.querySelector(".ptp-noise");
@@ -15,7 +16,7 @@
     root.dataset.ready = "yes";
     const view = build(root);
     const state = { base: null, now: null, history: [], index: -1, position: null, u: null, part: { from: 0, to: 1 }, busy: false, ticket: null,
-      asked: null, link: linked(), fetching: false, bins: new Map(), maps: new Map(), wanted: null };
+      asked: null, query: null, plotted: null, link: linked(), fetching: false, bins: new Map(), maps: new Map(), wanted: null };
 
     // ---- stories: a run, its two texts, its tape ------------------------------------------------------
 
@@ -80,15 +81,15 @@
     // ---- events --------------------------------------------------------------------------------------
 
     function receive(event) {
-      if (!event || typeof event !== "object") return;
+      if (!event || typeof event !== "object" || event.event === "shown") return;
       if (event.ticket && event.ticket !== state.ticket) return;  // of a run that was stopped
       if (event.event === "error") { failed(event.message); return; }
       if (event.event === "run") { setTimeout(() => document.querySelector("#ptp-run")?.click(), 50); return; }
-      if (event.event === "start") { banner("Starting …"); return; }
+      if (event.event === "start") { banner("Starting …"); announce("Started."); if (state.asked === "run") state.query = event.query; return; }
       if (event.event === "loading") { banner(`${event.text} … ${Math.round(100 * event.share)} %`, "busy", event.share); return; }
       if (event.event === "progress") { if (event.kind !== "bins") progress(event.kind, event.share); return; }
       if (event.event === "map") { mapped(event); return; }
-      if (event.event === "open") { halt(); state.asked = "open"; banner(null); }
+      if (event.event === "open") { halt(); state.asked = "open"; state.query = event.query; banner(null); }
       if (!state.now || event.run !== state.now.run) {
         state.now = story(event);
         if (event.event === "open" || state.asked === "run") { state.position = null; state.base = null; }
@@ -119,7 +120,16 @@
       busy(false);
       progress(null);
     }
+    // Something else takes over: an edit under way is given up, a text under way stays as far as it came.
+    function interrupt() {
+      halt();
+      if (state.asked === "edit") state.now = state.history[state.index];
+      const begun = state.now && state.now.summary && lead().length && state.now !== state.history[state.index];
+      if (begun) finish();
+      else { state.asked = null; state.u = null; redraw(); }
+    }
     function begin(what) {
+      clearTimeout(state.timer);
       halt();
       state.ticket = lab.ticket();
       state.asked = what === "map" ? state.asked : what;
@@ -128,6 +138,7 @@
     }
 
     function edit(changes, redraw_) {
+      if (state.busy) interrupt();
       if (!state.now || !state.base) return;
       const from = state.history[state.index];
       const request = { run: from.run, edits: { ...from.meta.edits, ...changes }, ticket: begin("edit") };
@@ -139,14 +150,13 @@
     }
     // Releases the needle: the text behind it is decoded anew. Noise behind it stays unless it is set free.
     function release(u) {
-      if (state.position === null || !lead()[state.position]) return;
+      if (u === null || state.position === null || !lead()[state.position]) return;
       const changes = { [state.position]: Math.min(Math.max(u, 0), LAST) };
       edit(changes, view.freeze.checked ? null : { behind: state.position, seed: Math.floor(Math.random() * 2 ** 31) });
     }
     function draw(kind) {
       if (!state.now || state.position === null || state.index < 0) return;
-      const key = `${kind} ${state.history[state.index].run} ${state.position}`;
-      if (kind !== "staircase" && state.maps.has(key)) { show(kind); return; }
+      if (state.busy) interrupt();
       ask.map({ kind, run: state.history[state.index].run, position: state.position, ticket: begin("map") });
       if (kind !== "bins") progress(kind, 0);
     }
@@ -158,16 +168,22 @@
       const key = `${event.kind} ${event.run} ${event.position}`;
       state.maps.set(key, event.map);
       if (event.kind === "bins") state.bins.set(`${event.run} ${event.position}`, event.map);
-      if (event.kind === "staircase") state.bins.set(`${event.run} ${event.position}`, event.map.target);
+      if (event.kind === "staircase") {
+        state.bins.set(`${event.run} ${event.position}`, event.map.target);
+        state.plotted = key;  // the plot under the cards is one for all tokens
+      }
+      if (view.cards[event.kind]) delete view.cards[event.kind].body.dataset.shown;
       if (state.now.run === event.run && state.position === event.position) { show(event.kind); drawStrip(); }
     }
-    const found = (kind) => (state.now ? state.maps.get(`${kind} ${state.now.run} ${state.position}`) : null);
+    const keyOf = (kind) => `${kind} ${state.now.run} ${state.position}`;
+    const found = (kind) => (state.now ? state.maps.get(keyOf(kind)) : null);
 
     // ---- choosing and moving -------------------------------------------------------------------------
 
     function choose(position, quiet) {
       const last = lead().length - 1;
       if (last < 0) return;
+      clearTimeout(state.timer);
       state.position = Math.min(Math.max(position, 0), last);
       state.u = null;
       state.part = { from: 0, to: 1 };
@@ -210,10 +226,12 @@
     function undo(by) {
       const index = state.index + by;
       if (index < 0 || index >= state.history.length) return;
+      clearTimeout(state.timer);
       halt();
       banner(null);
       state.index = index;
       state.now = state.history[index];
+      state.base = state.history[0];
       state.asked = null;
       state.u = null;
       state.position = Math.min(state.position, lead().length - 1);
@@ -295,7 +313,8 @@
         return /\n/.test(token.t) ? [node, el("br")] : [node];
       }));
       const both = s.lanes.ar && s.lanes.ptp && !state.busy;
-      view.same.textContent = !both ? "" : s.divergence === null ? `✓ same ${s.lanes.ptp.tokens} tokens in ${s.lanes.ptp.calls} calls (${s.lanes.ar.calls} one by one)` : `≠ from token ${s.divergence + 1} on`;
+      const uneven = both && s.divergence === null && s.lanes.ar.tokens !== s.lanes.ptp.tokens;
+      view.same.textContent = !both ? "" : uneven ? `✓ the same as far as both came, ${Math.min(s.lanes.ar.tokens, s.lanes.ptp.tokens)} tokens` : s.divergence === null ? `✓ same ${s.lanes.ptp.tokens} tokens in ${s.lanes.ptp.calls} calls (${s.lanes.ar.calls} one by one)` : `≠ from token ${s.divergence + 1} on`;
       view.same.classList.toggle("is-bad", Boolean(both && s.divergence !== null));
     }
 
@@ -371,7 +390,8 @@
     }
     function show(kind) {
       if (kind === "bins") return;
-      const card = view.cards[kind], map = found(kind);
+      const card = view.cards[kind], map = kind !== "staircase" || keyOf(kind) === state.plotted ? found(kind) : null;
+      if (kind === "staircase") document.querySelector("#ptp-stairs")?.classList.toggle("is-elsewhere", !map);
       card.tools.hidden = !map;
       if (!map) { card.body.replaceChildren(); return; }
       if (card.body.dataset.shown === `${state.now.run} ${state.position}` && card.body.childNodes.length) return;
@@ -449,19 +469,17 @@
       const prompt = query.get("prompt");
       return prompt === null && position === null && !Object.keys(found).length ? null : { prompt, position, edits: Object.keys(found).length ? found : null };
     }
+    // The link that leads here: what wrote the text, and what was moved since; null where no link can.
     function query() {
-      const meta = state.now.meta, s = meta.sampling, made = Object.entries(meta.edits);
-      const wanted = new URLSearchParams({ prompt: meta.prompt });
-      if (meta.seed !== 7) wanted.set("seed", meta.seed);
-      for (const [name, plain] of [["temperature", 0.7], ["top_k", 50], ["top_p", 0.95]]) if (s[name] !== plain) wanted.set(name, s[name]);
-      if (state.limit && state.limit !== 64) wanted.set("max_new_tokens", state.limit);
-      if (made.length && made.length <= 40) wanted.set("edits", made.map(([p, u]) => `${p}:${Number(u.toFixed(7))}`).join(","));
+      if (state.query === null) return null;
+      const wanted = new URLSearchParams(state.query), made = Object.entries(state.now.meta.edits).filter(([p]) => Number(p) < lead().length);
+      if (made.length) wanted.set("edits", made.map(([p, u]) => `${p}:${Number(u.toFixed(7))}`).join(","));
       if (state.position !== null) wanted.set("position", state.position + 1);
-      return wanted;
+      return wanted.toString().length > LONGEST_LINK ? null : wanted;
     }
     function remember() {
-      if (state.now.meta.origin === "uploaded" || (state.base === state.now && state.base.meta.origin === "recorded" && !window.location.search)) return;
-      const url = new URL(window.location.href), theme = url.searchParams.get("__theme"), wanted = query();
+      if (state.base === state.now && state.base.meta.origin === "recorded" && !window.location.search) return;
+      const url = new URL(window.location.href), theme = url.searchParams.get("__theme"), wanted = query() || new URLSearchParams();
       if (theme) wanted.set("__theme", theme);
       url.search = wanted.toString();
       window.history.replaceState(null, "", url);
@@ -472,14 +490,19 @@
       let found = null;
       try { found = await server.open_file({ text: await file.text() }); } catch (error) { found = null; }
       if (!found || found.error || found.event === "error") banner(`${file.name}: ${found ? found.error || found.message : "The server did not answer."}`, "error");
-      else receive(found);
+      else { receive(found); props.value = JSON.stringify({ event: "shown", run: found.run }); }
     }
 
     const DO = {
       undo: () => undo(-1), redo: () => undo(1), flip: nearestFlip, roll: () => { const u = Math.random(); move(u); release(u); },
-      restore: () => edit({ [state.position]: null }), all: () => { halt(); banner(null); state.history.push(state.base); state.index = state.history.length - 1; undo(0); },
+      restore: () => edit({ [state.position]: null }), all: () => { state.history = [...state.history.slice(0, state.index + 1), state.history[0]]; state.index = state.history.length - 1; undo(0); },
       back: () => choose(state.position - 1), next: () => choose(state.position + 1),
-      link: async () => { const url = new URL(window.location.href); url.search = query().toString(); banner(await lab.copy(url.href) ? "Link copied." : url.href, "info"); },
+      link: async () => {
+        const url = new URL(window.location.href), wanted = query();
+        if (!wanted) { banner("No link can lead here: the text is from a file or another model, or too much was moved. Download it and send the file.", "info"); return; }
+        url.search = wanted.toString();
+        banner(await lab.copy(url.href) ? "Link copied." : url.href, "info");
+      },
       save: async () => {
         const found = await server.export_run({ run: state.now.run }).catch(() => null);
         if (!found || found.error) banner(found ? found.error : "The server did not answer.", "error");
@@ -514,7 +537,7 @@
       view.strip.focus();
       view.strip.setPointerCapture(event.pointerId);
       state.dragging = true;
-      if (state.busy) { halt(); if (state.asked === "edit") { state.now = state.history[state.index]; state.asked = null; drawAll(); } banner(null); }  // the next drag takes over
+      if (state.busy) { interrupt(); banner(null); }  // the next drag takes over
       move(uAt(event));
     });
     view.strip.addEventListener("pointermove", (event) => { if (state.dragging) move(uAt(event)); });
@@ -545,9 +568,11 @@
     document.addEventListener("ptp:refused", () => { if (state.busy) failed("The server did not run this; its message says why."); });
     document.addEventListener("ptp:stopped", () => {
       if (!state.busy) return;
+      const drawing = state.asked === null;
       halt();
-      banner("Stopped. What was decoded so far stays.", "info");
-      if (state.now && state.now.summary && lead().length) finish();
+      banner(drawing ? "Stopped." : "Stopped. What was decoded so far stays.", "info");
+      if (state.now && state.now.summary && lead().length && state.now !== state.history[state.index]) finish();
+      else { state.asked = null; state.u = null; redraw(); }
     });
 
     const hear = () => { if (props.value) receive(JSON.parse(props.value)); };
@@ -564,7 +589,7 @@
     view.bannerText = el("span");
     view.bannerBar = el("i");
     view.bannerClose = el("button", { type: "button", class: "ptp-close", "aria-label": "Dismiss", text: "×", onclick: () => { view.banner.hidden = true; } });
-    view.banner = el("div", { class: "ptp-banner", role: "status", hidden: true }, [view.bannerText, view.bannerClose, view.bannerBar]);
+    view.banner = el("div", { class: "ptp-banner", hidden: true }, [view.bannerText, view.bannerClose, view.bannerBar]);
     view.text = el("div", { class: "nz-text", role: "group", "aria-label": "The text and its noise" });
     view.textInfo = el("span", { class: "ptp-soft" });
     view.parallel = el("div", { class: "ptp-text nz-parallel", dir: "auto" });

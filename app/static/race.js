@@ -13,6 +13,7 @@
     shallow_lookup: "After the call, shallow slots draft behind the token that it settled, or drafts are looked up where the text repeats itself: what promises more for its time.",
   };
   const CALLS_PER_SECOND = 6;
+  const LONGEST_LINK = 8000;  // characters; servers refuse longer addresses
 
   lab.race = function (element, props, watch, server, opened) {
     const root = element.querySelector(".ptp-race");
@@ -25,13 +26,13 @@
 
     function fresh() {
       return { run: null, meta: null, summary: null, lanes: { ar: lane(), ptp: lane() }, axis: "calls", head: 0, playing: false,
-        live: false, busy: false, ticket: null, opened: null, pinned: null, speed: 1, fetching: {}, expected: 0 };
+        live: false, busy: false, ticket: null, link: null, opened: null, pinned: null, speed: 1, fetching: {}, expected: 0 };
     }
     function lane() { return { steps: [], tokens: [], ends: [0], shown: 0, calls: 0 }; }
 
     function clear(run) {
-      const { axis, speed, busy: working, ticket, expected } = state;
-      Object.assign(state, fresh(), { run, axis, speed, busy: working, ticket, expected });
+      const { axis, speed, busy: working, ticket, expected, link } = state;
+      Object.assign(state, fresh(), { run, axis, speed, busy: working, ticket, expected, link });
       for (const name of LANES) view.lane[name].text.replaceChildren();
       view.bars.ar.replaceChildren(); view.bars.ptp.replaceChildren();
       view.tape.replaceChildren(); view.map.replaceChildren();
@@ -90,7 +91,7 @@
       if (event.event === "open") halt();
       if (event.event === "error") { state.live = false; busy(false); banner(event.message, "error"); return; }
       if (event.event === "run") { setTimeout(() => document.querySelector("#ptp-run")?.click(), 50); return; }
-      if (event.event === "start") { busy(true); banner("Starting …"); state.expected = event.tokens; remember(event.query); return; }
+      if (event.event === "start") { busy(true); banner("Starting …"); announce("Started."); state.expected = event.tokens; state.link = event.query; return; }
       if (event.event === "loading") { banner(`${event.text} … ${Math.round(100 * event.share)} %`, "busy", event.share); return; }
       if (event.run !== state.run) clear(event.run);
       if (event.meta) state.meta = event.meta;
@@ -103,7 +104,9 @@
         state.expected = 0;
         if (!event.first) remember(event.query);
         for (const name of LANES) if (event.meta.methods[name]) fetchFrom(name);
+        if (complete()) settle();  // the same race again: nothing is left to fetch
       } else if (event.event === "steps") {
+        if (!state.live) remember(state.link);  // the address follows once there is a race that it names
         state.live = true;
         busy(true);
         banner(event.lane === "ar" ? "Decoding token by token …" : "Decoding in parallel, same noise …", "busy");
@@ -122,6 +125,7 @@
     }
 
     function remember(query) {
+      if (query && query.length > LONGEST_LINK) query = null;
       const url = new URL(window.location.href);
       const theme = url.searchParams.get("__theme");
       url.search = [query, theme ? `__theme=${theme}` : ""].filter(Boolean).join("&");
@@ -222,7 +226,10 @@
       figure(2, done && s.speedup ? s.speedup.toFixed(2) + "×" : "–", speedWords(done ? s : null));
       let proof = "–", words = "same u, same text, token by token", bad = false;
       if (done && ar && ptp) {
-        if (s.divergence === null) proof = `✓ ${ptp.tokens} / ${ptp.tokens}`;
+        if (s.divergence === null) {
+          proof = `✓ ${Math.min(ar.tokens, ptp.tokens)} / ${Math.max(ar.tokens, ptp.tokens)}`;
+          if (ar.tokens !== ptp.tokens) words = "the same as far as both lanes came";
+        }
         else {
           bad = true;
           proof = `≠ at ${s.divergence + 1}`;
@@ -491,7 +498,11 @@
       const now = selected();
       if (!now) return;
       const position = now.token.p + direction;
-      if (position >= 0 && position < state.lanes[now.lane].tokens.length) { state.pinned = { lane: now.lane, position }; redraw(); }
+      const token = state.lanes[now.lane].tokens[position];
+      if (!token) return;
+      state.pinned = { lane: now.lane, position };
+      redraw();
+      announce(`token ${position + 1}, ${lab.plain(token.t || token.l)}, u ${token.u.toFixed(3)}, ${says(token)}`);
     }
     root.addEventListener("click", (event) => {
       const token = event.target.closest(".ptp-token"), call = event.target.closest(".ptp-call"), bar = event.target.closest(".ptp-u-bar");
@@ -530,6 +541,7 @@
       if (typing || event.ctrlKey || event.metaKey || event.altKey || !root.isConnected) return;
       if (!inside && !presenting && event.target !== document.body) return;
       // a button reached by keyboard keeps its keys; one that was clicked gives Space back to the race
+      if (event.target === view.map && ["ArrowLeft", "ArrowRight", "Home", "End", " "].includes(event.key)) return;  // it scrolls
       const pressed = event.target.matches("button:focus-visible, summary, [data-do=leave]");
       if (pressed && (event.key === " " || event.key === "Enter")) return;
       const actions = {
@@ -551,7 +563,7 @@
         for (const other of node.parentElement.children) if (other !== node) other.inert = now;
       }
       document.body.style.overflow = now ? "hidden" : "";
-      if (now) root.focus();
+      (now ? root : root.querySelector('[data-do="present"]')).focus();
       redraw();
     }
     async function copyLink() {
@@ -560,17 +572,18 @@
         flash(root.querySelector('[data-do="link"]'), "No link: download it");
         return;
       }
-      announce(await lab.copy(window.location.href) ? "Link copied." : "The link is in the address bar.");
-      flash(root.querySelector('[data-do="link"]'), "Copied");
+      const done = await lab.copy(window.location.href);
+      announce(done ? "Link copied." : "The link is in the address bar.");
+      flash(root.querySelector('[data-do="link"]'), done ? "Copied" : "See the address");
     }
     function flash(button, text) {
-      const before = button.textContent;
+      button.dataset.label = button.dataset.label || button.textContent;
       button.textContent = text;
-      setTimeout(() => { button.textContent = before; }, 1500);
+      setTimeout(() => { button.textContent = button.dataset.label; }, 1500);
     }
     async function download() {
       if (!state.run) return;
-      const found = await server.export_run({ run: state.run });
+      const found = await server.export_run({ run: state.run }).catch(() => null) || { error: "The server did not answer." };
       if (found.error) banner(found.error, "error");
       else lab.save(JSON.stringify(found.race), `ptp-race-seed-${state.meta.seed}.json`, "application/json");
     }
@@ -641,7 +654,7 @@
     view.bannerText = el("span");
     view.bannerBar = el("i");
     view.bannerClose = el("button", { type: "button", class: "ptp-close", "aria-label": "Dismiss", text: "×", onclick: () => { view.banner.hidden = true; } });
-    view.banner = el("div", { class: "ptp-banner", role: "status", hidden: true }, [view.bannerText, view.bannerClose, view.bannerBar]);
+    view.banner = el("div", { class: "ptp-banner", hidden: true }, [view.bannerText, view.bannerClose, view.bannerBar]);
     view.figures = [0, 1, 2, 3].map(() => {
       const value = el("b"), label = el("span");
       return { value, label, box: el("div", { class: "ptp-figure" }, [value, label]) };
@@ -682,7 +695,7 @@
     view.tokenTitle = el("h3");
     view.token = el("div");
     view.tape = el("div", { class: "ptp-tape" });
-    view.map = el("div", { class: "ptp-map", tabindex: "0" });
+    view.map = el("div", { class: "ptp-map", tabindex: "0", role: "group", "aria-label": "Map of every call and position" });
     view.mapBox = el("details", { class: "ptp-panel ptp-map-box" }, [el("summary", { text: "Every call, every position" }), view.map]);
     view.file = el("input", { type: "file", accept: ".json,application/json", hidden: true, "aria-label": "Race or trace file" });
     view.spoken = el("p", { class: "ptp-spoken", "aria-live": "polite" });

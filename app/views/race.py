@@ -79,7 +79,7 @@ def summary_view(race: Race) -> dict[str, Any]:
     place = race.first_divergence
     # without drafts both lanes did the same work, and a ratio would only show the machine's noise
     drafted = any(step.drafts for step in race.steps("ptp"))
-    timed = both and drafted and lanes["ptp"]["seconds"]
+    timed = both and drafted and race.is_even and lanes["ptp"]["seconds"]
     return {
         "lanes": lanes,
         "drafted": drafted,

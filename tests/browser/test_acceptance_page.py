@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import time
@@ -294,6 +295,31 @@ def test_exports(open_acceptance, tmp_path):
     assert saved("[data-exhibit=class] [data-save=png]", "a.png")[:8] == b"\x89PNG\r\n\x1a\n"
     page.set_input_files(".ptp-acceptance input[type=file]", tmp_path / "a.json")
     until(page, "s.view.origin === 'uploaded' && s.view.name === 'a'")
+
+
+def test_compressed_results_open_and_damaged_ones_get_a_sentence(open_acceptance, tmp_path):
+    content = gzip.compress(json.dumps(shipped("default").result.to_dict()).encode())
+    (tmp_path / "mine.json.gz").write_bytes(content)
+    (tmp_path / "cut.json.gz").write_bytes(content[: len(content) // 2])
+    page = open_acceptance()
+    page.set_input_files(".ptp-acceptance input[type=file]", tmp_path / "cut.json.gz")
+    expect(page.locator(".ptp-banner.is-error")).to_contain_text("damaged or cut off")
+    page.set_input_files(".ptp-acceptance input[type=file]", tmp_path / "mine.json.gz")
+    until(page, "s.view.origin === 'uploaded' && s.view.name === 'mine'")
+
+
+def test_a_sweep_without_rows_outside_it_offers_its_points_only(open_acceptance, tmp_path):
+    data = json.loads(json.dumps(shipped("default-sweeps").result.to_dict()))
+    data["rows"] = [row for row in data["rows"] if row["point"]]
+    assert data["rows"]
+    (tmp_path / "warm.json").write_text(json.dumps(data))
+    page = open_acceptance()
+    page.set_input_files(".ptp-acceptance input[type=file]", tmp_path / "warm.json")
+    until(page, "s.view.origin === 'uploaded'")
+    offered = page.eval_on_selector_all("[data-choose=point] option", "nodes => nodes.map(n => n.value)")
+    assert offered
+    assert "" not in offered
+    assert page.locator("[data-choose=point]").input_value() in offered
 
 
 @pytest.mark.parametrize("query", ["", "?__theme=dark"])

@@ -7,6 +7,7 @@ import json
 import time
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 from test_race_page import CONTRASTS, HOSTILE, slow
 
@@ -224,6 +225,121 @@ def test_stop_keeps_what_was_decoded(open_page, monkeypatch):
     assert edited(page, 0)["ar"] == before["ar"]
 
 
+def test_stop_while_a_map_is_drawn_keeps_the_edits(open_page, monkeypatch):
+    from ptp_core.explore import Place
+
+    page = write(open_page)
+    before = state(page)
+    choose_lively(page)
+    page.click('[data-do="roll"]')
+    first = edited(page)
+    page.click('[data-do="roll"]')
+    edited(page, 2)
+    plain = Place.slot_logits
+    monkeypatch.setattr(Place, "slot_logits", lambda *given: (time.sleep(0.4), plain(*given))[1])
+    page.click('[data-map="square"]')
+    page.wait_for_function("document.querySelector('[data-map=square]').textContent === 'Stop'")
+    page.click("#ptp-stop")
+    page.wait_for_function("!PTPLab.noiseState.busy")
+    assert edited(page, 2)["edits"]
+    page.click('[data-do="undo"]')
+    assert edited(page)["ar"] == first["ar"]
+    page.click('[data-do="all"]')
+    assert edited(page, 2)["ar"] == before["ar"]
+
+
+def test_a_run_stopped_before_its_first_token_leaves_the_page_as_it_was(open_page):
+    page = write(open_page)
+    choose_lively(page)
+    page.click('[data-do="flip"]')
+    after = edited(page)
+    page.evaluate("document.dispatchEvent(new CustomEvent('ptp:queued', { detail: 'nobody' }))")
+    page.evaluate("document.dispatchEvent(new CustomEvent('ptp:stopped'))")
+    assert edited(page)["ar"] == after["ar"]
+    page.click('[data-do="undo"]')
+    assert edited(page, 0)["edits"] == {}
+
+
+def test_the_needle_takes_over_from_a_text_under_way(open_page, monkeypatch):
+    page = write(open_page)
+    slow(monkeypatch)
+    page.fill("#ptp-prompt textarea", "hg fe")
+    page.click("#ptp-run")
+    begun = "PTPLab.noiseState.now.meta.prompt === 'hg fe' && PTPLab.noiseState.now.lanes.ar.tokens.length > 5"
+    page.wait_for_function(begun)
+    page.click('.nz-token[data-position="2"]')
+    drag(page, 0.5)
+    monkeypatch.undo()
+    after = edited(page)
+    assert after["edits"]["2"] == pytest.approx(0.5, abs=0.003)
+    assert page.evaluate("PTPLab.noiseState.base.meta.prompt") == "hg fe"
+
+
+def test_a_nudge_dies_with_its_token(open_page):
+    """The keyboard's move counts after a moment; another token chosen meanwhile is not moved in its place."""
+    page = write(open_page)
+    before, position = state(page), choose_lively(page)
+    page.focus(".nz-strip")
+    page.keyboard.press("ArrowRight")
+    page.evaluate(f"document.querySelector('.nz-token[data-position=\"{position + 1}\"]').click()")
+    time.sleep(0.8)
+    assert state(page)["index"] == 0
+    assert state(page)["ar"] == before["ar"]
+    assert page.evaluate("PTPLab.noiseState.u") is None
+
+
+def test_a_link_carries_every_setting_and_every_edit_or_says_that_none_can(open_page, url, tmp_path):
+    page = open_page("noise?prompt=abc&chat=0&max_new_tokens=90&seed=5&temperature=1")
+    page.wait_for_function(f"{WHOLE} && PTPLab.noiseState.now.meta.prompt === 'abc'")
+    choose_lively(page)
+    page.uncheck(".nz-controls input[type=checkbox]")
+    page.click('[data-do="roll"]')
+    after = edited(page)
+    assert len(after["edits"]) > 40
+    page.click('[data-do="link"]')
+    expect(page.locator(".ptp-banner")).to_contain_text("copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    other = open_page(link.removeprefix(url))
+    again = edited(other)
+    assert (again["ar"], len(again["ar"])) == (after["ar"], 90)
+    (tmp_path / "race.json").write_text(json.dumps(recorded_race("translation").to_dict()))
+    other.set_input_files(".ptp-noise input[type=file]", tmp_path / "race.json")
+    other.wait_for_function(f"{WHOLE} && PTPLab.noiseState.now.meta.prompt.startsWith('Translate')")
+    assert "prompt=" not in other.url
+    other.click('[data-do="link"]')
+    expect(other.locator(".ptp-banner")).to_contain_text("No link can lead here")
+
+
+def test_the_staircase_on_screen_is_of_the_chosen_token(open_page):
+    page = write(open_page)
+    position = choose_lively(page)
+    page.click('[data-map="staircase"]')
+    page.wait_for_selector("#ptp-stairs .js-plotly-plot svg.main-svg")
+    expect(page.locator("#ptp-stairs")).to_be_visible()
+    page.click(f'.nz-token[data-position="{position + 1}"]')
+    expect(page.locator("#ptp-stairs")).to_be_hidden()
+    page.click('[data-map="staircase"]')
+    expect(page.locator("#ptp-stairs")).to_be_visible()
+    page.click(f'.nz-token[data-position="{position}"]')
+    expect(page.locator("#ptp-stairs")).to_be_hidden()
+    expect(page.locator('[data-save="staircase png"]')).to_be_hidden()
+
+
+def test_the_sweep_by_keyboard(open_page):
+    page = write(open_page)
+    position = choose_lively(page)
+    page.click('[data-map="sweep"]')
+    page.wait_for_selector(".nz-sweep")
+    page.locator(".nz-sweep").first.focus()
+    before = float(page.locator(".nz-sweep").first.get_attribute("aria-valuenow"))
+    page.keyboard.press("ArrowRight" if before < 0.5 else "ArrowLeft")
+    now = float(page.locator(".nz-sweep").first.get_attribute("aria-valuenow"))
+    assert now != before
+    assert "u 0." in page.locator(".nz-sweep").first.get_attribute("aria-valuetext")
+    page.keyboard.press("Enter")
+    assert edited(page)["edits"][str(position)] == pytest.approx(now, abs=1e-3)
+
+
 @pytest.mark.parametrize("kind", ["square", "sweep", "staircase"])
 def test_maps_are_drawn_and_saved(open_page, tmp_path, kind):
     page = write(open_page)
@@ -263,7 +379,8 @@ def test_bins_and_tape_are_saved(open_page, tmp_path):
             page.click(f'[data-save="{what}"]')
         files[what] = tmp_path / what.replace(" ", ".")
         waiting.value.save_as(files[what])
-    assert files["bins png"].read_bytes().startswith(b"\x89PNG")
+    with Image.open(files["bins png"]) as picture:
+        assert len(picture.convert("RGB").getcolors(1 << 20)) > 20, "the picture is not blank"
     assert "<text" in files["bins svg"].read_text()
     assert json.loads(files["bins json"].read_text())["p"] == position
     chosen = [row for row in csv.DictReader(files["bins csv"].open()) if row["chosen"] == "1"]

@@ -195,6 +195,34 @@ def test_stop_stops_and_keeps_what_was_decoded(open_page, monkeypatch):
     assert run(page, "abc")["texts"][0] != ""
 
 
+def test_a_race_stopped_in_its_second_lane_claims_nothing(open_page, monkeypatch):
+    page = open_page()
+    slow(monkeypatch, 0.05)
+    page.fill("#ptp-prompt textarea", "abcd")
+    page.click("#ptp-run")
+    page.wait_for_function("PTPLab.raceState.live && PTPLab.raceState.lanes.ptp.steps.length > 2")
+    page.click("#ptp-stop")
+    expect(page.locator(".ptp-banner")).to_contain_text("Stopped")
+    page.wait_for_function("!PTPLab.raceState.live && PTPLab.raceState.lanes.ar.tokens.length === 64")
+    figures = page.locator(".ptp-figure b")
+    expect(figures.nth(2)).to_have_text("–")
+    expect(figures.nth(3)).to_contain_text("✓")
+    expect(figures.nth(3)).to_contain_text("/ 64")
+    expect(page.locator(".ptp-figure").nth(3)).to_contain_text("as far as both lanes came")
+
+
+def test_the_address_names_the_race_on_screen_only(open_page):
+    page = open_page()
+    run(page, "abc")
+    assert "prompt=abc" in page.url
+    page.fill("#ptp-prompt textarea", "ab " * 40_000)
+    page.click("#ptp-run")
+    expect(page.locator(".ptp-banner.is-error")).to_contain_text("tokens; with")
+    assert page.url.endswith("prompt=abc&seed=3") or "prompt=abc&" in page.url
+    page.evaluate("PTPLab.raceState.link = 'prompt=' + 'x'.repeat(9000)")
+    assert len(page.url) < 200
+
+
 def test_run_at_once_after_stop_and_run_while_running_start_anew(open_page, monkeypatch):
     page = open_page()
     slow(monkeypatch)
