@@ -8,7 +8,7 @@ TORCH := torch==2.13.0
 TESTS := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 RESULTS := assets/benchmarks
-# BENCH_OPTIONS="--minutes 3" takes a pause (the same command goes on), "--device cuda" runs elsewhere
+# BENCH_OPTIONS="--device cuda" runs elsewhere
 BENCH_OPTIONS :=
 BENCH = $(BIN)/python -m ptp_core bench --questions assets/questions/spec-bench-dev.jsonl \
   --independent-adapter smollm2-135m-u-blind $(BENCH_OPTIONS)
@@ -40,16 +40,17 @@ assets: $(VENV)/.run
 	$(MAKE) results
 
 results: $(VENV)/.run
-	$(BENCH) --limit 20 --repeats 3 --methods $(METHODS) --profile --json $(RESULTS)/default.json
+	$(BENCH) --limit 20 --repeats 3 --methods $(METHODS) --profile --json $(RESULTS)/default.json.gz
 	$(BENCH) --methods $(COUNTED) --draft-budget 32 --json $(RESULTS)/default-budget-32.json.gz
-	$(BENCH) --limit 20 --methods $(COUNTED) --draft-budget 32 --sweep temperature=0,1 \
+	$(BENCH) --methods $(COUNTED) --draft-budget 32 --sweep temperature=0,1 \
 	  --json $(RESULTS)/default-budget-32-temperatures.json.gz
 	$(BENCH) --limit 7 --max-new-tokens 48 --methods ar,pqd,shallow,independent --draft-budget 16 --json $(RESULTS)/default-sweeps.json.gz \
 	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,4 --sweep chained=0,1 --sweep temperature=0,0.7,1
 	$(BENCH) --limit 20 --repeats 3 --methods ar,pqd,shallow,shallow_lookup,prompt_lookup --sweep temperature=0,0.7,1 --json $(RESULTS)/default-temperatures.json.gz
-	$(BIN)/python -m ptp_core results $(RESULTS)/default.json --readme README.md
+	$(BIN)/python -m ptp_core results $(RESULTS)/default.json.gz --readme README.md
 
-# torch comes first and alone: a plain range may bring gigabytes of CUDA where a CPU build is enough
+# torch comes first and alone. Which build it is, is pip's choice; on Linux often one with gigabytes of CUDA. For the CPU build
+# name an index that has it: PIP_EXTRA_INDEX_URL=... make demo TORCH=torch==2.13.0+cpu
 $(VENV)/.torch:
 	@echo "Making a virtual environment in $(VENV) and installing what the lab needs (some minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
