@@ -102,14 +102,16 @@ def test_a_cache_folder_that_cannot_be_written_to_stops_nobody(make_model, monke
     monkeypatch.setattr(cost, "measurements_folder", lambda: tmp_path / "file" / "cost")
     monkeypatch.setattr(cost, "measure_cost_curve", lambda model: FLAT)
     monkeypatch.setattr(cost, "curve_holds", lambda model, curve: True)
-    assert cost.cost_curve(make_model()) == FLAT
+    model = make_model()
+    monkeypatch.setitem(model.__dict__, "_measured", {})  # nothing is known of it yet
+    assert cost.cost_curve(model) == FLAT
 
 
-def test_models_of_one_name_and_another_size_or_kernel_have_curves_of_their_own(make_model):
+def test_models_of_one_name_and_another_size_or_kernel_have_curves_of_their_own(make_model, monkeypatch):
     assert cost._fingerprint(make_model(quick=True)) != cost._fingerprint(make_model(quick=False))
     model = make_model()
     before = cost._fingerprint(model)
-    model.config.hidden_size *= 2
+    monkeypatch.setattr(model.config, "hidden_size", 2 * model.config.hidden_size)
     assert cost._fingerprint(model) != before
 
 

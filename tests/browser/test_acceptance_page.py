@@ -315,7 +315,9 @@ def test_a_sweep_without_rows_outside_it_offers_its_points_only(open_acceptance,
     (tmp_path / "warm.json").write_text(json.dumps(data))
     page = open_acceptance()
     page.set_input_files(".ptp-acceptance input[type=file]", tmp_path / "warm.json")
-    until(page, "s.view.origin === 'uploaded'")
+    until(
+        page, "s.view.origin === 'uploaded' && s.exhibits.length && document.querySelector('[data-choose=point]').value"
+    )
     offered = page.eval_on_selector_all("[data-choose=point] option", "nodes => nodes.map(n => n.value)")
     assert offered
     assert "" not in offered
