@@ -259,10 +259,12 @@ def open_run(run: str) -> Event:
 
 
 def fetch_steps(request: Event) -> Event:
-    """Calls of a lane from request["start"] on: a chunk, or {"error": sentence}."""
+    """Calls of a lane from request["start"] on, as a chunk with the race's summary as it is now, or
+    {"error": sentence}."""
     try:
         race = RUNS.get(str(request["run"]))
-        return chunk_view(race.steps(str(request["lane"])), int(request["start"]))
+        chunk = chunk_view(race.steps(str(request["lane"])), int(request["start"]))
+        return {**chunk, "summary": summary_view(race)}
     except (KeyError, TypeError, ValueError):
         return {"error": "This run is no longer in memory. Run it again, or upload its file."}
 

@@ -64,7 +64,8 @@
       if (state.run !== run) return;
       state.fetching[name] = false;
       if (found.error) { banner(found.error, "error"); return; }
-      if (!found.steps.length) return;
+      state.summary = found.summary;  // a run that was stopped may have come a call further than it told
+      if (!found.steps.length) { redraw(); return; }
       add(name, found);
       if (!state.live && !state.playing) state.head = length();
       redraw();
@@ -320,6 +321,12 @@
       return node;
     }
 
+    // Whether one lane was stopped before it had caught up with the other.
+    function stopped() {
+      const { ar, ptp } = state.lanes;
+      return ar.tokens.length > 0 && state.summary.divergence === null && ar.tokens.length !== ptp.tokens.length;
+    }
+
     function currentStep() {
       const track = state.lanes.ptp;
       return track.calls ? track.steps[track.calls - 1] : null;
@@ -358,7 +365,7 @@
       if (!step.b.length) {
         const ended = step.index === state.lanes.ptp.steps.length - 1 && !state.live;
         const outside = OUTSIDE[state.meta && state.meta.methods.ptp];
-        table.append(el("p", { class: "ptp-soft", text: ended ? "The text ends here." : outside || "No drafts for the next call: too little text is left for them, or they would not have paid here." }));
+        table.append(el("p", { class: "ptp-soft", text: ended ? (stopped() ? "Stopped here." : "The text ends here.") : outside || "No drafts for the next call: too little text is left for them, or they would not have paid here." }));
       }
       view.call.replaceChildren(row, table);
     }

@@ -209,6 +209,9 @@ def test_a_race_stopped_in_its_second_lane_claims_nothing(open_page, monkeypatch
     expect(figures.nth(3)).to_contain_text("✓")
     expect(figures.nth(3)).to_contain_text("/ 64")
     expect(page.locator(".ptp-figure").nth(3)).to_contain_text("as far as both lanes came")
+    expect(page.locator('[aria-label="The current call"]')).to_contain_text("Stopped here.")
+    shown = page.evaluate("[PTPLab.raceState.lanes.ptp.steps.length, PTPLab.raceState.summary.lanes.ptp.calls]")
+    assert shown[0] == shown[1], "figures and calls are of one moment"
 
 
 def test_the_address_names_the_race_on_screen_only(open_page):
