@@ -85,8 +85,8 @@ class _Tally(Run):
             if slots:
                 self._again(len(positions) - slots, slots, positions, mask)
             else:  # such a call is its own comparison
+                took = self.laps.seconds["body"] - before
                 for part in ("without delta", "without slots"):
-                    took = self.laps.seconds["body"] - before
                     self.extra.seconds[part] = self.extra.seconds.get(part, 0.0) + took
         self.laps.start()
         return hidden

@@ -69,6 +69,8 @@ window.PTPLab = window.PTPLab || {};
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
 
+  lab.LONGEST_LINK = 8000;  // characters; servers refuse longer addresses
+
   lab.copy = async function (text) {
     try {
       await navigator.clipboard.writeText(text);

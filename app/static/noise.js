@@ -8,7 +8,6 @@
   const CLOSE = 0.02;  // a u nearer than this to another token's bin
   const SETTLE = 450;  // ms after the last key at which a keyboard move counts as released
   const LAST = 0.9999999;
-  const LONGEST_LINK = 8000;  // characters; servers refuse longer addresses
 
   lab.noise = function (element, props, watch, server, ask) {
     const root = element.querySelector(".ptp-noise");
@@ -124,8 +123,11 @@
     function interrupt() {
       halt();
       if (state.asked === "edit") state.now = state.history[state.index];
-      const begun = state.now && state.now.summary && lead().length && state.now !== state.history[state.index];
-      if (begun) finish();
+      keep();
+    }
+    // What came so far is the text; where nothing came, all is as it was.
+    function keep() {
+      if (state.now && state.now.summary && lead().length && state.now !== state.history[state.index]) finish();
       else { state.asked = null; state.u = null; redraw(); }
     }
     function begin(what) {
@@ -475,7 +477,7 @@
       const wanted = new URLSearchParams(state.query), made = Object.entries(state.now.meta.edits).filter(([p]) => Number(p) < lead().length);
       if (made.length) wanted.set("edits", made.map(([p, u]) => `${p}:${Number(u.toFixed(7))}`).join(","));
       if (state.position !== null) wanted.set("position", state.position + 1);
-      return wanted.toString().length > LONGEST_LINK ? null : wanted;
+      return wanted.toString().length > lab.LONGEST_LINK ? null : wanted;
     }
     function remember() {
       if (state.base === state.now && state.base.meta.origin === "recorded" && !window.location.search) return;
@@ -571,8 +573,7 @@
       const drawing = state.asked === null;
       halt();
       banner(drawing ? "Stopped." : "Stopped. What was decoded so far stays.", "info");
-      if (state.now && state.now.summary && lead().length && state.now !== state.history[state.index]) finish();
-      else { state.asked = null; state.u = null; redraw(); }
+      keep();
     });
 
     const hear = () => { if (props.value) receive(JSON.parse(props.value)); };

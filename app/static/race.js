@@ -13,7 +13,6 @@
     shallow_lookup: "After the call, shallow slots draft behind the token that it settled, or drafts are looked up where the text repeats itself: what promises more for its time.",
   };
   const CALLS_PER_SECOND = 6;
-  const LONGEST_LINK = 8000;  // characters; servers refuse longer addresses
 
   lab.race = function (element, props, watch, server, opened) {
     const root = element.querySelector(".ptp-race");
@@ -126,7 +125,7 @@
     }
 
     function remember(query) {
-      if (query && query.length > LONGEST_LINK) query = null;
+      if (query && query.length > lab.LONGEST_LINK) query = null;
       const url = new URL(window.location.href);
       const theme = url.searchParams.get("__theme");
       url.search = [query, theme ? `__theme=${theme}` : ""].filter(Boolean).join("&");
