@@ -36,7 +36,7 @@ lint: $(VENV)/.dev
 
 # everything that hangs on the shipped adapter and on this machine: recorded races, results, the README's tables
 assets: $(VENV)/.run
-	$(BIN)/python -m app.record
+	$(BIN)/python -m app.race.record
 	$(MAKE) results
 
 results: $(VENV)/.run

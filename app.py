@@ -1,7 +1,7 @@
 """Entry point of the lab, here and on a Hugging Face Space: python app.py"""
 
 from app.main import build_demo, launch_options
-from app.runtime import SHELF
+from app.serving.models import SHELF
 
 demo = build_demo()
 

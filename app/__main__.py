@@ -9,7 +9,7 @@ from tqdm import tqdm
 from ptp_core.weights import WeightsMissing, default_target
 
 from .main import build_demo, launch_options
-from .runtime import SHELF
+from .serving.models import SHELF
 
 
 def main() -> int:

@@ -7,9 +7,10 @@ from typing import Any
 from ptp_core.decode import METHODS
 from ptp_core.trace import Trace
 
-from .handlers import RACE_METHODS, RaceSettings, decode, race_steps
-from .runs import Race
-from .runtime import ModelChoice
+from .race.events import decode, race_steps
+from .race.races import Race
+from .serving.models import ModelChoice
+from .settings import RACE_METHODS, RaceSettings
 
 
 def race(

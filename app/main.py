@@ -7,9 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from . import api, theme
-from .pages import acceptance, noise, race
-from .runtime import CONCURRENCY_ID
+from . import api
+from .acceptance import page as acceptance
+from .noise import page as noise
+from .race import page as race
+from .serving import theme
+from .serving.models import CONCURRENCY_ID
 
 TITLE = "PTP Lab"
 PAPER = "https://arxiv.org/abs/2512.21323"

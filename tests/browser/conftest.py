@@ -13,8 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tiny import free_port, make_adapter, make_results, make_target, make_tokenizer, put_on_every_shelf
 
-from app import results, runtime
+from app.acceptance import results
 from app.main import build_demo, launch_options
+from app.serving.models import ModelChoice, ModelShelf
 from ptp_core.cost import CostCurve, ShallowCosts
 from ptp_core.model import PTPModel
 
@@ -32,7 +33,7 @@ class Endless(PTPModel):
     eos_tokens = frozenset()
 
 
-def tiny_model(name=None, adapter=None, *, dtype="auto", progress=runtime.ModelChoice) -> PTPModel:
+def tiny_model(name=None, adapter=None, *, dtype="auto", progress=ModelChoice) -> PTPModel:
     """Stands in for load_model: the tiny model for the default, an error for a name that is not there."""
     if name is not None:
         raise FileNotFoundError(f"There is no model folder {name!r}, and it is no hub id either.")
@@ -58,7 +59,7 @@ def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def url(benchmarks: Path) -> Iterator[str]:
     results.SHIPPED_FOLDER = benchmarks
-    shelf = runtime.ModelShelf(tiny_model)
+    shelf = ModelShelf(tiny_model)
     put_on_every_shelf(shelf)
     demo = build_demo()
     options = {**launch_options(), "prevent_thread_lock": True, "quiet": True, "server_port": free_port()}

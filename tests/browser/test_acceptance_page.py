@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from test_race_page import slow
 
-from app import results
-from app.results import shipped
+from app.acceptance import results
+from app.acceptance.results import shipped
 
 pytestmark = pytest.mark.browser
 

@@ -11,9 +11,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from test_race_page import CONTRASTS, HOSTILE, slow
 
-from app import runtime
-from app.runs import recorded_race
-from app.runtime import ModelChoice
+from app.race.races import recorded_race
+from app.serving import models
+from app.serving.models import ModelChoice
 from ptp_core import NoiseTape, SamplingConfig, generate
 
 pytestmark = pytest.mark.browser
@@ -62,7 +62,7 @@ def rival(found: dict, position: int) -> float:
 
 def text_on(prompt: str, noise: NoiseTape) -> list[str]:
     """What the tiny model writes on this tape, by the core alone."""
-    model = runtime.SHELF.get(ModelChoice())
+    model = models.SHELF.get(ModelChoice())
     trace = generate(
         model, model.encode(prompt, chat=True), "ar", noise=noise, sampling=SamplingConfig(), max_new_tokens=64
     )
@@ -390,7 +390,7 @@ def test_bins_and_tape_are_saved(open_page, tmp_path):
 
 
 def test_hostile_tokens_in_every_map_stay_text(open_page, monkeypatch):
-    model = runtime.SHELF.get(ModelChoice())
+    model = models.SHELF.get(ModelChoice())
     monkeypatch.setattr(model, "label", lambda token: HOSTILE[token % len(HOSTILE)])
     page = write(open_page)
     dialogs = []

@@ -8,8 +8,8 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.handlers import RaceSettings
-from app.runs import RECORDED_FOLDER, Race, recorded_names, recorded_race
+from app.race.races import RECORDED_FOLDER, Race, recorded_names, recorded_race
+from app.settings import RaceSettings
 
 pytestmark = pytest.mark.browser
 

@@ -1,0 +1,1 @@
+"""The Acceptance page: benchmark results, and a benchmark to run."""

@@ -1,0 +1,155 @@
+"""Live runs of the Acceptance page: a few questions, answered by several methods."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from app.serving import models
+from app.serving.models import ModelChoice, models_allowed, on_gpu
+from app.serving.store import TICKETS
+from app.serving.values import Event
+from app.settings import MAX_NEW_TOKENS, MAX_PROMPT_TOKENS, RaceSettings
+from ptp_core.bench import Lineup, Progress, iter_bench
+from ptp_core.bench_config import BenchConfig
+from ptp_core.cost import cost_curve, shallow_costs
+from ptp_core.machine import identity
+from ptp_core.model import PTPModel
+from ptp_core.questions import Question, load_questions, typed_questions
+from ptp_core.result import BenchResult
+
+from . import results
+from .results import RESULTS, Shown
+
+QUESTIONS_FILE = results.SHIPPED_FOLDER.parent / "questions" / "spec-bench-dev.jsonl"
+METHODS = ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "prompt_lookup")
+BUDGETS = ("auto", "0", "4", "8", "12", "16", "24", "32")
+_PROMPT_CHARACTERS = 20_000
+_GPU_SECONDS, _GPU_SECONDS_PER_TOKEN = 15, 0.12
+
+
+def limits() -> tuple[int, int]:
+    """(questions, tokens per answer) of a live run: small on a public Space."""
+    return (50, MAX_NEW_TOKENS) if models_allowed() else (10, 64)
+
+
+@dataclass(frozen=True)
+class LiveSettings:
+    """What a live run asks and how. `parse` says in a sentence what is wrong with raw input."""
+
+    questions: tuple[Question, ...]
+    config: BenchConfig
+
+    @classmethod
+    def parse(
+        cls, source: str, prompts: str, count: Any, methods: Sequence[str], tokens: Any, temperature: Any, budget: Any,
+        seed: Any,
+    ) -> LiveSettings:  # fmt: skip
+        most, longest = limits()
+        unknown = set(methods) - set(METHODS)
+        if unknown:
+            raise ValueError(f"The lab does not run {', '.join(sorted(unknown))} here.")
+        chosen = tuple(m for m in METHODS if m == "ar" or m in methods)  # ar is what the others are measured against
+        if len(chosen) < 2:
+            raise ValueError("Choose a method to compare with plain decoding.")
+        checked = RaceSettings.parse(
+            prompt="-", max_new_tokens=tokens, temperature=temperature, draft_budget=budget, seed=seed
+        )
+        if checked.max_new_tokens > longest:
+            raise ValueError(f"At most {longest} tokens per answer can be run here.")
+        asked = _own_questions(prompts, most) if source == "own" else _shipped_questions(count, most)
+        config = BenchConfig(
+            chosen, checked.max_new_tokens, checked.seed, checked.temperature, checked.top_k, checked.top_p,
+            draft_budget=checked.draft_budget,
+        )  # fmt: skip
+        return cls(tuple(asked), config)
+
+
+def _own_questions(prompts: str, most: int) -> list[Question]:
+    lines = [line.strip() for line in prompts.splitlines() if line.strip()]
+    if not lines:
+        raise ValueError("Type a prompt first, one per line.")
+    if len(lines) > most:
+        raise ValueError(f"There are {len(lines)} prompts; at most {most} can be run here. They are still in the box.")
+    if any(len(line) > _PROMPT_CHARACTERS for line in lines):
+        raise ValueError(f"A prompt has more than {_PROMPT_CHARACTERS:,} characters. It is still in the box.")
+    return typed_questions(lines)
+
+
+def shipped_questions(limit: int | None = None) -> list[Question]:
+    """The questions that come with the lab, or `limit` of them taken evenly over their kinds."""
+    return load_questions(QUESTIONS_FILE, limit)
+
+
+def _shipped_questions(count: Any, most: int) -> list[Question]:
+    try:
+        wanted = int(count)
+    except (TypeError, ValueError):
+        raise ValueError("The number of questions must be a number.") from None
+    if not 1 <= wanted <= most:
+        raise ValueError(f"The number of questions must lie between 1 and {most}.")
+    return shipped_questions(wanted)
+
+
+def gpu_seconds(choice: ModelChoice, live: LiveSettings, ticket: str) -> int:
+    """What a visitor's quota is asked for."""
+    answers = len(live.questions) * len(live.config.methods)
+    return int(_GPU_SECONDS + _GPU_SECONDS_PER_TOKEN * live.config.max_new_tokens * answers)
+
+
+@on_gpu(gpu_seconds)
+def bench_steps(choice: ModelChoice, live: LiveSettings, ticket: str) -> Iterator[Progress]:
+    """The benchmark itself; a stopped ticket ends it before its next model call."""
+    model = models.SHELF.get(choice)
+    yield from iter_bench(Lineup(model), live.questions, live.config, stop=lambda: TICKETS.is_stopped(ticket))
+
+
+def run_live(choice: ModelChoice, ticket: str, **raw: Any) -> Iterator[Event]:
+    """Everything between a click on Run and the last answer; errors are events too, and rows so far stay.
+
+    start (total) | loading (share, text) | progress (result, done, total, doing, left) | done (result) | error
+    """
+    try:
+        live = LiveSettings.parse(**raw)
+        yield {"event": "start", "total": len(live.questions) * len(live.config.methods)}
+        for share, text in models.SHELF.loading(choice):
+            yield {"event": "loading", "share": share, "text": text}
+        model = models.SHELF.get(choice)
+        Lineup(model).check(live.config)
+        _check_lengths(model, live)
+        live = replace(live, config=replace(live.config, threads=identity(model)["threads"]))
+        result = BenchResult(live_environment(model), live.config, list(live.questions), [], complete=False)
+        name, known = f"{time.strftime('%H:%M:%S')}, {len(live.questions)} questions", None
+        for step in bench_steps(choice, live, ticket):
+            if step.row is not None:
+                result = replace(result, rows=[*result.rows, step.row], complete=step.done == step.total)
+                known = RESULTS.add(Shown(result, name, "live"), known)
+            told = {"result": known, "name": name, "done": step.done, "total": step.total}
+            yield {"event": "progress", **told, "doing": step.doing, "left": step.seconds_left}
+        if known is not None and result.complete:
+            yield {"event": "done", "result": known}
+    except (ValueError, RuntimeError, FileNotFoundError, OSError) as error:
+        yield {"event": "error", "message": str(error)}
+
+
+def _check_lengths(model: PTPModel, live: LiveSettings) -> None:
+    limit = min(MAX_PROMPT_TOKENS, model.max_context - live.config.max_new_tokens)
+    for question in live.questions:
+        length = len(model.encode(question.prompt, chat=True))
+        if length > limit:
+            raise ValueError(f"The prompt “{question.prompt[:40]}…” has {length:,} tokens; this lab takes {limit:,}.")
+
+
+def live_environment(model: PTPModel) -> dict[str, Any]:
+    """As ptp_core.machine.environment, with the cost curve that decoding plans by instead of a new measurement."""
+    return {
+        **identity(model),
+        "fast_cpu": model.is_fast,
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d"),
+        "cost_curve": asdict(cost_curve(model)) if model.adapter else None,
+        "shallow_costs": asdict(shallow_costs(model)) if model.shallow is not None else None,
+    }

@@ -1,0 +1,87 @@
+"""Noise maps as the browser draws them: small values, token texts once. app/static/maps.js reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.race.view import emitted_view
+from ptp_core.analysis import Column, Square, Staircase, Stretch, Sweep, UnitSquare
+from ptp_core.trace import Emitted
+
+_SMALLEST = 2e-5  # areas of a square that are too small to be drawn
+
+
+def bins_view(token: Emitted) -> dict[str, Any]:
+    """One position's whole distribution."""
+    return emitted_view(token)
+
+
+def square_view(square: UnitSquare) -> dict[str, Any]:
+    """Columns as [left, right, token, [[bottom, top, token], ...]]; texts by token."""
+    return {
+        "position": square.position,
+        "target": _columns(square.target),
+        "omitted": round(square.omitted, 5),
+        "draft": _square(square.draft),
+        "blind": _square(square.blind),
+        "texts": {str(token): text for token, text in square.texts.items()},
+        "calls": square.calls,
+    }
+
+
+def _square(square: Square | None) -> dict[str, Any] | None:
+    if square is None:
+        return None
+    area = square.agreement
+    return {
+        "columns": _columns(square.columns),
+        "second": round(area.second, 4),
+        "pair": round(area.pair, 4),
+        "error": round(area.error, 4),
+    }
+
+
+def _columns(columns: Sequence[Column]) -> list[list[Any]]:
+    return [
+        [round(c.left, 5), round(c.right, 5), c.token, [
+            [round(x.bottom, 4), round(x.top, 4), x.token]
+            for x in c.cells if (x.top - x.bottom) * (c.right - c.left) > _SMALLEST
+        ]]
+        for c in columns
+    ]  # fmt: skip
+
+
+def sweep_view(sweep: Sweep) -> dict[str, Any]:
+    """Stretches as [left, right, [tokens]]."""
+    return {
+        "first": sweep.first,
+        "last": sweep.last,
+        "target": _stretches(sweep.target),
+        "omitted": round(sweep.omitted, 5),
+        "draft": None if sweep.draft is None else _stretches(sweep.draft),
+        "error": sweep.draft_error,
+        "probes": sweep.probes,
+        "texts": {str(token): text for token, text in sweep.texts.items()},
+        "calls": sweep.calls,
+    }
+
+
+def _stretches(stretches: Sequence[Stretch]) -> list[list[Any]]:
+    return [[round(s.left, 5), round(s.right, 5), s.tokens] for s in stretches]
+
+
+def staircase_view(stairs: Staircase) -> dict[str, Any]:
+    """The draft's own map of the position, as a strip under the target's."""
+    return {
+        "position": stairs.target.position,
+        "kind": stairs.kind,
+        "draft": _stretches(stairs.draft),
+        "agreement": stairs.agreement,
+        "total_variation": stairs.total_variation,
+        "error": stairs.error,
+        "probes": stairs.probes,
+        "texts": {str(token): text for token, text in stairs.texts.items()},
+        "target": bins_view(stairs.target),
+        "calls": stairs.calls,
+    }

@@ -1,1 +1,0 @@
-"""One file per page: its layout and event wiring, nothing else."""

@@ -1,0 +1,1 @@
+"""The Race page: two lanes on the same noise."""

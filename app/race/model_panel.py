@@ -1,0 +1,53 @@
+"""The panel in which a visitor loads a model or an adapter of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from app.serving.models import CONCURRENCY_ID, SHELF, ModelChoice
+
+
+def model_panel(choice: gr.State) -> None:
+    """Lays the panel out; loading changes `choice`, which the page's runs read."""
+    with gr.Accordion("Model", open=False, elem_id="ptp-model"):
+        gr.Markdown(
+            "The default is SmolLM2-135M-Instruct with the adapter that comes with the lab. Any Llama-like causal "
+            "language model works: a folder on this machine or a Hugging Face id. Without an adapter of its own its "
+            "parallel lane drafts by prompt lookup. Links lead to the default model."
+        )
+        with gr.Row():
+            name = gr.Textbox(label="Model", placeholder="default, or org/name, or a folder", elem_id="ptp-model-name")
+            adapter = gr.Textbox(label="Adapter", placeholder="default, or a hub id, or a folder, or none")
+            dtype = gr.Radio(["float32", "bfloat16"], value="float32", label="Precision", info="float32 is exact")
+        load = gr.Button("Load", size="sm", elem_id="ptp-model-load")
+        status = gr.Markdown(elem_id="ptp-model-status")
+    load.click(
+        _load, [choice, name, adapter, dtype], [choice, status], api_visibility="private", show_progress="hidden",
+        concurrency_id=CONCURRENCY_ID, concurrency_limit=1,
+    )  # fmt: skip
+
+
+def _load(current: ModelChoice, name: str, adapter: str, dtype: str) -> Iterator[tuple[Any, str]]:
+    """Loads a visitor's choice; on an error the old one stays."""
+    wanted = ModelChoice(
+        None if name.strip() in ("", "default") else name.strip(),
+        None if adapter.strip() in ("", "default") else adapter.strip(),
+        "auto" if dtype == "float32" else dtype,
+    )
+    try:
+        for share, text in SHELF.loading(wanted):
+            yield gr.skip(), f"{text} … {share:.0%}"
+        model = SHELF.get(wanted)
+        drafts = (
+            f"adapter {model.adapter.name}"
+            if model.adapter
+            else "no adapter: its parallel lane drafts by prompt lookup"
+        )
+        notes = "".join(f"\n\n{note}" for note in model.notes)
+        yield wanted, f"**{model.name}** is loaded, {drafts}, {model.device.type} {str(model.dtype)[6:]}.{notes}"
+    except (ValueError, RuntimeError, FileNotFoundError, OSError) as error:
+        kept = SHELF.get(current).name if SHELF.is_loaded(current) else "the default"
+        yield current, f"{error} Your runs still use {kept}."

@@ -1,0 +1,139 @@
+"""Races: two lanes on the same noise, while they run and afterwards; recorded ones; and their files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from app.serving.uploads import whole_characters
+from app.settings import RaceSettings
+from ptp_core.trace import MAX_FILE_BYTES, DecodeStep, Trace, first_divergence
+
+FORMAT = "ptp-race-1"
+LANES = ("ar", "ptp")
+RECORDED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "races"
+_KEPT_RUNS = 200
+
+
+@dataclass
+class Race:
+    """Lane name -> trace; a lane's steps grow while it is being decoded. query: the link that runs it again."""
+
+    lanes: dict[str, Trace] = field(default_factory=dict)
+    origin: Literal["live", "recorded", "uploaded"] = "live"
+    query: str | None = None
+    limit: int | None = None  # most tokens of the text; None: as many as there are
+
+    def steps(self, lane: str) -> list[DecodeStep]:
+        return self.lanes[lane].steps if lane in self.lanes else []
+
+    @property
+    def first_divergence(self) -> int | None:
+        """First position at which the lanes' texts differ; None while one lane is missing, or where one lane was
+        stopped earlier than the other."""
+        if set(self.lanes) != set(LANES):
+            return None
+        texts = [self.lanes[lane].tokens for lane in LANES]
+        place = first_divergence(*texts)
+        return None if place == min(map(len, texts)) else place
+
+    @property
+    def is_even(self) -> bool:
+        """Whether both lanes are there and neither was stopped on its way."""
+        whole = len({len(self.lanes[lane].tokens) for lane in LANES if lane in self.lanes}) == 1
+        return set(self.lanes) == set(LANES) and (whole or self.first_divergence is not None)
+
+    def to_dict(self) -> dict[str, Any]:
+        lanes = {lane: self.lanes[lane] for lane in LANES if lane in self.lanes}  # a run may be adding one
+        return {"format": FORMAT, **{lane: trace.to_dict() for lane, trace in lanes.items()}}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Race:
+        """A race file, or a single trace; ValueError with a sentence on anything else."""
+        if isinstance(data, dict) and data.get("format") == FORMAT:
+            lanes = {lane: Trace.from_dict(data[lane]) for lane in LANES if lane in data}
+            if not lanes:
+                raise ValueError("This race file has no lanes.")
+            if len({(tuple(t.prompt_tokens), str(t.noise), str(t.sampling)) for t in lanes.values()}) > 1:
+                raise ValueError("The two lanes of this file are not one race: prompt, noise or sampling differ.")
+            return cls(lanes)
+        trace = Trace.from_dict(data)
+        return cls({"ar" if trace.method == "ar" else "ptp": trace})
+
+    @classmethod
+    def from_text(cls, text: str) -> Race:
+        """Parses a file's content; ValueError with a sentence if it is no race and no trace."""
+        if len(text) > MAX_FILE_BYTES:
+            raise ValueError(f"This file is larger than {MAX_FILE_BYTES >> 20} MB, too large for a trace.")
+        try:
+            data = json.loads(whole_characters(text))
+            if "\\ud" in text.lower():  # halves may also be written as escapes
+                data = json.loads(whole_characters(json.dumps(data, ensure_ascii=False)))
+            race = cls.from_dict(data)
+            race.origin = "uploaded"
+            return race
+        except json.JSONDecodeError as error:
+            raise ValueError(f"This file is not whole JSON (it breaks at character {error.pos}).") from None
+        except RecursionError:
+            raise ValueError("This file is nested too deeply to be a trace.") from None
+
+
+class RunStore:
+    """Races by an id that only their visitor knows; the oldest are forgotten first."""
+
+    def __init__(self, capacity: int = _KEPT_RUNS) -> None:
+        self._races: OrderedDict[str, Race] = OrderedDict()
+        self._capacity = capacity
+        self._lock = threading.Lock()
+
+    def add(self, race: Race) -> str:
+        run = secrets.token_urlsafe(12)
+        with self._lock:
+            self._races[run] = race
+            while len(self._races) > self._capacity:
+                self._races.popitem(last=False)
+        return run
+
+    def get(self, run: str) -> Race:
+        """The race of this id, or a recorded one ("recorded:NAME"); KeyError if it is gone."""
+        if run.startswith("recorded:"):
+            return recorded_race(run.removeprefix("recorded:"))
+        with self._lock:
+            return self._races[run]
+
+
+def recorded_names() -> list[str]:
+    """Names of the races that come with the project."""
+    return sorted(path.name.removesuffix(".json.gz") for path in RECORDED_FOLDER.glob("*.json.gz"))
+
+
+@lru_cache(maxsize=32)
+def recorded_race(name: str) -> Race:
+    """A race that comes with the project; KeyError if there is none of that name."""
+    if name not in recorded_names():
+        raise KeyError(name)
+    race = Race.from_dict(json.loads(gzip.decompress((RECORDED_FOLDER / f"{name}.json.gz").read_bytes())))
+    race.origin = "recorded"
+    return race
+
+
+RUNS = RunStore()
+
+
+def recorded_for(settings: RaceSettings) -> str | None:
+    """The name of a recorded race of exactly these settings, if there is one."""
+    for name in recorded_names():
+        trace = RUNS.get(f"recorded:{name}").lanes["ptp"]
+        same = (trace.prompt, trace.noise.seed, trace.sampling.temperature, trace.sampling.top_k, trace.sampling.top_p)
+        wanted = (settings.prompt, settings.seed, settings.temperature, settings.top_k, settings.top_p)
+        plain = replace(settings, prompt="", seed=7, temperature=0.7, top_k=50, top_p=0.95) == RaceSettings("")
+        if same == wanted and plain:
+            return name
+    return None

@@ -1,0 +1,139 @@
+"""The race as the browser draws it: small values that say everything the picture shows.
+
+Keys are short because a value travels with every update: k kind, s seconds, n positions, a accepted,
+x kind of the extra token, d drafts, b branches, e emitted tokens. app/static/race.js reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ptp_core.trace import Branch, DecodeStep, Draft, Emitted, Trace, stats_of
+
+from .races import LANES, Race
+
+CHUNK_CHARACTERS = 40_000  # about what one update carries
+
+
+def steps_view(steps: Sequence[DecodeStep]) -> list[dict[str, Any]]:
+    """One small dictionary per call."""
+    return [
+        {
+            "k": step.kind,
+            "s": round(step.seconds, 5),
+            "n": step.num_positions,
+            "a": step.num_accepted,
+            "x": step.extra_kind,
+            "d": [_draft(d) for d in step.drafts],
+            "b": [_branch(b) for b in step.branches],
+            "e": [emitted_view(e) for e in step.emitted],
+        }
+        for step in steps
+    ]
+
+
+def chunk_view(steps: Sequence[DecodeStep], start: int) -> dict[str, Any]:
+    """Calls from `start` on, as many as one update should carry, and how many there are."""
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for step in steps[start:]:
+        view = steps_view([step])[0]
+        size += 60 + 18 * sum(len(b["d"]) + 2 for b in view["b"]) + 24 * sum(len(e["c"]) + 6 for e in view["e"])
+        if chunk and size > CHUNK_CHARACTERS:
+            break
+        chunk.append(view)
+    return {"start": start, "steps": chunk, "total": len(steps)}
+
+
+def meta_view(race: Race) -> dict[str, Any]:
+    """What was run, on what, with which noise."""
+    traces = [race.lanes[lane] for lane in LANES if lane in race.lanes]
+    trace = traces[-1]
+    notes = dict.fromkeys(note for t in traces for note in t.notes)
+    return {
+        "prompt": trace.prompt,
+        "seed": trace.noise.seed,
+        "edits": {str(position): u for position, u in trace.noise.edits.items()},
+        "sampling": trace.sampling.to_json(),
+        "model": trace.model,
+        "adapter": trace.adapter,
+        "device": trace.device,
+        "dtype": trace.dtype,
+        "methods": {lane: race.lanes[lane].method for lane in LANES if lane in race.lanes},
+        "origin": race.origin,
+        "notes": list(notes),
+    }
+
+
+def summary_view(race: Race) -> dict[str, Any]:
+    """The headline figures: measured, or derived from what was measured."""
+    lanes = {lane: _lane_summary(race.lanes[lane]) for lane in LANES if lane in race.lanes}
+    both = len(lanes) == 2 and all(lanes[lane]["tokens"] for lane in LANES)
+    place = race.first_divergence
+    # without drafts both lanes did the same work, and a ratio would only show the machine's noise
+    drafted = any(step.drafts for step in race.steps("ptp"))
+    timed = both and drafted and race.is_even and lanes["ptp"]["seconds"]
+    return {
+        "lanes": lanes,
+        "drafted": drafted,
+        "speedup": lanes["ar"]["seconds"] / lanes["ptp"]["seconds"] if timed else None,
+        "divergence": place,
+        "margin": _margin_at(race.lanes["ar"], place) if place is not None else None,
+        "gap": _gap_at(race, place) if place is not None else None,
+    }
+
+
+def _lane_summary(trace: Trace) -> dict[str, Any]:
+    stats = stats_of(trace.steps)
+    return {
+        "tokens": stats.num_tokens,
+        "calls": stats.num_calls,
+        "tokens_per_call": stats.tokens_per_call,
+        "mean_accepted_length": stats.mean_accepted_length,
+        "acceptance_rate": stats.acceptance_rate,
+        "seconds": stats.seconds,
+    }
+
+
+def _margin_at(trace: Trace, place: int) -> float | None:
+    emitted = trace.emitted
+    return emitted[place].margin if place < len(emitted) else None
+
+
+def _gap_at(race: Race, place: int) -> float | None:
+    """How far apart the target holds the two tokens at which the texts part."""
+    emitted = [race.lanes[lane].emitted for lane in LANES]
+    return abs(emitted[0][place].prob - emitted[1][place].prob) if place < min(map(len, emitted)) else None
+
+
+def _draft(draft: Draft) -> list[Any]:
+    return [draft.text, draft.status, round(draft.prob, 3)]
+
+
+def _branch(branch: Branch) -> dict[str, Any]:
+    return {
+        "m": branch.num_assumed,
+        "p": round(branch.probability, 4),
+        "kept": branch.kept,
+        "d": [_draft(d) for d in branch.drafts],
+    }
+
+
+def emitted_view(token: Emitted) -> dict[str, Any]:
+    own = next((c.text for c in token.candidates if c.token == token.token), "")
+    return {
+        "p": token.position,
+        "t": token.text,
+        "l": own if token.text != own else "",
+        "src": token.source,
+        "u": round(token.u, 6),
+        "pr": round(token.prob, 5),
+        "lo": round(token.left, 6),
+        "hi": round(token.right, 6),
+        "m": None if token.margin is None else round(token.margin, 6),
+        "c": [[c.text, round(c.prob, 5), round(c.left, 6), c.token == token.token] for c in token.candidates],
+        "ex": [[c.text, round(c.prob, 5)] for c in token.excluded],
+        "om": round(token.omitted_mass, 5),
+        "xm": round(token.excluded_mass, 5),
+    }

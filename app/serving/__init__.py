@@ -1,0 +1,1 @@
+"""What the pages share: models, stores, uploads, values, look."""

@@ -1,0 +1,153 @@
+"""What the process shares between visitors: loaded models, and whose they may be.
+
+Models are loaded lazily, in a thread, so that a visitor sees progress and can leave. Decoding itself
+is serialised by Gradio's queue (one concurrency id for everything that runs a model).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from ptp_core.contexts import Contexts
+from ptp_core.cost import cost_curve
+from ptp_core.load import load_model
+from ptp_core.model import PTPModel
+from ptp_core.weights import Progress
+
+CONCURRENCY_ID = "model"
+_POLL_SECONDS = 0.2
+_KEPT_MODELS = 2  # the default one and one of a visitor's own
+
+
+def models_allowed() -> bool:
+    """Whether visitors may load models and adapters of their own: not on a public Space, unless told so."""
+    switch = os.environ.get("PTP_LAB_OWN_MODELS")
+    return switch != "0" if switch is not None else "SPACE_ID" not in os.environ
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model a visitor's runs use; None means the default."""
+
+    name: str | None = None
+    adapter: str | None = None
+    dtype: str = "auto"
+
+
+class _Loading:
+    """One load in a thread: its progress, then its model or its error."""
+
+    def __init__(self, choice: ModelChoice, load: Callable[..., PTPModel]) -> None:
+        self.progress = (0.0, "starting")
+        self.model: PTPModel | None = None
+        self.error: Exception | None = None
+        self._choice, self._load = choice, load
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            self.model = self._load(
+                self._choice.name, self._choice.adapter, dtype=self._choice.dtype, progress=self._report
+            )
+        except Exception as error:  # shown to whoever waits for it
+            self.error = error
+
+    def _report(self, share: float, text: str) -> None:
+        self.progress = (share, text)
+
+    @property
+    def is_done(self) -> bool:
+        return not self._thread.is_alive()
+
+
+def load_measured(*choice: Any, progress: Progress, **options: Any) -> PTPModel:
+    """load_model, and then what a first run would otherwise wait for: the machine's cost curve."""
+    model = load_model(*choice, progress=progress, **options)
+    if model.adapter and model.device.type != "cuda":  # a ZeroGPU process has no GPU yet
+        progress(0.99, "measuring what a call costs here")
+        cost_curve(model)
+    return model
+
+
+class ModelShelf:
+    """Loaded models; at most a few, the default never leaves."""
+
+    def __init__(self, load: Callable[..., PTPModel] = load_measured) -> None:
+        self._load = load
+        self._loadings: OrderedDict[ModelChoice, _Loading] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def preload(self) -> None:
+        """Begins to load the default model, so that the first visitor need not wait for it."""
+        self._entry(ModelChoice())
+
+    def loading(self, choice: ModelChoice) -> Iterator[tuple[float, str]]:
+        """Yields progress until the model is there; then `get` returns it. Raises the load's own error."""
+        entry = self._entry(choice)
+        while not entry.is_done:
+            yield entry.progress
+            time.sleep(_POLL_SECONDS)
+        if entry.error is not None:
+            with self._lock:
+                self._loadings.pop(choice, None)  # so that the next try starts anew
+            raise entry.error
+
+    def get(self, choice: ModelChoice) -> PTPModel:
+        """The model, waiting for it if it is still being loaded."""
+        for _ in self.loading(choice):
+            pass
+        model = self._entry(choice).model
+        assert model is not None
+        return model
+
+    def is_loaded(self, choice: ModelChoice) -> bool:
+        entry = self._loadings.get(choice)
+        return entry is not None and entry.is_done and entry.error is None
+
+    def _entry(self, choice: ModelChoice) -> _Loading:
+        with self._lock:
+            if choice not in self._loadings:
+                self._loadings[choice] = _Loading(choice, self._load)
+                self._forget_oldest(choice)
+            self._loadings.move_to_end(choice)
+            return self._loadings[choice]
+
+    def _forget_oldest(self, newest: ModelChoice) -> None:
+        for choice in list(self._loadings):
+            if len(self._loadings) <= _KEPT_MODELS:
+                return
+            if choice not in (ModelChoice(), newest) and self._loadings[choice].is_done:
+                del self._loadings[choice]
+
+
+class ContextShelf:
+    """What was read of texts, per model; the contexts of a model that was forgotten go with it."""
+
+    def __init__(self) -> None:
+        self._contexts: WeakKeyDictionary[PTPModel, Contexts] = WeakKeyDictionary()
+
+    def get(self, model: PTPModel) -> Contexts:
+        return self._contexts.setdefault(model, Contexts())
+
+
+SHELF = ModelShelf()
+CONTEXTS = ContextShelf()
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def on_gpu(seconds: Callable[..., int]) -> Callable[[F], F]:
+    """On a ZeroGPU Space, marks a function that needs the GPU for seconds(*its arguments); elsewhere nothing."""
+    try:
+        import spaces  # only there on Spaces
+    except ImportError:
+        return lambda function: function
+    return spaces.GPU(duration=seconds)

@@ -1,1 +1,0 @@
-"""Pure functions from traces to what a component shows. No tensors, no colours of their own."""

@@ -1,0 +1,142 @@
+"""Live runs of the Acceptance page, without a browser."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tiny import make_adapter, make_target, make_tokenizer, put_on_every_shelf
+
+from app.acceptance import events as live
+from app.acceptance.events import LiveSettings, run_live
+from app.acceptance.exhibits import exhibits_view
+from app.acceptance.results import RESULTS, Shown
+from app.serving.models import ModelChoice, ModelShelf
+from app.serving.store import TICKETS, until_stopped
+from app.serving.values import as_value
+from ptp_core.model import PTPModel
+from ptp_core.questions import load_questions
+from ptp_core.result import BenchResult
+
+RAW = {
+    "source": "own", "prompts": "abc\n\nhg fe", "count": 2, "methods": ["pqd"], "tokens": 8, "temperature": 0.7,
+    "budget": "8", "seed": 3,
+}  # fmt: skip
+
+
+@pytest.fixture
+def shelf(monkeypatch):
+    def load(name=None, adapter=None, *, dtype="auto", progress=None):
+        found = None if adapter == "none" else make_adapter()
+        return PTPModel(make_target(context=512), make_tokenizer(), found, name="tiny").eval()
+
+    shelf = ModelShelf(load)
+    put_on_every_shelf(shelf, monkeypatch.setattr)
+
+
+# ---- live runs --------------------------------------------------------------------------------------------
+
+
+def test_a_live_run_streams_and_its_result_is_whole(shelf):
+    events = list(run_live(ModelChoice(), "t1", **RAW))
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "start"
+    assert kinds[-1] == "done"
+    steps = [event for event in events if event["event"] == "progress"]
+    assert steps[-1]["done"] == steps[-1]["total"] == 4
+    result = RESULTS.get(events[-1]["result"]).result
+    assert result.complete
+    assert [q.prompt for q in result.questions] == ["abc", "hg fe"]
+    assert [r.seed for r in result.rows if r.method == "pqd"] == [3, 4]
+    assert all(row.identical_to_ar for row in result.rows)
+    assert BenchResult.from_dict(json.loads(json.dumps(result.to_dict()))).rows == result.rows
+    assert all(len(as_value(event)) < 2_000 for event in events), "progress carries no result"
+
+
+def test_a_live_run_of_shallow_slots_can_be_looked_at(shelf):
+    raw = {**RAW, "methods": ["shallow", "shallow_lookup"], "budget": 3}
+    found = RESULTS.get(list(run_live(ModelChoice(), "t9", **raw))[-1]["result"])
+    assert [r.method for r in found.result.rows[:3]] == ["ar", "shallow", "shallow_lookup"]
+    for method in raw["methods"]:
+        bounds = found.analysis(method, "", None)["bounds"]
+        assert bounds["cost_bound"]["speedup"] >= 1
+        assert exhibits_view(found, method, "", None)
+
+
+def test_a_stopped_run_keeps_the_answers_so_far(shelf):
+    events = []
+    for event in until_stopped("t2", run_live(ModelChoice(), "t2", **RAW)):
+        events.append(event)
+        if event.get("done") == 2:
+            TICKETS.stop("t2")
+    kept = RESULTS.get(events[-1]["result"]).result
+    assert len(kept.rows) == 2
+    assert not kept.complete
+    assert exhibits_view(Shown(kept, "kept", "live"), "pqd", "", None)
+
+
+def test_stop_reaches_a_run_between_two_calls(shelf, monkeypatch):
+    from ptp_core.run import Run
+
+    calls, plain = [], Run.call
+
+    def call(self, *arguments):
+        calls.append(1)
+        if len(calls) == 12:
+            TICKETS.stop("t3")
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(Run, "call", call)
+    raw = {**RAW, "tokens": 200, "prompts": "abc\nhg fe\naabb\nd.e.f"}
+    events = list(run_live(ModelChoice(), "t3", **raw))
+    assert "done" not in [event["event"] for event in events]
+    assert len(calls) == 12, "the call that was running is the last one"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"prompts": " \n "}, "Type a prompt"),
+        ({"prompts": "abc\n" * 60}, "at most"),
+        ({"prompts": "a" * 30_000}, "characters"),
+        ({"methods": []}, "Choose a method"),
+        ({"methods": ["hf_generate"]}, "does not run"),
+        ({"tokens": 10_000}, "tokens"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"budget": "lots"}, "draft budget"),
+        ({"seed": None}, "seed"),
+        ({"source": "shipped", "count": 1_000}, "between 1 and"),
+        ({"source": "shipped", "count": None}, "must be a number"),
+        ({"prompts": "abc " * 4_000}, "tokens; this lab takes"),
+    ],
+)
+def test_a_live_run_says_what_is_wrong(shelf, change, reason):
+    last = list(run_live(ModelChoice(), "t4", **{**RAW, **change}))[-1]
+    assert last["event"] == "error"
+    assert reason in last["message"]
+
+
+def test_a_model_without_adapter_says_so(shelf):
+    last = list(run_live(ModelChoice(None, "none"), "t5", **RAW))[-1]
+    assert last["event"] == "error"
+    assert "adapter" in last["message"]
+    lookup = list(run_live(ModelChoice(None, "none"), "t6", **{**RAW, "methods": ["prompt_lookup"]}))[-1]
+    assert lookup["event"] == "done"
+    assert exhibits_view(RESULTS.get(lookup["result"]), "prompt_lookup", "", None)
+
+
+def test_a_public_server_takes_little(monkeypatch):
+    monkeypatch.setenv("SPACE_ID", "someone/lab")
+    monkeypatch.delenv("PTP_LAB_OWN_MODELS", raising=False)
+    assert live.limits() == (10, 64)
+    with pytest.raises(ValueError, match="At most 64 tokens"):
+        LiveSettings.parse(**{**RAW, "tokens": 65})
+    with pytest.raises(ValueError, match="at most 10"):
+        LiveSettings.parse(**{**RAW, "prompts": "abc\n" * 11})
+
+
+def test_the_shipped_questions_are_taken_evenly():
+    every = load_questions(live.QUESTIONS_FILE)
+    few = LiveSettings.parse(**{**RAW, "source": "shipped", "count": 10}).questions
+    assert len({q.category for q in few}) > 3
+    assert set(few) <= set(every)
