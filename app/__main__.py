@@ -6,7 +6,7 @@ import sys
 
 from tqdm import tqdm
 
-from ptp_core.weights import WeightsMissing, default_target
+from ptp_core.storage.default_target import WeightsMissing, default_target
 
 from .main import build_demo, launch_options
 from .serving.models import SHELF

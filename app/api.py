@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptp_core.decode import METHODS
+from ptp_core.decoding.decode import METHODS
 from ptp_core.trace import Trace
 
 from .race.events import decode, race_steps

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ptp_core import SamplingConfig
-from ptp_core.bench_config import SHALLOW
+from ptp_core.benchmark.config import SHALLOW
 
 from .serving.uploads import whole_characters
 

@@ -5,20 +5,16 @@ ids = model.encode("Why is the sky blue?", chat=True)
 trace = generate(model, ids, method="pqd", noise=NoiseTape(7))
 """
 
-from .checkpoint import AdapterConfig, load_adapter, save_adapter
-from .decode import (
-    METHODS,
-    decode_ar,
-    decode_independent,
-    decode_pqd,
-    decode_prompt_lookup,
-    decode_ptp,
-    generate,
-)
-from .load import load_model
-from .model import PTPModel
+from .decoding.decode import METHODS, generate
+from .decoding.drafters.autoregressive import decode_ar
+from .decoding.drafters.lookup import decode_prompt_lookup
+from .decoding.drafters.slots import decode_independent, decode_pqd, decode_ptp
+from .model.config import AdapterConfig
+from .model.ptp_model import PTPModel
 from .noise import NoiseTape
 from .sampling import SamplingConfig, bin_edges, pick, warp
+from .storage.adapter_files import load_adapter, save_adapter
+from .storage.load import load_model
 from .trace import DecodeStep, Trace, TraceStats, first_divergence
 from .verify import Verdict, verify
 

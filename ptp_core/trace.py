@@ -20,7 +20,6 @@ from .verify import ExtraKind
 
 SCHEMA_VERSION = 1
 MAX_FILE_BYTES = 64 << 20
-
 StepKind = Literal["prefill", "draft", "verify", "verify_and_draft", "decode"]
 DraftStatus = Literal["accepted", "rejected", "discarded", "settled", "pending", "unused"]
 Source = Literal["accepted", "recovered", "bonus"]

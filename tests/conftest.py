@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import make_adapter, make_target, make_tokenizer
+from support.tiny_model import make_adapter, make_target, make_tokenizer
 
-from ptp_core import cost
-from ptp_core.model import PTPModel
+from ptp_core.decoding import measure_costs as cost
+from ptp_core.model.ptp_model import PTPModel
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 

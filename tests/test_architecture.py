@@ -3,26 +3,97 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CORE = sorted((ROOT / "ptp_core").glob("*.py"))
+CORE = sorted((ROOT / "ptp_core").rglob("*.py"))
+APP = sorted((ROOT / "app").rglob("*.py"))
+MOST_FILES, MOST_LINES = 16, 350
+PLOTTING = {"charts.py", "curves.py"}  # pages of their own, drawn with Plotly
+# A package may import those after it in this list, and the files beside the packages (noise.py, sampling.py, ...).
+FLOORS = ("cli", "benchmark", "toys", "training", "maps", "decoding", "storage", "model")
 
 
-def imported_modules(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("path", CORE, ids=lambda p: p.name)
+MODULES = {module_of(path): path for path in [*CORE, *APP]}
+
+
+def imported_modules(path: Path, inside_functions: bool = True):
+    """Full names of what a file imports: modules, or names of modules."""
+    package = module_of(path) if path.name == "__init__.py" else module_of(path).rpartition(".")[0]
+
+    def visit(node: ast.AST):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef) and not inside_functions:
+                continue
+            if isinstance(child, ast.Import):
+                yield from (alias.name for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                parents = package.split(".")
+                base = parents[: len(parents) - child.level + 1] if child.level else []
+                whole = ".".join([*base, *([child.module] if child.module else [])])
+                for alias in child.names:
+                    yield f"{whole}.{alias.name}" if f"{whole}.{alias.name}" in MODULES else whole
+            yield from visit(child)
+
+    yield from visit(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The circles of a graph that a search through it meets."""
+    done: set[str] = set()
+    found: list[list[str]] = []
+
+    def walk(name: str, trail: list[str]) -> None:
+        if name in trail:
+            found.append([*trail[trail.index(name) :], name])
+        elif name not in done:
+            for other in sorted(graph.get(name, ())):
+                walk(other, [*trail, name])
+            done.add(name)
+
+    for name in graph:
+        walk(name, [])
+    return found
+
+
+def package_of(module: str) -> str:
+    """ "decoding" for ptp_core.decoding.session; "" for files beside the packages."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in FLOORS else ""
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda p: str(p.relative_to(ROOT)))
 def test_the_core_knows_nothing_of_the_app(path):
     roots = {name.split(".")[0] for name in imported_modules(path)}
-    assert not roots & {"app", "gradio", *(() if path.name == "report.py" else ("plotly",))}
+    assert not roots & {"app", "gradio", *(() if path.name in PLOTTING else ("plotly",))}
+
+
+def test_no_imports_in_a_circle():
+    graph = {
+        name: {other for other in imported_modules(path, inside_functions=False) if other in MODULES and other != name}
+        for name, path in MODULES.items()
+    }
+    assert len(graph) > 100 and circles(graph) == []
+
+
+def test_a_circle_would_be_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c", "b"]]
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_packages_import_downwards_only(path):
+    own = package_of(module_of(path))
+    if own:
+        others = {package_of(name) for name in imported_modules(path) if name.startswith("ptp_core.")}
+        assert {o for o in others if o and o != own and FLOORS.index(o) < FLOORS.index(own)} == set()
 
 
 def test_importing_the_core_has_no_side_effects(tmp_path):
@@ -45,5 +116,10 @@ def test_importing_the_core_has_no_side_effects(tmp_path):
 
 
 def test_files_stay_readable():
-    long = {p.name: n for p in CORE if (n := len(p.read_text().splitlines())) > 320}
-    assert long == {}
+    assert len(CORE) > 90
+    assert {module_of(p): n for p in CORE if (n := len(p.read_text().splitlines())) > MOST_LINES} == {}
+
+
+def test_folders_stay_small():
+    files = Counter(p.parent for p in [*CORE, *APP])
+    assert {str(folder): n for folder, n in files.items() if n > MOST_FILES} == {}

@@ -4,8 +4,8 @@ import json
 import pytest
 
 from ptp_core import NoiseTape, SamplingConfig, Trace, first_divergence, generate
-from ptp_core.decode import METHODS
-from ptp_core.pieces import PieceStream
+from ptp_core.decoding.decode import METHODS
+from ptp_core.model.tokenizer import PieceStream
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from app.serving.models import ModelChoice, models_allowed, on_gpu
 from app.serving.store import TICKETS
 from app.serving.values import Event
 from app.settings import MAX_NEW_TOKENS, MAX_PROMPT_TOKENS, RaceSettings
-from ptp_core.bench import Lineup, Progress, iter_bench
-from ptp_core.bench_config import BenchConfig
-from ptp_core.cost import cost_curve, shallow_costs
-from ptp_core.machine import identity
-from ptp_core.model import PTPModel
-from ptp_core.questions import Question, load_questions, typed_questions
-from ptp_core.result import BenchResult
+from ptp_core.benchmark.config import BenchConfig
+from ptp_core.benchmark.environment import identity
+from ptp_core.benchmark.questions import Question, load_questions, typed_questions
+from ptp_core.benchmark.result import BenchResult
+from ptp_core.benchmark.runner import Lineup, Progress, iter_bench
+from ptp_core.decoding.measure_costs import cost_curve, shallow_costs
+from ptp_core.model.ptp_model import PTPModel
 
 from . import results
 from .results import RESULTS, Shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ptp_core.acceptance import (
+from ptp_core.benchmark.acceptance import (
     DraftFact,
     accepted_lengths,
     allocator_gain,
@@ -17,7 +17,7 @@ from ptp_core.acceptance import (
     drafts_of,
     wasted_slots,
 )
-from ptp_core.rows import Row
+from ptp_core.benchmark.rows import Row
 
 from .results import Shown
 

@@ -8,11 +8,12 @@ from functools import lru_cache
 
 from app.serving.values import Event
 from app.settings import RACE_METHODS, RaceSettings
-from ptp_core.bench_config import DRAFTING
-from ptp_core.checkpoint import adapter_sha256
-from ptp_core.figures import csv_text
-from ptp_core.load import DEFAULT_ADAPTER, adapters_folder
-from ptp_core.rows import Row
+from ptp_core.benchmark.config import DRAFTING
+from ptp_core.benchmark.rows import Row
+from ptp_core.benchmark.summary import csv_text
+from ptp_core.folders import adapters_folder
+from ptp_core.storage.adapter_files import adapter_sha256
+from ptp_core.storage.load import DEFAULT_ADAPTER
 
 from . import results
 from .exhibits import exhibits_view

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.serving.uploads import whole_characters
-from ptp_core.acceptance import analyse, drafting_methods
-from ptp_core.bench_config import baseline_point
-from ptp_core.bounds import Drafter
-from ptp_core.figures import summarise_points
-from ptp_core.result import BenchResult
-from ptp_core.rows import Row
+from ptp_core.benchmark.acceptance import analyse, drafting_methods
+from ptp_core.benchmark.bounds import Drafter
+from ptp_core.benchmark.result import BenchResult
+from ptp_core.benchmark.rows import Row, baseline_point
+from ptp_core.benchmark.summary import summarise_points
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "benchmarks"
 MAX_UPLOAD_BYTES = 24 << 20

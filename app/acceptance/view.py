@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ptp_core.tables import made_where
+from ptp_core.benchmark.tables import made_where
 
 from .exhibits import LABELS, rounded
 from .results import Shown

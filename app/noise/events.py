@@ -16,8 +16,8 @@ from app.serving.models import CONTEXTS, SHELF, ModelChoice, on_gpu
 from app.serving.values import Event
 from app.settings import MAX_NEW_TOKENS, RaceSettings, default_budget
 from ptp_core import NoiseTape, analysis
-from ptp_core.decode import METHODS
-from ptp_core.scan import Steps
+from ptp_core.decoding.decode import METHODS
+from ptp_core.maps.scan import Steps
 from ptp_core.trace import DecodeStep, Trace
 
 from .view import bins_view, square_view, staircase_view, sweep_view

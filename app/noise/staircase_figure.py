@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.race.charts import finished
-from ptp_core.analysis import Staircase
+from ptp_core.maps.staircase import Staircase
 
 
 def staircase_figure(stairs: Staircase, colours: Mapping[str, str]) -> go.Figure:

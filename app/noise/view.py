@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.race.view import emitted_view
-from ptp_core.analysis import Column, Square, Staircase, Stretch, Sweep, UnitSquare
+from ptp_core.maps.staircase import Staircase
+from ptp_core.maps.sweep import Stretch, Sweep
+from ptp_core.maps.unit_square import Column, Square, UnitSquare
 from ptp_core.trace import Emitted
 
 _SMALLEST = 2e-5  # areas of a square that are too small to be drawn

@@ -10,9 +10,9 @@ from app.serving.models import SHELF, ModelChoice, on_gpu
 from app.serving.values import Event
 from app.settings import MAX_PROMPT_TOKENS, RaceSettings, default_budget
 from ptp_core import NoiseTape, SamplingConfig
-from ptp_core.bench_config import SHALLOW
-from ptp_core.decode import new_trace, start_decoding
-from ptp_core.model import PTPModel
+from ptp_core.benchmark.config import SHALLOW
+from ptp_core.decoding.decode import new_trace, start_decoding
+from ptp_core.model.ptp_model import PTPModel
 from ptp_core.trace import DecodeStep, Trace
 
 from .races import LANES, RUNS, Race

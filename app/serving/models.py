@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from ptp_core.contexts import Contexts
-from ptp_core.cost import cost_curve
-from ptp_core.load import load_model
-from ptp_core.model import PTPModel
-from ptp_core.weights import Progress
+from ptp_core.decoding.measure_costs import cost_curve
+from ptp_core.maps.contexts import Contexts
+from ptp_core.model.ptp_model import PTPModel
+from ptp_core.storage.default_target import Progress
+from ptp_core.storage.load import load_model
 
 CONCURRENCY_ID = "model"
 _POLL_SECONDS = 0.2

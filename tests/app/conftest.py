@@ -1,10 +1,10 @@
 """The app's tests take their models from a shelf with the tiny one."""
 
 import pytest
-from tiny import make_adapter, make_target, make_tokenizer, put_on_every_shelf
+from support.tiny_model import make_adapter, make_target, make_tokenizer, put_on_every_shelf
 
 from app.serving.models import ModelShelf
-from ptp_core.model import PTPModel
+from ptp_core.model.ptp_model import PTPModel
 
 
 def tiny_load(name=None, adapter=None, *, dtype="auto", progress=None):

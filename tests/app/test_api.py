@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from gradio_client import Client
-from tiny import free_port, put_on_every_shelf
+from support.tiny_model import free_port, put_on_every_shelf
 
 from app import api
 from app.main import build_demo, launch_options

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tiny import free_port, make_adapter, make_results, make_target, make_tokenizer, put_on_every_shelf
+from support.tiny_model import free_port, make_adapter, make_results, make_target, make_tokenizer, put_on_every_shelf
 
 from app.acceptance import results
 from app.main import build_demo, launch_options
 from app.serving.models import ModelChoice, ModelShelf
-from ptp_core.cost import CostCurve, ShallowCosts
-from ptp_core.model import PTPModel
+from ptp_core.decoding.costs import CostCurve, ShallowCosts
+from ptp_core.model.ptp_model import PTPModel
 
 expect.set_options(timeout=20_000)  # other tests share the processor
 

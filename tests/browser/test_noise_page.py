@@ -226,7 +226,7 @@ def test_stop_keeps_what_was_decoded(open_page, monkeypatch):
 
 
 def test_stop_while_a_map_is_drawn_keeps_the_edits(open_page, monkeypatch):
-    from ptp_core.explore import Place
+    from ptp_core.maps.position import Place
 
     page = write(open_page)
     before = state(page)
@@ -407,7 +407,7 @@ def test_hostile_tokens_in_every_map_stay_text(open_page, monkeypatch):
 
 
 def test_a_map_can_be_stopped(open_page, monkeypatch):
-    from ptp_core.explore import Place
+    from ptp_core.maps.position import Place
 
     page = write(open_page)
     choose_lively(page)

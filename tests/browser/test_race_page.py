@@ -269,7 +269,7 @@ def test_stop_reaches_a_run_that_waits_for_its_turn(open_page, monkeypatch):
 
 def slow(monkeypatch, seconds=0.08):
     """Makes every model call of the server take a while, so that there is something to stop."""
-    from ptp_core.run import Run
+    from ptp_core.decoding.session import Run
 
     plain = Run.call
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tiny import make_adapter, make_target, make_tokenizer, put_on_every_shelf
+from support.tiny_model import make_adapter, make_target, make_tokenizer, put_on_every_shelf
 
 from app.acceptance import events as live
 from app.acceptance.events import LiveSettings, run_live
@@ -14,9 +14,9 @@ from app.acceptance.results import RESULTS, Shown
 from app.serving.models import ModelChoice, ModelShelf
 from app.serving.store import TICKETS, until_stopped
 from app.serving.values import as_value
-from ptp_core.model import PTPModel
-from ptp_core.questions import load_questions
-from ptp_core.result import BenchResult
+from ptp_core.benchmark.questions import load_questions
+from ptp_core.benchmark.result import BenchResult
+from ptp_core.model.ptp_model import PTPModel
 
 RAW = {
     "source": "own", "prompts": "abc\n\nhg fe", "count": 2, "methods": ["pqd"], "tokens": 8, "temperature": 0.7,
@@ -76,7 +76,7 @@ def test_a_stopped_run_keeps_the_answers_so_far(shelf):
 
 
 def test_stop_reaches_a_run_between_two_calls(shelf, monkeypatch):
-    from ptp_core.run import Run
+    from ptp_core.decoding.session import Run
 
     calls, plain = [], Run.call
 

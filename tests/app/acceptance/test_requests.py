@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import pytest
-from tiny import make_adapter, make_results, make_target, make_tokenizer, put_on_every_shelf
+from support.tiny_model import make_adapter, make_results, make_target, make_tokenizer, put_on_every_shelf
 
 from app.acceptance import requests, results
 from app.acceptance.exhibits import exhibits_view
@@ -20,7 +20,7 @@ from app.race.races import RUNS
 from app.serving.models import ModelChoice, ModelShelf
 from app.serving.values import as_value
 from app.settings import settings_of_query
-from ptp_core.model import PTPModel
+from ptp_core.model.ptp_model import PTPModel
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """What a run tells the page, from the first event to the last."""
 
 import pytest
-from tiny import make_adapter, make_target, make_tokenizer, put_on_every_shelf
+from support.tiny_model import make_adapter, make_target, make_tokenizer, put_on_every_shelf
 
 from app.race import events as race_events
 from app.race.events import run_race
@@ -10,7 +10,7 @@ from app.race.view import steps_view
 from app.serving.models import ModelChoice, ModelShelf
 from app.serving.values import as_value
 from app.settings import RaceSettings
-from ptp_core.model import PTPModel
+from ptp_core.model.ptp_model import PTPModel
 
 
 def test_events_of_a_run(shelf):

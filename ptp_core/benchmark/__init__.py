@@ -1,0 +1,1 @@
+"""Questions, methods, rows, and what the rows amount to."""

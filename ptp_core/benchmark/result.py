@@ -1,0 +1,177 @@
+"""A benchmark's result: one JSON object that holds every row, so that pictures need no model.
+
+Rows are the evidence; `methods`, `points` and `analysis` are computed from them and can be again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..decoding.costs import CostCurve, ShallowCosts
+from ..decoding.drafters.lookup import LOOKUP_DRAFTS
+from .acceptance import analyse, drafting_methods
+from .bounds import Drafter
+from .config import SHALLOW, BenchConfig, config_from_dict
+from .questions import Question
+from .rows import TOKEN_CLASSES, Row
+from .rows_file import row_from_dict
+from .summary import summarise, summarise_points
+
+KIND, SCHEMA_VERSION = "ptp-lab-benchmark", 2
+MAX_FILE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """complete is False where the run was stopped; profile may be empty (see profiling.py)."""
+
+    environment: dict[str, Any]
+    config: BenchConfig
+    questions: list[Question]
+    rows: list[Row]
+    complete: bool = True
+    profile: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def methods(self) -> dict[str, Any]:
+        """figures.summarise of the rows outside any sweep."""
+        return summarise([r for r in self.rows if not r.point])
+
+    @property
+    def points(self) -> dict[str, Any]:
+        """figures.summarise_points of a sweep's rows; {} without one."""
+        return summarise_points(self.rows) if self.config.sweep else {}
+
+    @property
+    def curve(self) -> CostCurve | None:
+        """Milliseconds of a call against its positions, measured in this run."""
+        found = self.environment.get("cost_curve")
+        return CostCurve(tuple(found["positions"]), tuple(found["milliseconds"])) if found else None
+
+    def adapter_of(self, method: str) -> dict[str, Any]:
+        """What the environment says about the adapter that drafted for this method; {} without one."""
+        own = self.environment.get("independent_adapter") if method == "independent" else None
+        return own or self.environment.get("adapter") or {}
+
+    def select(self, method: str, point: str = "", category: str | None = None) -> list[Row]:
+        """The rows of one method at one point of a sweep, of one category or of all."""
+        chosen = [r for r in self.rows if r.method == method and r.point == point]
+        return [r for r in chosen if category is None or r.category == category]
+
+    def analysis(self, category: str | None = None) -> dict[str, Any]:
+        """acceptance.analyse for every method that drafted, outside any sweep."""
+        ar = self.select("ar", "", category)
+        found = {}
+        for method in drafting_methods([r for r in self.rows if not r.point]):
+            rows = self.select(method, "", category)
+            found[method] = analyse(rows, ar, self.drafter(method), self.curve)
+        return found
+
+    def drafter(self, method: str) -> Drafter:
+        """How the method drafts, with its adapter's figures."""
+        if method == "prompt_lookup":
+            return Drafter("lookup", 0, (), self.config.num_speculative_tokens or LOOKUP_DRAFTS)
+        facts, longest = self.adapter_of(method), self.config.num_speculative_tokens
+        if method in SHALLOW:
+            facts, costs = facts["shallow"], ShallowCosts(**self.environment["shallow_costs"])
+            return Drafter(
+                "ahead", 0, tuple(facts["draft_run"]), facts["window"] if longest is None else longest, costs
+            )
+        longest = max(int(facts["window"]) - int(facts["num_settled"]), 1) if longest is None else longest
+        kind = "turns" if method == "ptp" else "branches"
+        run = facts["draft_run"] if self.config.chained else facts.get("draft_run_unchained") or facts["draft_run"]
+        return Drafter(kind, int(facts["num_settled"]), tuple(run), longest)
+
+    def to_dict(self) -> dict[str, Any]:
+        config = asdict(self.config)
+        return {
+            "kind": KIND,
+            "schema_version": SCHEMA_VERSION,
+            "complete": self.complete,
+            "environment": self.environment,
+            "config": config,
+            "token_classes": TOKEN_CLASSES,
+            "methods": self.methods,
+            "points": self.points,
+            "analysis": self.analysis(),
+            "profile": self.profile,
+            "questions": [asdict(q) for q in self.questions],
+            "rows": [row.to_dict() for row in self.rows],
+        }
+
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Writes the result, a question and a row per line, in one step; compressed if the name ends in .gz."""
+        data = self.to_dict()
+        lists = {name: data.pop(name) for name in ("questions", "rows")}
+        text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)[:-2]
+        for name, items in lists.items():
+            lines = ",\n".join(json.dumps(item, ensure_ascii=False, allow_nan=False) for item in items)
+            text += f',\n "{name}": [\n{lines}\n ]'
+        out = Path(path)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part = out.with_name(out.name + ".part")
+        content = (text + "\n}\n").encode()
+        part.write_bytes(gzip.compress(content, 9, mtime=0) if out.suffix == ".gz" else content)
+        part.replace(out)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> BenchResult:
+        """The inverse of to_dict; ValueError with a sentence on anything that is not a whole result."""
+        if not isinstance(data, dict) or data.get("kind") != KIND:
+            raise ValueError("This is not a benchmark result of PTP Lab.")
+        if data.get("schema_version") != SCHEMA_VERSION:
+            raise ValueError(
+                f"This result has schema version {data.get('schema_version')!r}; this lab reads {SCHEMA_VERSION}."
+            )
+        try:
+            asked = data["questions"]
+            questions = [Question(str(q["question_id"]), str(q["category"]), str(q["prompt"])) for q in asked]
+            result = cls(
+                dict(data["environment"]), config_from_dict(data["config"]), questions,
+                [row_from_dict(row) for row in data["rows"]], bool(data["complete"]), dict(data.get("profile") or {}),
+            )  # fmt: skip
+            assert result.curve is None or len(result.curve.positions) > 1
+            if any(row.method in SHALLOW for row in result.rows):
+                result.drafter(SHALLOW[0])  # its figures are there
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"This benchmark result is incomplete: {error}.") from None
+        _check_rows(result.rows)
+        return result
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> BenchResult:
+        """Reads a result from a file; ValueError with a sentence on anything that is not a whole one."""
+        try:
+            opened = gzip.open if Path(path).suffix == ".gz" else open
+            with opened(path, "rb") as file:
+                content = file.read(MAX_FILE_BYTES + 1)
+            if len(content) > MAX_FILE_BYTES:
+                raise ValueError(f"This file is larger than {MAX_FILE_BYTES >> 20} MB, too large for a result.")
+            return cls.from_dict(json.loads(content.decode()))
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            raise ValueError("This compressed file is damaged or cut off.") from None
+        except UnicodeDecodeError:
+            raise ValueError("This file is not text, so it is no benchmark result.") from None
+        except json.JSONDecodeError as error:
+            raise ValueError(f"This file is not whole JSON (it breaks at character {error.pos}).") from None
+        except RecursionError:
+            raise ValueError("This file is nested too deeply to be a benchmark result.") from None
+
+
+def _check_rows(rows: Sequence[Row]) -> None:
+    """What types alone cannot say: lists of one text agree in length, counts fit."""
+    for row in rows:
+        lengths = {len(row.tokens), len(row.entropy), len(row.margin), len(row.classes)} if row.calls else set()
+        if lengths - {row.num_tokens} or row.num_tokens < 0 or not row.seconds >= 0:
+            raise ValueError(f"The row of question {row.question_id}, {row.method}, is damaged: its counts do not fit.")
+        for call in row.calls:
+            fits = 0 <= call.accepted <= len(call.confidences) == len(call.right) and set(call.right) <= set("01-")
+            if not fits or not 0 <= call.start <= row.num_tokens:
+                raise ValueError(f"The row of question {row.question_id}, {row.method}, is damaged at a call.")

@@ -1,0 +1,275 @@
+"""Benchmark: question sets over methods, interleaved question by question, exactness checked.
+
+    python -m ptp_core bench --questions FILE.jsonl --methods ar,pqd,hf_generate --json OUT.json
+
+Every question is answered by every method, at every point of a sweep, before the next one, so the
+machine's drift hits all alike; with repeats, in rounds of changing order, and the row of median time
+counts. Rows are kept as they come; a run that was stopped goes on from there.
+Figures are counts and measured seconds of model calls, planning included; ratios are taken within one run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..decoding.decode import new_trace, start_decoding
+from ..decoding.drafters.slots import allocator_runs
+from ..decoding.measure_costs import cost_curve, shallow_costs
+from ..decoding.settings import window_of
+from ..model.ptp_model import PTPModel
+from ..noise import NoiseTape
+from ..sampling import SamplingConfig, warp
+from ..trace import Trace, first_divergence
+from .config import DRAFTING, SHALLOW, BenchConfig, Job
+from .environment import PeakMemory, identity
+from .questions import Question
+from .rows import Gains, Row, baseline_point, make_row
+from .rows_file import RowsFile
+from .transformers_peers import OUTSIDE_METHODS, Peers
+
+_WARM_UP_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class Progress:
+    """done of total answers are there. row is the answer just finished (or read from an earlier part of the run);
+    where it is None, `doing` is about to start. seconds_left is None until something was measured."""
+
+    done: int
+    total: int
+    row: Row | None
+    doing: str
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Lineup:
+    """The models of a run: the one that decodes, a u-blind one for `independent`, an assistant for hf_assisted."""
+
+    model: PTPModel
+    independent: PTPModel | None = None
+    assistant: str | None = None
+
+    def check(self, config: BenchConfig) -> None:
+        """ValueError with a sentence if some method cannot run."""
+        if set(config.methods) & set(DRAFTING):
+            self.model.require_adapter()
+        if set(config.methods) & set(SHALLOW):
+            self.model.require_shallow()
+        if "hf_assisted" in config.methods and self.assistant is None:
+            raise ValueError("hf_assisted needs an assistant model of the same vocabulary: name one with --assistant.")
+        if self.independent is not None:
+            if self.independent.require_adapter().reads_u:
+                raise ValueError(f"{self.independent.require_adapter().name} reads u, so it is no u-blind adapter.")
+            if self.independent.name != self.model.name or self.independent.dtype != self.model.dtype:
+                raise ValueError("The u-blind adapter must sit on the same target, in the same dtype.")
+
+    def for_method(self, method: str) -> PTPModel:
+        return self.independent if method == "independent" and self.independent is not None else self.model
+
+
+def iter_bench(
+    lineup: Lineup,
+    questions: Sequence[Question],
+    config: BenchConfig,
+    rows_file: Path | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
+    """Runs what is missing, answer by answer; rows of an earlier part of the run come first.
+
+    stop is asked before every model call; a stopped answer is dropped and the run ends. Closing the
+    generator stops as well. Raises ValueError where a method cannot run or a question is too long, MixedSettings where
+    rows_file holds rows of other settings.
+    """
+    lineup.check(config)
+    for question in questions:
+        check_length(lineup.model, question)
+    kept = RowsFile(rows_file, fingerprint(lineup, questions, config)) if rows_file else None
+    rows = list(kept.rows) if kept else []
+    known = {(r.question_id, r.method, r.point): r for r in rows}
+    jobs = config.jobs()
+    clock = _Clock(len(questions), jobs, config.repeats, known)
+    for i, row in enumerate(rows):
+        yield Progress(i + 1, clock.total, row, "", None)
+    if clock.done == clock.total:
+        return
+    bench = _Bench(lineup, config, stop)
+    bench.warm_up(jobs)
+    memory = PeakMemory(lineup.model.device)
+    for i, question in enumerate(questions):
+        references = {point: r for (q, m, point), r in known.items() if q == question.question_id and m == "ar"}
+        missing = [job for job in jobs if (question.question_id, job.method, job.point_name) not in known]
+        tries: dict[Job, list[Row]] = {job: [] for job in missing}
+        for turn in range(config.repeats):
+            for job in missing if turn % 2 == 0 else reversed(missing):  # nobody always follows the same one
+                doing = ", ".join(filter(None, (question.category, job.method, job.point_name)))
+                yield Progress(clock.done, clock.total, None, doing, clock.seconds_left)
+                start = time.perf_counter()
+                memory.reset()
+                found = None if stop() else bench.answer(question, job, config.seed + i, references)
+                if found is None:
+                    return
+                tries[job].append(replace(found, peak_memory_mb=memory.read()))
+                clock.took(job, time.perf_counter() - start)
+                if len(tries[job]) < config.repeats:
+                    continue
+                row = sorted(tries[job], key=lambda r: r.seconds)[(config.repeats - 1) // 2]
+                if kept:
+                    kept.append(row)
+                clock.finished()
+                yield Progress(clock.done, clock.total, row, doing, clock.seconds_left)
+
+
+def check_length(model: PTPModel, question: Question) -> None:
+    """ValueError, naming the question, if the model has no room for it and an answer."""
+    try:
+        model.token_limit(model.encode(question.prompt, chat=True), 1)
+    except ValueError as error:
+        raise ValueError(f"Question {question.question_id}: {error}") from None
+
+
+def run_bench(
+    lineup: Lineup, questions: Sequence[Question], config: BenchConfig, rows_file: Path | None = None
+) -> list[Row]:
+    """All rows of iter_bench."""
+    return [p.row for p in iter_bench(lineup, questions, config, rows_file) if p.row is not None]
+
+
+def fingerprint(lineup: Lineup, questions: Sequence[Question], config: BenchConfig) -> dict[str, Any]:
+    """Everything that two rows must share to stand in one result."""
+    asked = json.dumps([asdict(q) for q in questions]).encode()
+    settings = asdict(config)
+    settings["sweep"] = [p.name for p in config.sweep]
+    return {
+        "config": settings,
+        **identity(lineup.model, lineup.independent, lineup.assistant),
+        "questions": hashlib.sha256(asked).hexdigest()[:16],
+    }
+
+
+class _Bench:
+    """One answer at a time, by any method."""
+
+    def __init__(self, lineup: Lineup, config: BenchConfig, stop: Callable[[], bool]) -> None:
+        self._lineup, self._config, self._stop = lineup, config, stop
+        outside = set(config.methods) & set(OUTSIDE_METHODS)
+        self._peers = Peers(lineup.model, lineup.assistant) if outside else None
+        adapter = lineup.model.adapter
+        self._order = adapter.order if adapter else "probability"
+
+    def warm_up(self, jobs: Sequence[Job]) -> None:
+        """Every method once, and the cost curves that "auto" plans with: nobody's first call is timed."""
+        question = Question("", "", "Hello there.")
+        for job in jobs:
+            if job.method in DRAFTING and self._config.at(job.point).draft_budget == "auto":
+                cost_curve(self._lineup.for_method(job.method))
+            if job.method in SHALLOW and self._config.at(job.point).draft_budget == "auto":
+                shallow_costs(self._lineup.model)
+        for job in {job.method: job for job in jobs}.values():
+            self.answer(question, job, 0, {}, _WARM_UP_TOKENS)
+
+    def answer(
+        self, question: Question, job: Job, seed: int, references: dict[str, Row], most: int | None = None
+    ) -> Row | None:
+        """The row, or None if it was stopped. references = ar's rows by point; a missing one is decoded."""
+        config = self._config.at(job.point)
+        most = config.max_new_tokens if most is None else most
+        model = self._lineup.for_method(job.method)
+        ids, sampling = model.encode(question.prompt, chat=True), config.sampling(self._order)
+        if job.method in OUTSIDE_METHODS:
+            assert self._peers is not None
+            row = self._peers.answer(question, ids, job.method, sampling, most, seed)
+            return replace(row, point=job.point_name)
+        base = baseline_point(job.point_name)
+        if job.method != "ar" and base not in references:
+            reference = self.answer(question, Job(job.point if base else None, "ar"), seed, references, most)
+            if reference is None:
+                return None
+            references[base] = reference
+        trace = self._decode(model, ids, job.method, NoiseTape(seed), config, most)
+        if trace is None:
+            return None
+        compared = references.get(base) if job.method != "ar" else None
+        row = make_row(
+            question.question_id, question.category, trace, compared.tokens if compared else trace.tokens,
+            model.label, _gains(model, config, job.method), job.point_name, compared.margin if compared else (),
+        )  # fmt: skip
+        if job.method == "ar":
+            references[job.point_name] = row
+        elif compared and row.divergence is not None:
+            row = replace(row, divergence_gap=probability_gap(model, ids, compared.tokens, row.tokens, sampling))
+        return row
+
+    def _decode(
+        self, model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, config: BenchConfig, most: int
+    ) -> Trace | None:
+        options: dict[str, Any] = {"num_speculative_tokens": config.num_speculative_tokens}
+        options |= {
+            "chained": bool(config.chained),
+            "draft_budget": config.draft_budget,
+            "max_new_tokens": most,
+            "details": False,
+        }
+        sampling, steps = config.sampling(self._order), []
+        for step in start_decoding(model, ids, method, noise, sampling, **options):
+            steps.append(step)
+            if self._stop():
+                return None
+        return new_trace(model, ids, method, noise, sampling, "", steps, bool(config.chained))
+
+
+def probability_gap(
+    model: PTPModel, ids: Sequence[int], tokens: Sequence[int], others: Sequence[int], sampling: SamplingConfig
+) -> float | None:
+    """|P(a) - P(b)| under the target, a and b the tokens at which two texts behind ids part; None if one just ends."""
+    place = first_divergence(tokens, others)
+    if place is None or place >= min(len(tokens), len(others)):
+        return None
+    probs = warp(model.target_logits([*ids, *tokens[:place]])[-1], sampling)
+    return float((probs[tokens[place]] - probs[others[place]]).abs())
+
+
+def _gains(model: PTPModel, config: BenchConfig, method: str) -> Gains | None:
+    """What the allocator expects of the method's slots; None for methods without slots."""
+    if method not in DRAFTING:
+        return None
+    settled = model.require_adapter().num_settled
+    runs = allocator_runs(model, bool(config.chained))
+    return Gains.of(*runs, settled, window_of(model, config.num_speculative_tokens) + settled)
+
+
+class _Clock:
+    """What is done and how long the rest will take, by what each job took so far."""
+
+    def __init__(
+        self, num_questions: int, jobs: Sequence[Job], repeats: int, known: dict[tuple[str, str, str], Row]
+    ) -> None:
+        self.total, self.done = num_questions * len(jobs), len(known)
+        self._left = dict.fromkeys(jobs, num_questions * repeats)
+        self._seconds: dict[Job, list[float]] = {job: [] for job in jobs}
+        for _, method, point in known:
+            self._left[next(j for j in jobs if (j.method, j.point_name) == (method, point))] -= repeats
+
+    def took(self, job: Job, seconds: float) -> None:
+        """One try of a job on one question."""
+        self._left[job] -= 1
+        self._seconds[job].append(seconds)
+
+    def finished(self) -> None:
+        """All tries of a job on one question."""
+        self.done += 1
+
+    @property
+    def seconds_left(self) -> float | None:
+        measured = [s for times in self._seconds.values() for s in times]
+        if not measured:
+            return None
+        typical = sum(measured) / len(measured)
+        means = {job: sum(times) / len(times) if times else typical for job, times in self._seconds.items()}
+        return sum(means[job] * left for job, left in self._left.items())

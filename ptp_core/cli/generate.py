@@ -1,0 +1,62 @@
+"""The command `generate`: decodes one prompt."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+
+from ..noise import NoiseTape
+from ..sampling import FILTERS, ORDERS, SamplingConfig
+from .options import load_for, model_options, parsed_budget, sampling_options
+
+# ---- generate --------------------------------------------------------------------------------------------
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt")
+    parser.add_argument(
+        "--method", default="pqd", help="ar, ptp, pqd, shallow, shallow_lookup, independent or prompt_lookup"
+    )
+    sampling_options(parser)
+    parser.add_argument("--order", choices=ORDERS, help="CDF order; default: the adapter's")
+    parser.add_argument("--filter", choices=FILTERS, default="standard")
+    parser.add_argument("--chain", action=argparse.BooleanOptionalAction, default=True, help="the adapter's chain head")
+    parser.add_argument("--plain", action="store_true", help="take the prompt as it is, without the chat template")
+    parser.add_argument("--trace", metavar="FILE", help="write the trace as JSON")
+    model_options(parser)
+
+
+def _generate(options: argparse.Namespace) -> None:
+    if not options.prompt.strip():
+        raise ValueError("The prompt is empty.")
+    budget, noise = parsed_budget(options.draft_budget), NoiseTape(options.seed)
+    sampling = SamplingConfig(options.temperature, options.top_k, options.top_p, filter=options.filter)
+
+    from ..decoding.decode import generate
+
+    model = load_for(options)
+    order = options.order or (model.adapter.order if model.adapter else sampling.order)
+    trace = generate(
+        model,
+        model.encode(options.prompt, chat=not options.plain),
+        options.method,
+        noise,
+        replace(sampling, order=order),
+        prompt=options.prompt,
+        max_new_tokens=options.max_new_tokens,
+        num_speculative_tokens=options.num_speculative_tokens,
+        draft_budget=budget,
+        chained=options.chain,
+    )
+    print(trace.text)
+    stats = trace.stats
+    print(
+        f"{trace.method}: {stats.num_tokens} tokens in {stats.num_calls} calls, {stats.tokens_per_call:.2f} per call, "
+        f"{stats.tokens_per_second:.1f} tokens/s, {trace.device} {trace.dtype}, seed {options.seed}",
+        file=sys.stderr,
+    )
+    for note in trace.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if options.trace:
+        trace.to_json(options.trace)

@@ -1,0 +1,1 @@
+"""One session, one loop, one family of drafters a file."""

@@ -1,0 +1,104 @@
+"""Decoding: autoregressive, and in parallel with exactly the same text.
+
+Every decoder is a generator of DecodeStep, one per model call, and the same loop drives them all.
+They differ in two things only: how many u-slots a call carries, and where its drafts come from.
+
+    method          a call carries                               drafts
+    ar              the last token                               none
+    ptp             slots, then drafts to verify, in turn        argmax at slots that read u (or Pick)
+    pqd             drafts to verify and slots for the next      the same, from the branch that came true
+    independent     as pqd, slots without u                      Pick from the slots' marginals
+    shallow         drafts to verify                             shallow slots, after each call (shallow.py)
+    shallow_lookup  drafts to verify                             shallow slots, then what followed the same words before
+    prompt_lookup   drafts to verify                             what followed these words before
+
+Since each token is Pick(u, P), with P the frozen target's distribution, all of them give the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..model.ptp_model import PTPModel
+from ..noise import NoiseTape
+from ..sampling import SamplingConfig
+from ..trace import SCHEMA_VERSION, DecodeStep, Trace
+from .drafters import DECODERS
+
+METHODS = ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup")
+_UNKNOWN_OPTIONS = {
+    "ar": {"num_speculative_tokens", "draft_budget", "chained"},
+    "shallow": {"chained"},
+    "shallow_lookup": {"chained"},
+    "prompt_lookup": {"draft_budget", "chained"},
+}
+
+
+def start_decoding(
+    model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, sampling: SamplingConfig, **options: Any
+) -> Iterator[DecodeStep]:
+    """The decoder called `method`, with those of the options that it knows; ValueError for an unknown method."""
+    if method not in DECODERS:
+        raise ValueError(f"Unknown method {method!r}; methods: {', '.join(METHODS)}.")
+    unknown = _UNKNOWN_OPTIONS.get(method, set())
+    return DECODERS[method](model, ids, noise, sampling, **{k: v for k, v in options.items() if k not in unknown})
+
+
+def notes_on(model: PTPModel, method: str, sampling: SamplingConfig) -> list[str]:
+    """What a reader of a trace of this combination must know."""
+    notes = list(model.notes)
+    if model.adapter and method not in ("ar", "prompt_lookup") and model.adapter.order != sampling.order:
+        notes.append(
+            f"The adapter was trained with the CDF in order of {model.adapter.order}; this run uses {sampling.order}, "
+            "so its drafts are mostly wrong. The text is exact all the same."
+        )
+    if model.adapter and method == "independent" and model.adapter.reads_u:
+        notes.append("The adapter was trained to read u: its marginals without u are weaker than a u-blind adapter's.")
+    return notes
+
+
+def new_trace(
+    model: PTPModel,
+    ids: Sequence[int],
+    method: str,
+    noise: NoiseTape,
+    sampling: SamplingConfig,
+    prompt: str,
+    steps: list[DecodeStep],
+    chained: bool = True,
+) -> Trace:
+    """A trace of steps that were decoded with these arguments."""
+    return Trace(
+        schema_version=SCHEMA_VERSION,
+        model=model.name,
+        adapter=model.adapter.name if model.adapter else None,
+        device=model.device.type,
+        dtype=str(model.dtype).removeprefix("torch."),
+        prompt=prompt,
+        prompt_tokens=list(ids),
+        sampling=sampling,
+        noise=noise,
+        method=method,
+        steps=steps,
+        notes=notes_on(model, method, sampling),
+        chained=chained,
+    )
+
+
+def generate(
+    model: PTPModel,
+    ids: Sequence[int],
+    method: str = "pqd",
+    noise: NoiseTape | None = None,
+    sampling: SamplingConfig | None = None,
+    *,
+    prompt: str | None = None,
+    **options: Any,
+) -> Trace:
+    """Decodes to the end and returns the trace. Options: max_new_tokens, num_speculative_tokens,
+    draft_budget, chained, details (see the decoders). `prompt` is the text that the trace shows."""
+    noise, sampling = noise or NoiseTape(0), sampling or SamplingConfig()
+    steps = list(start_decoding(model, ids, method, noise, sampling, **options))
+    shown = model.decode(ids) if prompt is None else prompt
+    return new_trace(model, ids, method, noise, sampling, shown, steps, options.get("chained", True))

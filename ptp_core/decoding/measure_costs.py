@@ -1,0 +1,200 @@
+"""What a call of n positions costs on this machine.
+
+The curve is measured once per machine, device, dtype and model size, and kept in the cache folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any, TypeVar
+
+import torch
+
+from ..folders import cache_folder
+from ..model.attention import KVCache
+from ..model.chain_head import NUM_BEFORE
+from ..model.layout import call_layout
+from ..model.ptp_model import PTPModel
+from .costs import CostCurve, ShallowCosts
+
+T = TypeVar("T")
+_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
+_CONTEXT = 128
+_REPEATS = 5
+_LARGE, _DRIFT = 16, 1.25  # a kept curve holds while a call of so many positions costs what it says, within this factor
+_TRUST_SECONDS = 600.0  # for so long it is not tried again
+
+
+@torch.inference_mode()
+def measure_cost_curve(model: PTPModel) -> CostCurve:
+    """Times calls as decoding makes them: real rows with logits and, with an adapter, slots of one branch
+    and its logits, or a chain of a whole window's drafts. The context is 128 tokens.
+
+    Sizes take turns and the median counts: a busy machine slows large calls more than small ones, and
+    the best of several would promise drafts a price that they do not get.
+    """
+    cache, _ = _read_context(model)
+    calls = [_prepare_call(model, cache, size) for size in _SIZES]
+    for call in calls:
+        call()
+    rounds = [[_time(call) for call in calls] for _ in range(_REPEATS)]
+    return CostCurve(_SIZES, tuple(median(times) for times in zip(*rounds, strict=True)))
+
+
+def _read_context(model: PTPModel) -> tuple[KVCache, torch.Tensor]:
+    """A cache of _CONTEXT tokens with room for a call behind them, and the last token's state (E,)."""
+    cache = model.new_cache(_CONTEXT + max(_SIZES))
+    layout = call_layout(0, _CONTEXT, 0)
+    hidden = model(_zeros(model, _CONTEXT), positions=layout.positions, mask=layout.mask, cache=cache)
+    cache.keep(_CONTEXT)
+    return cache, hidden[0, -1]
+
+
+def _prepare_call(model: PTPModel, cache: KVCache, size: int) -> Callable[[], None]:
+    """A call of `size` rows, a third of them drafts to verify."""
+    real = 1 + (size - 1) // 3 if model.adapter else size
+    slots = size - real
+    layout = call_layout(_CONTEXT, 1, real - 1, [(real - 1, slots)] if slots else [])
+    tokens, u = _zeros(model, real), torch.full((slots,), 0.5)
+    config = model.adapter
+    chained = min(slots - config.num_settled, config.max_drafts) if config and config.chain else 0
+    front = _zeros(model, NUM_BEFORE)
+
+    def call() -> None:
+        embedded = model.embed_slots(u, 0.7, tokens[0, :1], tokens[0, :1])[None] if slots else None
+        hidden = model(tokens, embedded, positions=layout.positions, mask=layout.mask, cache=cache)[0]
+        model.logits(hidden[:real] if model.chain is not None else hidden)[0].argmax().item()
+        for _ in range(chained):  # one branch is kept and read
+            model.chain_logits(hidden[-1:], front, hidden[:1])[0].argmax().item()
+
+    return call
+
+
+def _zeros(model: PTPModel, count: int) -> torch.Tensor:
+    return torch.zeros(1, count, dtype=torch.long, device=model.device)
+
+
+def _time(call: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    call()
+    return 1e3 * (time.perf_counter() - start)
+
+
+def measurements_folder() -> Path:
+    return cache_folder() / "cost"
+
+
+def cost_curve(model: PTPModel) -> CostCurve:
+    """The model's curve on this machine: from memory, from the cache folder, or measured now (some seconds).
+
+    A kept curve may come from a time when the machine was busy, or idle. It is tried now and then, and
+    measured anew where it no longer holds.
+    """
+    curve = _known(model, "curve", measure_cost_curve, CostCurve)
+    measured = _measured(model)
+    if time.monotonic() - measured.get("curve tried", -math.inf) > _TRUST_SECONDS:
+        if not curve_holds(model, curve):
+            forget(model, "curve")
+            curve = _known(model, "curve", measure_cost_curve, CostCurve)
+        measured["curve tried"] = time.monotonic()
+    return curve
+
+
+@torch.inference_mode()
+def curve_holds(model: PTPModel, curve: CostCurve) -> bool:
+    """Whether a call of _LARGE positions still takes as many times as long as a small one as the curve says."""
+    cache, _ = _read_context(model)
+    calls = [_prepare_call(model, cache, size) for size in (1, _LARGE)]
+    for call in calls:
+        call()
+    small, large = (median(times) for times in zip(*([_time(c) for c in calls] for _ in range(_REPEATS)), strict=True))
+    drift = (large / small) / (curve.ms(_LARGE) / curve.ms(1))
+    return 1 / _DRIFT < drift < _DRIFT
+
+
+@torch.inference_mode()
+def measure_shallow_costs(model: PTPModel) -> ShallowCosts:
+    """Medians of calls and drafts that take turns, behind 128 tokens."""
+    cache, hidden = _read_context(model)
+    slots, few, many = model.require_shallow(), 1, 5
+
+    def call_of(rows: int) -> Callable[[], None]:
+        layout, tokens = call_layout(_CONTEXT, 1, rows - 1), _zeros(model, rows)
+
+        def call() -> None:
+            out = model(tokens, positions=layout.positions, mask=layout.mask, cache=cache)[0]
+            model.logits(out)[0].argmax().item()
+
+        return call
+
+    def draft() -> None:
+        drafting = slots.drafting(hidden, [0.5] * many, 0.7, cache)
+        for _ in range(many):
+            drafting.next(0)[0].softmax(-1).max().item()
+
+    timed = (call_of(few), call_of(many), draft)
+    for each in timed:
+        each()
+    rounds = [[_time(each) for each in timed] for _ in range(2 * _REPEATS)]
+    one, more, drafts = (median(times) for times in zip(*rounds, strict=True))
+    return ShallowCosts(one, max(more - one, 0.0) / (many - few), drafts / many)
+
+
+def shallow_costs(model: PTPModel) -> ShallowCosts:
+    """As cost_curve, for shallow slots."""
+    return _known(model, "shallow", measure_shallow_costs, ShallowCosts)
+
+
+def forget(model: PTPModel, kind: str) -> None:
+    """Drops a measurement, so that the next use makes it anew."""
+    _measured(model).pop(kind, None)
+    _kept(model, kind).unlink(missing_ok=True)
+
+
+def _measured(model: PTPModel) -> dict[str, Any]:
+    """What this process knows of the model's costs."""
+    found: dict[str, Any] = model.__dict__.setdefault("_measured", {})
+    return found
+
+
+def _kept(model: PTPModel, kind: str) -> Path:
+    return measurements_folder() / f"{kind}-{_fingerprint(model)}.json"
+
+
+def _known(model: PTPModel, kind: str, measure: Callable[[PTPModel], T], parse: Callable[..., T]) -> T:
+    """A measurement of the model on this machine: from memory, from the cache folder, or made now."""
+    known = _measured(model)
+    if kind not in known:
+        path = _kept(model, kind)
+        try:
+            raw = json.loads(path.read_text())
+            known[kind] = parse(**{k: tuple(v) if isinstance(v, list) else float(v) for k, v in raw.items()})
+        except (OSError, ValueError, TypeError, AttributeError):
+            known[kind] = measure(model)
+            with suppress(OSError):  # a folder that cannot be written to: every process measures for itself
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = path.with_suffix(f".{os.getpid()}")
+                part.write_text(json.dumps(asdict(known[kind])))
+                part.replace(path)
+    return known[kind]
+
+
+def _fingerprint(model: PTPModel) -> str:
+    rank = model.adapter.lora.rank if model.adapter else 0
+    device = torch.cuda.get_device_name() if model.device.type == "cuda" else f"{platform.processor()}{os.cpu_count()}"
+    chain = (model.adapter.chain, model.adapter.max_drafts) if model.adapter and model.adapter.chain else 0
+    shallow = (model.shallow.config.depth, model.shallow.config.vocabulary) if model.shallow is not None else 0
+    size = (model.config.num_hidden_layers, model.config.hidden_size, model.config.vocab_size)
+    parts = [model.name, size, model.is_fast, model.dtype, rank, chain, shallow, model.device.type, device]
+    parts += [torch.get_num_threads(), torch.__version__, platform.node()]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

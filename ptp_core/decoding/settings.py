@@ -1,0 +1,28 @@
+"""The settings that decoders share, and their checks."""
+
+from __future__ import annotations
+
+from ..model.ptp_model import PTPModel
+
+MAX_SLOTS = 128  # u-slots of one call, whatever the budget
+
+
+def window_of(model: PTPModel, num_speculative_tokens: int | None) -> int:
+    """The most drafts per call: as given, or what the adapter's window holds."""
+    if num_speculative_tokens is None:
+        return model.require_adapter().max_drafts
+    return checked_window(num_speculative_tokens)
+
+
+def checked_window(value: int) -> int:
+    """The most drafts per call; ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 64:
+        raise ValueError(f"num_speculative_tokens must lie between 0 and 64, got {value!r}.")
+    return value
+
+
+def checked_budget(value: int | str) -> int:
+    """The number of slots per call; ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_SLOTS:
+        raise ValueError(f'draft_budget is "auto" or a whole number between 0 and {MAX_SLOTS}, got {value!r}.')
+    return value

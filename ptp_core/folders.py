@@ -1,0 +1,20 @@
+"""Folders on this machine, and the environment variables that move them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+CACHE_VARIABLE = "PTP_LAB_CACHE"
+
+
+def cache_folder() -> Path:
+    """Where weights and measurements are kept: $PTP_LAB_CACHE or the user's cache folder."""
+    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("ptp-lab"))
+
+
+def adapters_folder() -> Path:
+    """Where the adapters that come with the project lie."""
+    return Path(os.environ.get("PTP_LAB_ADAPTERS") or Path(__file__).resolve().parent.parent / "assets" / "adapters")

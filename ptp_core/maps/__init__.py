@@ -1,0 +1,1 @@
+"""From noise to tokens: bins, sweeps, squares, staircases."""

@@ -1,0 +1,193 @@
+"""One place of a text, opened for questions: what the target would say after other tokens, and what the
+draft would say for other noise. Many questions share a call, as rows that do not see one another.
+
+    C tokens before the place    B lanes or windows    L tokens of a window    S slots    V vocabulary
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..decoding.slots import read_slots, slot_distribution
+from ..model.layout import call_layout, tree_layout
+from ..model.ptp_model import PTPModel
+from ..sampling import Candidates, candidates
+from ..trace import Trace
+from .contexts import Contexts
+
+MAX_ROWS = 192  # of a call: a fraction of a second on a small machine
+WITHOUT_U = 0.5  # what a slot that must not read its u carries
+
+
+class Place:
+    """The moment before the token at `position` of a trace.
+
+    found, one row, is the target's distribution there, logits (V,) where it comes from; calls counts the
+    model calls so far. room = how many lanes may go on for how many tokens, multiplied.
+    Raises ValueError for a position outside the text and for a trace of another model.
+    """
+
+    @torch.inference_mode()
+    def __init__(
+        self, model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None, room: int = 0
+    ) -> None:
+        check(model, trace, position)
+        self.model, self.sampling, self.position = model, trace.sampling, position
+        self.tokens = [*trace.prompt_tokens, *trace.tokens[:position]]
+        contexts = contexts or Contexts()
+        before = contexts.calls
+        known, length = contexts.filled(model, self.tokens[:-1])
+        self.calls = contexts.calls - before
+        self._cache = model.new_cache(len(self.tokens) + max(room, MAX_ROWS))
+        if known is not None:
+            self._cache.copy_from(known, length)
+        layout = call_layout(length, 1, 0)
+        self.logits = self._call(self.tokens[-1:], None, layout.positions, layout.mask)[0]
+        self._cache.keep(len(self.tokens))
+        self.found: Candidates = candidates(self.logits[None], self.sampling)
+
+    def _call(self, tokens: Sequence[int], slots: Tensor | None, positions: Tensor, mask: Tensor) -> Tensor:
+        """Logits (rows, V) of real tokens or of slots (S, E), behind what the cache holds."""
+        self.calls += 1
+        ids = torch.tensor([list(tokens)], dtype=torch.int64, device=self.model.device)
+        given = None if slots is None else slots[None]
+        return self.model.logits(self.model(ids, given, positions=positions, mask=mask, cache=self._cache)[0])
+
+    # ---- the target ------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def extend_lanes(self, tokens: Sequence[int]) -> Candidates:
+        """Adds a token to each of B continuations of this place, which do not see one another; returns the
+        target's distributions (B rows) behind them. The first call begins the lanes."""
+        count, context = len(tokens), len(self.tokens)
+        level = (self._cache.length - context) // count
+        own = torch.eye(count, dtype=torch.bool).repeat(1, level + 1)
+        mask = torch.cat([torch.ones(count, context, dtype=torch.bool), own], dim=1)
+        logits = self._call(tokens, None, torch.full((count,), context + level), mask)
+        self._cache.keep(context + (level + 1) * count)
+        return candidates(logits, self.sampling)
+
+    def close_lanes(self) -> None:
+        """Takes the lanes out of the cache again."""
+        self._cache.keep(len(self.tokens))
+
+    def column(self, u: float) -> int:
+        """Where u falls in `found`."""
+        return int(self.found.find(torch.tensor([u], device=self.found.tokens.device)))
+
+    def picked(self, u: float) -> int:
+        """The target's token here for this u."""
+        return int(self.found.tokens[0, self.column(u)])
+
+    # ---- the draft -------------------------------------------------------------------------------
+
+    @property
+    def reads_own_u(self) -> bool:
+        """Whether a slot's argmax is its token (O-PTP); otherwise a slot holds a distribution."""
+        return self.model.require_adapter().variant == "o-ptp"
+
+    @torch.inference_mode()
+    def slot_logits(self, u: Sequence[float], parents: Sequence[int]) -> Tensor:
+        """Logits (S, V) of a forest of slots with these u's; parents[i] < i is the slot before slot i, -1: none."""
+        config = self.model.require_adapter()
+        before = torch.tensor(list(parents))
+        roots = (before < 0).nonzero()[:, 0]
+        anchors = torch.full((len(roots),), self.tokens[-1])
+        slots = self.model.embed_slots(torch.tensor(list(u)), self.sampling.temperature, roots, anchors, before)
+        layout = tree_layout(len(self.tokens), parents, config.lead + config.position_shift)
+        return self._call([], slots, layout.positions, layout.mask)
+
+    def windows(self, noise: Sequence[Sequence[float]]) -> list[tuple[int, ...]]:
+        """The drafts of windows (B, L): window b reads the u's noise[b] of the next L tokens."""
+        lead, length = self.model.require_adapter().lead, len(noise[0])
+        slots = length - lead
+        if slots == 0:
+            return [(self.picked(window[0]),) for window in noise]
+        drafts: list[tuple[int, ...]] = []
+        size = max(1, MAX_ROWS // slots)
+        for start in range(0, len(noise), size):
+            part = noise[start : start + size]
+            parents = [i - 1 if i % slots else -1 for i in range(slots * len(part))]
+            logits = self.slot_logits([u for window in part for u in window[:slots]], parents)
+            own = [u for window in part for u in window[lead:]]
+            tokens = [t for t, _, _ in read_slots(logits, own, self.sampling, self.reads_own_u)]
+            for b, window in enumerate(part):
+                settled = [self.picked(window[0])] if lead else []
+                drafts.append((*settled, *tokens[b * slots : (b + 1) * slots]))
+        return drafts
+
+    def second_tokens(self, first: Sequence[float], second: Sequence[Sequence[float]]) -> list[list[int]]:
+        """O-PTP's second token for u1 = first[i] and each u2 in second[i]; its slot for u1 is computed once."""
+        tokens: list[list[int]] = [[] for _ in first]
+        for part in _parts([1 + len(values) for values in second], MAX_ROWS):
+            u, parents, owner = [first[i] for i in part], [-1] * len(part), []
+            for k, i in enumerate(part):
+                u += second[i]
+                parents += [k] * len(second[i])
+                owner += [i] * len(second[i])
+            logits = self.slot_logits(u, parents)[len(part) :]
+            for i, token in zip(owner, logits.argmax(-1).tolist(), strict=True):
+                tokens[i].append(token)
+        return tokens
+
+    def second_distributions(self, first: Sequence[float]) -> Candidates:
+        """C-PTP's distributions (B rows) of the second token for each u1."""
+        lead = self.model.require_adapter().lead
+        depth = 2 - lead
+        u = [value for u1 in first for value in (u1, WITHOUT_U)[:depth]]
+        logits = self.slot_logits(u, [i - 1 if i % depth else -1 for i in range(len(u))])
+        return slot_distribution(logits[depth - 1 :: depth], self.sampling.order, full=True)
+
+    def blind_distributions(self) -> Candidates:
+        """What slots that do not read u say of the next two tokens (2 rows); the first is the target's own
+        where the adapter's slots begin one token later."""
+        lead = self.model.require_adapter().lead
+        logits = self.slot_logits([WITHOUT_U] * (2 - lead), list(range(-1, 1 - lead)))
+        drafted = slot_distribution(logits, self.sampling.order, full=True)
+        if not lead:
+            return drafted
+        width = drafted.tokens.shape[1]
+        own = candidates(self.logits[None], self.sampling)
+        return Candidates(
+            torch.cat([_padded(own.tokens, width, 0), drafted.tokens]),
+            torch.cat([_padded(own.probs, width, 0.0), drafted.probs]),
+            torch.cat([_padded(own.right, width, 1.0), drafted.right]),
+        )
+
+
+def check(model: PTPModel, trace: Trace, position: int) -> None:
+    """Raises ValueError if the trace is not this model's or has no such position."""
+    if trace.model != model.name:
+        raise ValueError(f"This text was written by {trace.model}; the model in use is {model.name}.")
+    if max(trace.prompt_tokens + trace.tokens, default=0) >= model.config.vocab_size or not trace.prompt_tokens:
+        raise ValueError(f"The tokens of this text are not tokens of {model.name}.")
+    if not 0 <= position < len(trace.tokens):
+        raise ValueError(f"The text has {len(trace.tokens)} tokens; there is no position {position}.")
+
+
+def listed(found: Candidates, most: int) -> list[list[tuple[int, float, float, float]]]:
+    """For each row its `most` most probable tokens, in CDF order: (token, probability, left, right)."""
+    most = min(most, found.tokens.shape[1])
+    columns = found.probs.topk(most, dim=-1).indices.sort(dim=-1).values
+    parts = [part.gather(1, columns).tolist() for part in (found.tokens, found.probs, found.left, found.right)]
+    return [[row for row in zip(*rows, strict=True) if row[1] > 0] for rows in zip(*parts, strict=True)]
+
+
+def _padded(row: Tensor, width: int, value: float) -> Tensor:
+    return torch.nn.functional.pad(row, (0, width - row.shape[1]), value=value)
+
+
+def _parts(sizes: Sequence[int], limit: int) -> list[list[int]]:
+    """Indices in groups whose sizes add up to `limit` at most (single larger ones apart)."""
+    parts: list[list[int]] = []
+    total = limit
+    for i, size in enumerate(sizes):
+        if total + size > limit:
+            parts.append([])
+            total = 0
+        parts[-1].append(i)
+        total += size
+    return parts

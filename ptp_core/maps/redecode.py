@@ -1,0 +1,84 @@
+"""What if: a text decoded anew from the first u that was changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..decoding.decode import new_trace, start_decoding
+from ..decoding.session import Resume
+from ..model.ptp_model import PTPModel
+from ..noise import NoiseTape
+from ..trace import DecodeStep, Trace
+from .contexts import Contexts
+from .position import check
+
+# ---- what if ---------------------------------------------------------------------------------------------
+
+
+def kept_steps(trace: Trace, position: int) -> list[DecodeStep]:
+    """The calls whose tokens all stand before `position`."""
+    kept, count = [], 0
+    for step in trace.steps:
+        count += len(step.emitted)
+        if count > position:
+            break
+        kept.append(step)
+    return kept
+
+
+def redecode_steps(
+    model: PTPModel,
+    trace: Trace,
+    noise: NoiseTape,
+    contexts: Contexts | None = None,
+    *,
+    max_new_tokens: int | None = None,
+    **options: Any,
+) -> tuple[Trace, Iterator[DecodeStep]]:
+    """The trace on another tape, so far only with the calls before the first u that differs, and a
+    generator of the calls that follow, as the decoders give them.
+
+    What stands before is read at most once for all who share `contexts`. max_new_tokens counts the whole text and is
+    as long as the trace's by default; options as in generate(). Raises ValueError for another model's trace.
+    """
+    check(model, trace, 0)
+    length = len(trace.tokens)
+    position = next((i for i in range(length) if trace.noise[i] != noise[i]), length)
+    kept = kept_steps(trace, position)
+    tokens = [token.token for step in kept for token in step.emitted]
+    cache, shared = (contexts or Contexts()).filled(model, [*trace.prompt_tokens, *tokens][:-1])
+    options = {"chained": trace.chained, **options}
+    fresh = new_trace(
+        model, trace.prompt_tokens, trace.method, noise, trace.sampling, trace.prompt, kept, options["chained"]
+    )
+    fresh.notes.append(
+        f"Decoded anew from call {len(kept) + 1} on, behind a text that was read already; the calls before are of the "
+        "run on the earlier noise."
+    )
+    steps = start_decoding(
+        model, trace.prompt_tokens, trace.method, noise, trace.sampling, max_new_tokens=max_new_tokens or length,
+        resume=Resume(tokens, len(kept), cache, shared), **options,
+    )  # fmt: skip
+    return fresh, steps
+
+
+def what_if(
+    model: PTPModel, trace: Trace, position: int, u: float, contexts: Contexts | None = None, **options: Any
+) -> Trace:
+    """The trace with u at `position`, decoded anew from there: the text that the edited tape gives.
+
+    Options as in redecode_steps. Raises ValueError for a u outside [0, 1), a position outside the text, and
+    another model's trace.
+    """
+    check(model, trace, position)
+    fresh, steps = redecode_steps(model, trace, trace.noise.with_value(position, u), contexts, **options)
+    fresh.steps.extend(steps)
+    return fresh
+
+
+def changed(a: Trace, b: Trace) -> list[int]:
+    """The positions at which two texts differ, those that only one of them has included."""
+    x, y = a.tokens, b.tokens
+    shorter = min(len(x), len(y))
+    return [i for i in range(max(len(x), len(y))) if i >= shorter or x[i] != y[i]]

@@ -1,0 +1,123 @@
+"""The staircase: from one u to one token, as the target maps it and as the draft does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..decoding.records import emitted_record
+from ..decoding.slots import slot_distribution
+from ..model.ptp_model import PTPModel
+from ..trace import Emitted, Trace
+from .contexts import Contexts
+from .position import Place, listed
+from .scan import Steps, finish
+from .sweep import Stretch, as_stretches, scan_window
+
+MAX_LISTED = 400
+
+
+def distribution(model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None) -> Emitted:
+    """The record of one token with all its candidates (MAX_LISTED at most): bins in CDF order, the tokens
+    that the filters removed, and both omitted masses. One call of one row once the context is known.
+
+    Raises ValueError for a position outside the text and for a trace of another model.
+    """
+    return _record(Place(model, trace, position, contexts), trace)
+
+
+def _record(place: Place, trace: Trace) -> Emitted:
+    token, u = trace.emitted[place.position], trace.noise[place.position]
+    return emitted_record(
+        place.model, place.logits, place.found, place.column(u), trace.sampling.temperature, place.position, u,
+        token.text, token.source, details=True, most=MAX_LISTED,
+    )  # fmt: skip
+
+
+def nearest_flip(token: Emitted) -> float | None:
+    """The u nearest to this token's own that picks another token; None where there is no other."""
+    options = []
+    if token.left > 0:
+        below = float(np.nextafter(np.float32(token.left), np.float32(0)))
+        options.append((token.u - below, below))
+    if token.right < 1:
+        options.append((token.right - token.u, token.right))
+    return min(options)[1] if options else None
+
+
+# ---- staircase -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Staircase:
+    """One position's inverse CDF (the bins of `target`) and the draft's own map from u to the token there.
+
+    kind: "argmax" (O-PTP, which reads u: asked at points; `error` = summed width of the gaps that hold its
+    changes, `probes` = fresh points asked afterwards and at how many the map is wrong) or "recovered"
+    (C-PTP, whose slot holds the distribution: exact); null, with no draft, without an adapter and where C-PTP
+    begins one token later. agreement: share of u on which both give the same token. total_variation: half
+    the summed difference of the tokens' shares of u. texts: token -> label.
+    """
+
+    target: Emitted
+    kind: str | None
+    draft: list[Stretch]
+    agreement: float | None
+    total_variation: float | None
+    error: float
+    probes: tuple[int, int] | None
+    texts: dict[int, str]
+    calls: int
+
+
+def staircase(model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None) -> Staircase:
+    """The staircase of one position; see Staircase."""
+    return finish(staircase_steps(model, trace, position, contexts))
+
+
+def staircase_steps(model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None) -> Steps[Staircase]:
+    """The staircase, with its progress."""
+    contexts = contexts or Contexts()
+    place = Place(model, trace, position, contexts)
+    target = _record(place, trace)
+    yield 0.1
+    draft: list[Stretch] = []
+    kind, error, calls, probes = None, 0.0, place.calls, None
+    if model.adapter is not None and place.reads_own_u:
+        kind = "argmax"
+        scan = yield from scan_window(place, trace, 1)
+        draft, error = as_stretches(scan)
+        calls, probes = place.calls, (scan.num_probed, scan.num_wrong)
+    elif model.adapter is not None and position >= model.adapter.lead:
+        kind = "recovered"
+        before = Place(model, trace, position - 1, contexts) if model.adapter.lead else place
+        logits = before.slot_logits([trace.noise[before.position]], [-1])
+        found = slot_distribution(logits, trace.sampling.order, full=True)
+        draft = [Stretch(left, right, [token]) for token, _, left, right in listed(found, MAX_LISTED)[0]]
+        calls = before.calls + (place.calls if before is not place else 0)
+    bins = [Stretch(left, right, [token]) for token, _, left, right in listed(place.found, MAX_LISTED)[0]]
+    return Staircase(
+        target=target,
+        kind=kind,
+        draft=draft,
+        agreement=_agreement(bins, draft) if kind else None,
+        total_variation=_total_variation(bins, draft) if kind else None,
+        error=error,
+        probes=probes,
+        texts={s.tokens[0]: model.label(s.tokens[0]) for s in [*bins, *draft]},
+        calls=calls,
+    )
+
+
+def _agreement(a: list[Stretch], b: list[Stretch]) -> float:
+    return sum(max(0.0, min(x.right, y.right) - max(x.left, y.left)) for x in a for y in b if x.tokens == y.tokens)
+
+
+def _total_variation(a: list[Stretch], b: list[Stretch]) -> float:
+    """Between the shares of u of two maps; what neither lists counts as equal."""
+    shares: dict[int, float] = {}
+    for sign, stretches in ((1, a), (-1, b)):
+        for stretch in stretches:
+            shares[stretch.tokens[0]] = shares.get(stretch.tokens[0], 0.0) + sign * (stretch.right - stretch.left)
+    return sum(abs(difference) for difference in shares.values()) / 2

@@ -1,0 +1,143 @@
+"""Sweeps: what the text and the draft become as one u runs over [0, 1) and all others stay.
+
+The target's answer is exact: one continuation per token that the swept position can have. The draft is
+a network that reads u, so it is asked at points, more densely where its answer changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..model.ptp_model import PTPModel
+from ..trace import Trace
+from .contexts import Contexts
+from .position import Place, listed
+from .scan import Scan, Steps, finish, scanned, second_half
+
+MAX_LANES = 64
+MAX_LENGTH = 33  # positions of a sweep
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """An interval [left, right) of u in which the tokens stay the same."""
+
+    left: float
+    right: float
+    tokens: list[int]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Tokens first..last as the u of `first`, now u, runs over [0, 1); a text that ends is shorter.
+
+    target: exact, save for `omitted`, the probability of tokens beyond the MAX_LANES followed.
+    draft: its own window (null without an adapter); draft_error = summed width of the gaps in which its
+    changes lie. A draft may change and change back between two points of the first grid: probes = fresh
+    points that were asked afterwards, and at how many of them the map is wrong. texts: token -> label.
+    """
+
+    first: int
+    last: int
+    u: float
+    target: list[Stretch]
+    omitted: float
+    draft: list[Stretch] | None
+    draft_error: float | None
+    probes: tuple[int, int] | None
+    texts: dict[int, str]
+    calls: int
+
+
+def sweep_steps(model: PTPModel, trace: Trace, first: int, last: int, contexts: Contexts | None = None) -> Steps[Sweep]:
+    """The sweep, with its progress; see Sweep. Raises ValueError for positions outside the text."""
+    if not first <= last < first + MAX_LENGTH:
+        raise ValueError(f"A sweep covers its own position and at most {MAX_LENGTH - 1} behind it.")
+    length = last - first + 1
+    place = Place(model, trace, first, contexts, room=MAX_LANES * length)
+    yield 0.0
+    bins = listed(place.found, MAX_LANES)[0]
+    texts = [[token] for token, *_ in bins]
+    for level in range(1, length):
+        found = place.extend_lanes([text[-1] for text in texts])
+        columns = found.find(torch.full((len(bins),), trace.noise[first + level]).to(found.tokens.device))
+        for text, token in zip(texts, found.tokens.gather(1, columns[:, None])[:, 0].tolist(), strict=True):
+            text.append(token)
+        yield level / (2 * length)
+    place.close_lanes()
+    target = [Stretch(a, b, _until_end(model, text)) for (_, _, a, b), text in zip(bins, texts, strict=True)]
+    draft, doubt, probes = None, None, None
+    if model.adapter is not None:
+        scan = yield from second_half(scan_window(place, trace, min(length, model.adapter.window)))
+        stretches, doubt = as_stretches(scan)
+        probes = (scan.num_probed, scan.num_wrong)
+        draft = [Stretch(s.left, s.right, _until_end(model, s.tokens)) for s in stretches]
+    shown = {token for stretch in [*target, *(draft or [])] for token in stretch.tokens}
+    return Sweep(
+        first=first,
+        last=last,
+        u=trace.noise[first],
+        target=target,
+        omitted=max(0.0, 1 - sum(prob for _, prob, _, _ in bins)),
+        draft=draft,
+        draft_error=doubt,
+        probes=probes,
+        texts={token: model.label(token) for token in sorted(shown)},
+        calls=place.calls,
+    )
+
+
+def sweep(model: PTPModel, trace: Trace, j: int, k: int, contexts: Contexts | None = None) -> Sweep:
+    """Tokens j..k as u_j runs over [0, 1): exact for the target, adaptive for the draft."""
+    return finish(sweep_steps(model, trace, j, k, contexts))
+
+
+def scan_window(place: Place, trace: Trace, length: int) -> Steps[Scan]:
+    """The draft window of `length` tokens from the place on, as its first u runs over [0, 1)."""
+    u, *rest = trace.noise.values(place.position, place.position + length)
+    return scanned(lambda points: place.windows([[point, *rest] for point in points]), u)
+
+
+def as_stretches(scan: Scan) -> tuple[list[Stretch], float]:
+    """What was found, and the summed width of the gaps that hold the changes."""
+    found, doubt = scan.stretches()
+    return [Stretch(left, right, list(tokens)) for left, right, tokens in found], doubt
+
+
+def _until_end(model: PTPModel, tokens: list[int]) -> list[int]:
+    """Up to and including an end of text."""
+    end = next((i for i, token in enumerate(tokens) if token in model.eos_tokens), len(tokens))
+    return tokens[: end + 1]
+
+
+# ---- safe interval ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SafeInterval:
+    """How far the u of a position may move: [left, right) leaves the token and hence the text as it is;
+    [draft_left, draft_right) leaves the draft window that begins there as it is (null without an adapter),
+    each edge known up to draft_error."""
+
+    position: int
+    u: float
+    left: float
+    right: float
+    draft_left: float | None
+    draft_right: float | None
+    draft_error: float | None
+    calls: int
+
+
+def safe_interval(model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None) -> SafeInterval:
+    """How far the u of `position` may move; see SafeInterval."""
+    place = Place(model, trace, position, contexts)
+    u = trace.noise[position]
+    column = place.column(u)
+    left, right = float(place.found.left[0, column]), float(place.found.right[0, column])
+    if model.adapter is None:
+        return SafeInterval(position, u, left, right, None, None, None, place.calls)
+    draft_left, draft_right, error = finish(scan_window(place, trace, model.adapter.window)).around(u)
+    return SafeInterval(position, u, left, right, draft_left, draft_right, error, place.calls)

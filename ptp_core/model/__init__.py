@@ -1,0 +1,1 @@
+"""One frozen network that verifies at tokens and drafts at slots."""

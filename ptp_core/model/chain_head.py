@@ -1,0 +1,64 @@
+"""The chain: drafts that are told their predecessors, one after the other.
+
+    R rows    E hidden size    V vocabulary
+
+A u-slot has to guess the tokens before its own. Once verification has settled the first token of a branch,
+that guess is known to be right or wrong, and the drafts behind it need not repeat it. The chain head takes
+a slot's last hidden state, the embeddings of the two tokens in front and the target's hidden state that settled
+the branch, and returns the slot's hidden state as it would be had it known. Each draft then is the next
+one's predecessor. It costs a small network a draft and no call of the model.
+
+This is the lab's addition to the paper's PTP: its slots draft in one step, from u alone. Sequentially
+dependent draft heads are known from Hydra (Ankner et al. 2024) and EAGLE (Li et al. 2024), there over the
+target's states, without u.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .kernels.products import PackedLinear
+
+NUM_BEFORE = 2  # tokens in front of a draft that it is told
+
+
+class ChainHead(nn.Module):
+    """slots (R, E), embeddings of the tokens in front (R, 2, E), nearest last, and settling states (R, E) to the slots'
+    hidden states (R, E), float32; before training, the slots' own."""
+
+    def __init__(self, hidden_size: int, width: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear((2 + NUM_BEFORE) * hidden_size, 2 * width)
+        self.outer = nn.Linear(width, hidden_size)
+        nn.init.zeros_(self.outer.weight)
+        nn.init.zeros_(self.outer.bias)
+
+    def forward(self, slots: Tensor, before: Tensor, settling: Tensor) -> Tensor:
+        gate, up = self.inner(_side_by_side(slots, before, settling)).chunk(2, dim=-1)
+        return slots.float() + self.outer(F.silu(gate) * up)
+
+
+class PackedChain:
+    """A chain head and the output layer behind it on the CPU, prepacked for oneDNN. In bfloat16 where the processor
+    has it: a draft that rounding changes is a draft like any other, the target checks it all the same."""
+
+    def __init__(self, chain: ChainHead, output: nn.Linear) -> None:
+        self._dtype = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+        self._inner, self._outer, self._output = (
+            PackedLinear(layer.weight.to(self._dtype), None if layer.bias is None else layer.bias.to(self._dtype))
+            for layer in (chain.inner, chain.outer, output)
+        )
+
+    def __call__(self, slots: Tensor, before: Tensor, settling: Tensor) -> Tensor:
+        """Logits (R, V), float32; arguments as ChainHead's."""
+        gate, up = self._inner(_side_by_side(slots, before, settling).to(self._dtype)).chunk(2, dim=-1)
+        hidden = slots + self._outer(F.silu(gate) * up)
+        return self._output(hidden.to(self._dtype)).float()
+
+
+def _side_by_side(slots: Tensor, before: Tensor, settling: Tensor) -> Tensor:
+    """(R, 4 E), float32: each part normalised on its own."""
+    parts = torch.stack([slots, *before.unbind(1), settling], dim=1).float()
+    return F.layer_norm(parts, parts.shape[-1:]).flatten(1)

@@ -1,0 +1,159 @@
+"""What a saved adapter says about itself: its variant, its parts and their measured figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from ..sampling import ORDERS
+from .u_embedding import U_EMBEDDINGS
+
+ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """rank r, scale alpha / r, and the names of the linear layers that carry a delta."""
+
+    rank: int = 32
+    alpha: float = 32.0
+    target_modules: tuple[str, ...] = ALL_LINEAR
+
+
+@dataclass(frozen=True)
+class ShallowConfig:
+    """Everything about an adapter's shallow slots besides their weights.
+
+    depth        how many of the target's last layers they run through
+    rank         of the deltas
+    vocabulary   W, how many tokens they can draft: the most frequent of the training's texts
+    window       most slots in a row that they were trained for
+    draft_run    P(N >= k) for k = 1, 2, ... in decoding
+    confidence   weights of the calibration, as AdapterConfig's
+    """
+
+    depth: int = 8
+    rank: int = 32
+    vocabulary: int = 8192
+    window: int = 4
+    u_embedding: Mapping[str, Any] = field(default_factory=lambda: {"kind": "fourier"})
+    draft_run: tuple[float, ...] = ()
+    confidence: tuple[float, float, float] | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if min(self.depth, self.rank, self.vocabulary, self.window) < 1:
+            raise ValueError("Depth, rank, vocabulary and window of shallow slots must be 1 or more.")
+        if self.u_embedding.get("kind") not in U_EMBEDDINGS:
+            raise ValueError(f"Unknown u embedding {self.u_embedding.get('kind')!r}; known: {', '.join(U_EMBEDDINGS)}.")
+
+    @property
+    def reads_u(self) -> bool:
+        return U_EMBEDDINGS[self.u_embedding["kind"]].reads_u
+
+
+VARIANTS = ("o-ptp", "c-ptp", "independent")
+
+
+@dataclass(frozen=True)
+class DraftFigures:
+    """What the allocator knows of drafts beforehand: the figures of the same names in AdapterConfig."""
+
+    draft_run: tuple[float, ...] = ()
+    draft_run_rejected: tuple[float, ...] = ()
+    confidence: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class AdapterConfig:
+    """Everything about an adapter besides its weights.
+
+    variant          o-ptp (argmax at the slot that carries u_k), c-ptp (a distribution from the slot
+                     that carries u_{k-1}) or independent (a distribution from a slot without u)
+    start_slot       c-ptp only: windows begin with a slot that carries a learned vector and predicts the
+                     first token, as in the paper; otherwise the target's own row does that for nothing
+    window           most slots in a row that it was trained for
+    order            CDF order of the tokens
+    anchor           whether a window's first slot also gets the embedding of the last token before it
+    chain            width of the chain head, 0 where there is none
+    shallow          what its shallow slots are, None where it has none
+    position_shift   RoPE position of a slot minus the position of the token that it predicts
+    draft_run        P(N >= k) for k = 1, 2, ...: how far the drafts behind a settled token stay right
+    draft_run_rejected  the same where that token replaced a wrong draft (empty: not measured)
+    confidence       weights of the calibration [of logit(prob), of log(margin), constant]
+    unchained        the last three for drafts that leave the chain head aside (None: not measured)
+    target           name, file, sha256, hidden_size, num_layers, vocab_size of the frozen model
+    """
+
+    variant: str = "o-ptp"
+    start_slot: bool = False
+    window: int = 6
+    order: str = "probability"
+    anchor: bool = False
+    chain: int = 0
+    shallow: ShallowConfig | None = None
+    position_shift: int = -1
+    u_embedding: Mapping[str, Any] = field(default_factory=lambda: {"kind": "fourier"})
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    draft_run: tuple[float, ...] = ()
+    draft_run_rejected: tuple[float, ...] = ()
+    confidence: tuple[float, float, float] | None = None
+    unchained: DraftFigures | None = None
+    target: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "adapter"
+
+    def __post_init__(self) -> None:
+        if self.variant not in VARIANTS:
+            raise ValueError(f"Unknown adapter variant {self.variant!r}; known: {', '.join(VARIANTS)}.")
+        if self.order not in ORDERS:
+            raise ValueError(f"Unknown CDF order {self.order!r}; known: {', '.join(ORDERS)}.")
+        if self.u_embedding.get("kind") not in U_EMBEDDINGS:
+            raise ValueError(f"Unknown u embedding {self.u_embedding.get('kind')!r}; known: {', '.join(U_EMBEDDINGS)}.")
+        if self.start_slot and self.variant != "c-ptp":
+            raise ValueError(f"Only c-ptp adapters have a start slot, not {self.variant}.")
+        if not 1 <= self.window <= 1024:
+            raise ValueError(f"The adapter's window must lie between 1 and 1024, got {self.window!r}.")
+
+    @property
+    def reads_u(self) -> bool:
+        return U_EMBEDDINGS[self.u_embedding["kind"]].reads_u
+
+    def figures(self, chained: bool = True) -> DraftFigures:
+        """What drafts are worth, with the chain head or without it."""
+        own = DraftFigures(self.draft_run, self.draft_run_rejected, self.confidence)
+        return own if chained or not self.chain or self.unchained is None else self.unchained
+
+    @property
+    def lead(self) -> int:
+        """Tokens between the assumed prefix and the first slot's own: 0 where the first slot predicts the
+        very next token (o-ptp, start slots), 1 where the target's last row does (masks.py)."""
+        return 0 if self.variant == "o-ptp" or self.start_slot else 1
+
+    @property
+    def num_settled(self) -> int:
+        """Slots at a branch's start that only stand for the token which verification itself decides."""
+        return 1 - self.lead
+
+    @property
+    def max_drafts(self) -> int:
+        """Drafts of a whole window: its slots, less those that only stand for a settled token."""
+        return max(self.window - self.num_settled, 1)
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A loaded adapter. lora maps 'layer name' -> (A (r, in), B (out, r)); the others are state dicts."""
+
+    config: AdapterConfig
+    lora: Mapping[str, tuple[Tensor, Tensor]]
+    u_embed: Mapping[str, Tensor]
+    sha256: str = ""
+    chain: Mapping[str, Tensor] = field(default_factory=dict)
+    shallow: Mapping[str, Tensor] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Fast layers of Llama's layout: for inference, for training, and for shallow slots."""

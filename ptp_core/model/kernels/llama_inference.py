@@ -1,0 +1,134 @@
+"""The Llama layout as few CPU kernels as it takes. Inference only, one sequence at a time.
+
+transformers' layers spend two thirds of a one-token call outside the fastest product that this
+processor offers. Here q, k, v share one product, gate and up another, weights are prepacked for
+oneDNN, and the low-rank deltas of u-slots are added in place. Formulas and weights are those of the
+transformers class; load_model compares the logits of both. What it gives is in docs/log.md.
+
+    T rows of the call    E hidden size    H query heads    G key/value heads    D head size
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..attention import KVCache, attend_grouped
+from ..gated_lora import GatedLoraLinear, joined
+from .products import PackedLinear, can_pack, rms_norm, rotary_turns, rotate
+
+
+class _Delta:
+    """The low-rank deltas of layers that share one input and write side by side into one output."""
+
+    def __init__(self, layers: Sequence[GatedLoraLinear]) -> None:
+        self._a = torch.cat([layer.lora_A for layer in layers]).detach().t().contiguous()  # (in, sum of r)
+        self._parts = []
+        column = rank = 0
+        for layer in layers:
+            b = (layer.lora_B * layer.scale).detach().t().contiguous()  # (r, out)
+            self._parts.append((rank, rank + b.shape[0], column, column + b.shape[1], b))
+            rank, column = rank + b.shape[0], column + b.shape[1]
+
+    def add_to(self, y: Tensor, x: Tensor) -> None:
+        """y (S, sum of out) += B A x for the slot rows x (S, in), in place."""
+        low = x @ self._a
+        for r0, r1, c0, c1, b in self._parts:
+            y[:, c0:c1].addmm_(low[:, r0:r1], b)
+
+
+class _Linears:
+    """Linear layers of one input as one product, with the deltas of those that carry one."""
+
+    def __init__(self, layers: Sequence[Any]) -> None:
+        self._base = PackedLinear(*joined(layers))
+        gated = [layer for layer in layers if isinstance(layer, GatedLoraLinear)]
+        if gated and len(gated) != len(layers):
+            raise ValueError("Of layers with one input, either all carry a delta or none.")
+        self._delta = _Delta(gated) if gated else None
+
+    def __call__(self, x: Tensor, first_slot: int | None, residual: Tensor | None = None) -> Tensor:
+        y = self._base(x) if residual is None else self._base.add_to(residual, x)
+        if first_slot is not None and self._delta is not None:
+            self._delta.add_to(y[first_slot:], x[first_slot:])
+        return y
+
+
+class _Layer:
+    def __init__(self, layer: Any) -> None:
+        attention, mlp = layer.self_attn, layer.mlp
+        self.index: int = attention.layer_idx
+        self.scale: float = attention.scaling
+        self.qkv = _Linears([attention.q_proj, attention.k_proj, attention.v_proj])
+        self.out = _Linears([attention.o_proj])
+        self.gate_up = _Linears([mlp.gate_proj, mlp.up_proj])
+        self.down = _Linears([mlp.down_proj])
+        self.norm_in, self.norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
+        self.q_norm, self.k_norm = getattr(attention, "q_norm", None), getattr(attention, "k_norm", None)
+
+
+class FastLlama:
+    """The layers of a Llama-like transformers model on the CPU; see the module's text.
+
+    It takes the weights it packs out of the target, which keeps its embeddings, norms and head.
+    """
+
+    def __init__(self, base_model: Any) -> None:
+        config = base_model.config
+        self._heads, self._groups = config.num_attention_heads, config.num_key_value_heads
+        self._size = base_model.layers[0].self_attn.head_dim
+        self._rotary, self._norm = base_model.rotary_emb, base_model.norm
+        self._layers = [_Layer(layer) for layer in base_model.layers]
+        base_model.layers = nn.ModuleList()
+
+    @staticmethod
+    def fits(base_model: Any) -> bool:
+        """Whether this is the Llama layout: separate q, k, v, o with full rotary, a SiLU-gated MLP, RMS norms."""
+        layers = getattr(base_model, "layers", None)
+        if not can_pack() or not layers or not hasattr(base_model, "rotary_emb"):
+            return False
+        parts = {f"self_attn.{name}_proj" for name in "qkvo"} | {f"mlp.{name}_proj" for name in ("gate", "up", "down")}
+        names = {name for name, _ in layers[0].named_modules()}
+        places = [(layers[0], "input_layernorm"), (layers[0], "post_attention_layernorm"), (base_model, "norm")]
+        norms = [getattr(module, name, None) for module, name in places]
+        if any(not hasattr(norm, "weight") or not hasattr(norm, "variance_epsilon") for norm in norms):
+            return False
+        config = base_model.config
+        partial = (getattr(config, "rope_parameters", None) or {}).get("partial_rotary_factor", 1.0)
+        plain = getattr(config, "hidden_act", None) == "silu" and partial == 1.0
+        return plain and parts <= names
+
+    def __call__(
+        self, embeddings: Tensor, positions: Tensor, mask: Tensor, cache: KVCache | None, first_slot: int | None
+    ) -> Tensor:
+        """embeddings (T, E), positions (T,), mask additive (1, 1, T, K) -> last hidden states (T, E)."""
+        x = embeddings
+        cos, turn = (table[0, :, None] for table in rotary_turns(self._rotary, x[None], positions[None]))  # (T, 1, D)
+        for layer in self._layers:
+            h = rms_norm(x, layer.norm_in)
+            mixed = self._attend(layer, layer.qkv(h, first_slot), cos, turn, mask, cache)
+            x = layer.out(mixed, first_slot, residual=x)
+            gate, up = layer.gate_up(rms_norm(x, layer.norm_mlp), first_slot).chunk(2, dim=-1)
+            x = layer.down(F.silu(gate) * up, first_slot, residual=x)
+        return rms_norm(x, self._norm)
+
+    def _attend(
+        self, layer: _Layer, qkv: Tensor, cos: Tensor, turn: Tensor, mask: Tensor, cache: KVCache | None
+    ) -> Tensor:
+        """qkv (T, (H + 2 G) D) -> (T, H D): rotary, cache, attention."""
+        rows, split = len(qkv), self._heads + self._groups
+        heads = qkv.view(rows, split + self._groups, self._size)
+        qk = heads[:, :split]
+        if layer.q_norm is not None:
+            q, k = rms_norm(qk[:, : self._heads], layer.q_norm), rms_norm(qk[:, self._heads :], layer.k_norm)
+            qk = torch.cat([q, k], dim=1)
+        qk = rotate(qk, cos, turn)  # (T, H + G, D)
+        key, value = qk[:, self._heads :].transpose(0, 1)[None], heads[:, split:].transpose(0, 1)[None]
+        if cache is not None:
+            key, value = cache.update(key, value, layer.index)
+        out = attend_grouped(qk[:, : self._heads].transpose(0, 1)[None], key, value, mask, layer.scale)
+        return out[0].transpose(0, 1).reshape(rows, -1)

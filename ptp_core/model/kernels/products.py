@@ -1,0 +1,108 @@
+"""Matrix products of the inference kernels: packed, joined, and in eight bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_PACK_ROWS = 8  # the row count that the packed layout is tuned for; others work as well
+
+
+def can_pack() -> bool:
+    """Whether this build of PyTorch has oneDNN's prepacked linear product."""
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+class PackedLinear:
+    """x (T, in) -> (T, out) with a weight (out, in) in oneDNN's own layout; optionally added to a residual."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        self._bias = None if bias is None else bias.detach()
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), _PACK_ROWS)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise(x, self._packed, self._bias, "none", [], "")
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise.binary(x, residual, self._packed, self._bias, "add")
+
+
+def rotary_turns(rotary: Any, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Tables (B, T, D) for `rotate` from a model's rotary embedding; x (B, T, E) gives dtype and device."""
+    cos, sin = rotary(x, positions)
+    half = sin.shape[-1] // 2
+    return cos, torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
+
+
+def rotate(heads: Tensor, cos: Tensor, turn: Tensor) -> Tensor:
+    """heads (T, H, D) turned by tables (T, 1, D); with -turn, back again."""
+    return torch.addcmul(heads * cos, heads.roll(heads.shape[-1] // 2, -1), turn)
+
+
+def rms_norm(x: Tensor, norm: Any) -> Tensor:
+    return F.rms_norm(x, norm.weight.shape, norm.weight, norm.variance_epsilon)
+
+
+Linear = Callable[[Tensor], Tensor]
+Weights = tuple[Tensor, Tensor | None]
+_EIGHT_BITS = 127
+_CLOSE = 0.05  # relative: what eight bits and bfloat16 may change in a product
+
+
+class Int8Linear:
+    """x (1, in), bfloat16 -> (1, out) with a weight in eight bits, scaled by row."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        scale = (weight.abs().amax(1) / _EIGHT_BITS).clamp(min=1e-12)
+        self._weight = (weight / scale[:, None]).round().to(torch.int8)
+        self._scale = scale.bfloat16()
+        self._bias = None if bias is None else bias.bfloat16()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        y = torch._weight_int8pack_mm(x, self._weight, self._scale)
+        return y if self._bias is None else y + self._bias
+
+    @staticmethod
+    def suits(weight: Tensor) -> bool:
+        """Whether this machine multiplies such a weight so, and rightly."""
+        if weight.device.type != "cpu" or not hasattr(torch, "_weight_int8pack_mm"):
+            return False
+        x = torch.sin(torch.arange(weight.shape[1]).float())[None].bfloat16()
+        expected = x.float() @ weight.t()
+        try:
+            found = Int8Linear(weight, None)(x).float()
+        except RuntimeError:
+            return False
+        return float((found - expected).norm()) <= _CLOSE * float(expected.norm())
+
+
+def product(weights: Weights, dtype: torch.dtype, before: Tensor | None = None) -> Linear:
+    """x -> (x * before) weight^T + bias, for single rows in dtype."""
+    weight, bias = weights
+    if before is not None:
+        weight = weight * before.float()
+    if dtype == torch.bfloat16 and Int8Linear.suits(weight):
+        return Int8Linear(weight, bias)
+    whole, bias = weight.to(dtype), None if bias is None else bias.to(dtype)
+    if weight.device.type == "cpu" and can_pack():
+        return PackedLinear(whole, bias)
+    return lambda x: F.linear(x, whole, bias)
+
+
+def unit(x: Tensor, eps: float) -> Tensor:
+    """RMS norm of a row (1, E) without its weight, in fewer operations than torch's for so little."""
+    row = x[0]
+    return x * torch.rsqrt(torch.dot(row, row) / len(row) + eps)
+
+
+def normed(heads: Tensor, norm: Any) -> Tensor:
+    return F.rms_norm(heads, norm.weight.shape, norm.weight.float(), norm.variance_epsilon)
+
+
+def side_by_side(*parts: Tensor) -> Tensor:
+    """(..., E) each -> (..., parts E), float32: each part normalised on its own."""
+    return torch.cat([F.layer_norm(part.float(), part.shape[-1:]) for part in parts], dim=-1)

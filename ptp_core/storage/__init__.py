@@ -1,0 +1,1 @@
+"""Models and adapters on disk and on the hub."""

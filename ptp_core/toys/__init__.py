@@ -1,0 +1,1 @@
+"""Worlds that are small enough to be known exactly."""

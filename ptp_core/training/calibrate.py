@@ -1,0 +1,149 @@
+"""What an adapter's drafts are worth, measured in decoding: the figures that the allocator plans with.
+
+    python -m ptp_core calibrate ADAPTER --data FOLDER
+
+Decodes prompts with a fixed budget and watches: how far drafts stay right (after drafts that were all
+right, and after a rejection, when the text took an unlikely turn), and how confidence relates to truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from ..decoding.decode import generate
+from ..decoding.drafters.branches import calibrated
+from ..model.config import AdapterConfig, DraftFigures
+from ..model.ptp_model import PTPModel
+from ..noise import NoiseTape
+from ..sampling import SamplingConfig
+from ..statistics import expected_calibration_error, survival
+from ..trace import DecodeStep, Draft
+
+_RIDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """draft_run[k-1] = P(N >= k) behind drafts that were all right, draft_run_rejected behind a rejection;
+    confidence = logistic weights (branches.calibrated); error = expected calibration error with them."""
+
+    draft_run: tuple[float, ...]
+    draft_run_rejected: tuple[float, ...]
+    confidence: tuple[float, float, float]
+    error: float
+    drafts: int
+
+    @property
+    def figures(self) -> DraftFigures:
+        return DraftFigures(self.draft_run, self.draft_run_rejected, self.confidence)
+
+
+def calibrate(
+    model: PTPModel,
+    prompts: Sequence[Sequence[int]],
+    samplings: Sequence[SamplingConfig],
+    *,
+    max_new_tokens: int = 48,
+    draft_budget: int = 24,
+    chained: bool = True,
+    seed: int = 0,
+) -> Calibration:
+    """Decodes every prompt with its sampling; the model's own calibration is put aside meanwhile. chained=False
+    leaves the chain head aside."""
+    config = model.require_adapter()
+    method = "independent" if config.variant == "independent" else "pqd"
+    model.adapter = replace(config, confidence=None, unchained=None)
+    try:
+        runs = _decode(model, prompts, samplings, method, max_new_tokens, draft_budget, seed, chained)
+    finally:
+        model.adapter = config
+    return summarise_runs(runs, longest=config.window)
+
+
+def calibrate_shallow(
+    model: PTPModel,
+    prompts: Sequence[Sequence[int]],
+    samplings: Sequence[SamplingConfig],
+    *,
+    max_new_tokens: int = 48,
+    seed: int = 0,
+) -> Calibration:
+    """The same for shallow slots, which always draft a whole window meanwhile."""
+    slots = model.require_shallow()
+    config = slots.config
+    slots.config = replace(config, confidence=None)
+    try:
+        runs = _decode(model, prompts, samplings, "shallow", max_new_tokens, config.window, seed)
+    finally:
+        slots.config = config
+    return summarise_runs(runs, longest=config.window)
+
+
+def _decode(
+    model: PTPModel,
+    prompts: Sequence[Sequence[int]],
+    samplings: Sequence[SamplingConfig],
+    method: str,
+    max_new_tokens: int,
+    draft_budget: int,
+    seed: int,
+    chained: bool = True,
+) -> list[list[DecodeStep]]:
+    """The steps of every prompt."""
+    options = {"max_new_tokens": max_new_tokens, "draft_budget": draft_budget, "chained": chained, "details": False}
+    asked = enumerate(zip(prompts, samplings, strict=True))
+    return [generate(model, p, method, NoiseTape(seed + i), s, prompt="", **options).steps for i, (p, s) in asked]
+
+
+def summarise_runs(runs: Iterable[Sequence[DecodeStep]], longest: int) -> Calibration:
+    """The figures from the steps of many runs."""
+    clean: list[list[bool]] = []
+    rejected: list[list[bool]] = []
+    reached: list[tuple[Draft, bool]] = []  # drafts behind right ones, and whether they were right
+    for steps in runs:
+        for before, step in pairwise(steps):
+            if not step.drafts:
+                continue
+            outcome = [d.status == "accepted" for d in step.drafts[: step.num_accepted + 1]]
+            (clean if before.num_accepted == len(before.drafts) else rejected).append(outcome)
+            reached += zip(step.drafts, outcome, strict=False)
+    weights = fit_confidence([d.prob for d, _ in reached], [d.margin for d, _ in reached], [r for _, r in reached])
+    found = [calibrated(d.prob, d.margin, weights) for d, _ in reached]
+    error = expected_calibration_error(found, [r for _, r in reached])
+    return Calibration(survival(clean, longest), survival(rejected, longest), weights, error, len(reached))
+
+
+def fit_confidence(
+    probs: Sequence[float], margins: Sequence[float], right: Sequence[bool], steps: int = 30
+) -> tuple[float, float, float]:
+    """Logistic regression of being right on (logit(prob), log(margin), 1), by Newton's method with a small ridge."""
+    if len(set(right)) < 2:
+        return (1.0, 0.0, 0.0)
+    p = np.clip(np.asarray(probs, dtype=float), 1e-6, 1 - 1e-6)
+    features = np.stack([np.log(p / (1 - p)), np.log(np.maximum(margins, 1e-6)), np.ones(len(p))], axis=1)
+    labels, w = np.asarray(right, dtype=float), np.zeros(3)
+    for _ in range(steps):
+        q = 1 / (1 + np.exp(-features @ w))
+        hessian = features.T @ (features * (q * (1 - q))[:, None]) + _RIDGE * np.eye(3) * len(p)
+        w = w + np.linalg.solve(hessian, features.T @ (labels - q) - _RIDGE * len(p) * w)
+    return (float(w[0]), float(w[1]), float(w[2]))
+
+
+def with_calibration(
+    config: AdapterConfig, found: Calibration, unchained: Calibration | None = None, shallow: Calibration | None = None
+) -> AdapterConfig:
+    """The configuration with these figures to plan with: of its drafts, of those without its chain head, and of its
+    shallow slots."""
+    if shallow is not None:
+        assert config.shallow is not None
+        slots = replace(config.shallow, draft_run=shallow.draft_run, confidence=shallow.confidence)
+        config = replace(config, shallow=slots)
+    own = found.figures
+    return replace(
+        config, draft_run=own.draft_run, draft_run_rejected=own.draft_run_rejected, confidence=own.confidence,
+        unchained=None if unchained is None else unchained.figures,
+    )  # fmt: skip

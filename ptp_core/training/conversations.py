@@ -1,0 +1,80 @@
+"""Conversations on disk: reading them, and keeping some of them out of training."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+_SHARED = 32  # tokens on end that two prompts must have in common to count as sharing a text
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Token ids of prompt and answer, the prompt's length p, the kind of task, the answer's temperature."""
+
+    ids: list[int]
+    p: int
+    kind: str = "chat"
+    temperature: float = 0.7
+
+
+def load_conversations(folder: str | os.PathLike[str]) -> list[Conversation]:
+    """All conversations of a data folder, or of one JSONL file (plain or .gz); ValueError if there are none."""
+    path = Path(folder)
+    files = sorted(path.glob("shard-*.jsonl.gz")) if path.is_dir() else [path]
+    rows: list[Conversation] = []
+    for file in files:
+        raw = file.read_bytes()
+        for line in (gzip.decompress(raw) if file.suffix == ".gz" else raw).splitlines():
+            row = json.loads(line)
+            rows.append(Conversation(row["ids"], row["p"], row.get("kind", "chat"), row.get("temperature", 0.7)))
+    if not rows:
+        raise ValueError(f"There are no conversations in {path}.")
+    return rows
+
+
+def split_held_out(rows: Sequence[Conversation], share: float = 0.04) -> tuple[list[Conversation], list[Conversation]]:
+    """(training, held-out): by a hash of each conversation, so that more data moves none to the other side.
+
+    Conversations of a shard share passages: one that shares a text with a held-out one is on neither side.
+    """
+    hashes = (int(hashlib.sha256(repr(row.ids).encode()).hexdigest()[:8], 16) / 2**32 for row in rows)
+    held = [found < share for found in hashes]
+    apart = _without_shared_texts(rows, held)
+    return [r for r, a in zip(rows, apart, strict=True) if a], [r for r, h in zip(rows, held, strict=True) if h]
+
+
+def _without_shared_texts(rows: Sequence[Conversation], held: Sequence[bool]) -> list[bool]:
+    """Which of the rows not held out have no _SHARED tokens on end of their prompt in common with a held-out one's
+    prompt. What every prompt begins with (the chat template) does not count."""
+    columns = zip(*(row.ids[: row.p] for row in rows), strict=False)  # as long as the shortest prompt
+    template = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+    runs = [_runs(row.ids[template : row.p]) for row in rows]
+    theirs = np.concatenate([np.empty(0, np.int64), *(r for r, h in zip(runs, held, strict=True) if h)])
+    return [not (h or np.isin(r, theirs).any()) for r, h in zip(runs, held, strict=True)]
+
+
+def _runs(ids: Sequence[int]) -> NDArray[np.int64]:
+    """One number for each run of _SHARED tokens: equal for equal runs, else as good as never."""
+    if len(ids) < _SHARED:
+        return np.empty(0, np.int64)
+    weights = np.random.default_rng(0).integers(-(2**62), 2**62, _SHARED)
+    return sliding_window_view(np.asarray(ids, np.int64), _SHARED) @ weights
+
+
+def data_sha256(folder: str | os.PathLike[str]) -> str:
+    """A hash of the conversations themselves, whatever the compression."""
+    digest = hashlib.sha256()
+    for row in load_conversations(folder):
+        digest.update(json.dumps(asdict(row)).encode())
+    return digest.hexdigest()

@@ -1,0 +1,83 @@
+"""Losses of distillation: what a slot says against what the target will pick.
+
+B sequences    N windows per sequence    L slots per window
+V vocabulary   K tokens of the teacher's final distribution   M tokens of the restricted head
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..model.ptp_model import PTPModel
+from .windows import IGNORE, Batch, chained_hidden
+
+LOSSES = ("cross_entropy", "kl", "reverse_kl")
+DIRECT_SHARE = 0.5  # of the loss without the chain, beside that with it
+_FLOOR = 1e-6  # probability of a token outside the teacher's support, where a loss needs its logarithm
+
+
+def restricted_vocabulary(batch: Batch) -> Tensor:
+    """(M,) sorted ids of every token that some teacher distribution of the batch holds."""
+    used = torch.cat([batch.support.flatten(), batch.targets[batch.targets != IGNORE]])
+    return used.unique()
+
+
+def distillation_loss(
+    model: PTPModel,
+    batch: Batch,
+    hidden: Tensor,
+    loss: str = "cross_entropy",
+    decay: float = 0.75,
+    vocabulary: Tensor | None = None,
+) -> Tensor:
+    """Mean loss over all valid slots, slot j weighted by decay^j, and with a chain head that of its slots, weighted
+    alike and counted with DIRECT_SHARE of the former. Scalar, float32.
+
+    loss: cross_entropy with the target token (o-ptp), kl(teacher || draft) or reverse_kl. With a
+    `vocabulary` (M,) the softmax runs over those tokens only.
+    """
+    direct = slot_loss(model, batch, hidden, 0, loss, decay, vocabulary)
+    if model.chain is None:
+        return direct
+    settled = model.require_adapter().num_settled
+    chained = slot_loss(model, batch, chained_hidden(model, batch, hidden), settled, loss, decay, vocabulary)
+    return DIRECT_SHARE * direct + chained
+
+
+def slot_loss(
+    model: PTPModel, batch: Batch, rows: Tensor, skip: int, loss: str, decay: float, vocabulary: Tensor | None
+) -> Tensor:
+    """Mean loss of the slots skip.. with hidden states rows (B, N, L - skip, E); arguments as distillation_loss's."""
+    head = model.target.get_output_embeddings().weight
+    ids = torch.arange(len(head), device=head.device) if vocabulary is None else vocabulary
+    weight = head if vocabulary is None else head[ids]
+    targets = batch.targets[..., skip:]
+    valid = targets != IGNORE
+    decays = decay ** torch.arange(rows.shape[2], device=rows.device)
+    weights = decays.expand_as(valid)[valid]
+    logits = F.linear(rows[valid].to(weight.dtype), weight).float()  # (slots, M)
+    if loss == "cross_entropy":
+        each = F.cross_entropy(logits, torch.searchsorted(ids, targets[valid]), reduction="none")
+    else:
+        columns = torch.searchsorted(ids, batch.support[..., skip:, :][valid]).clamp(max=len(ids) - 1)
+        each = divergence(logits, columns, batch.probs[..., skip:, :][valid], reverse=loss == "reverse_kl")
+    return (each * weights).sum() / weights.sum().clamp(min=1e-9)
+
+
+def divergence(logits: Tensor, columns: Tensor, probs: Tensor, reverse: bool) -> Tensor:
+    """KL(teacher || draft) or, reverse, KL(draft || teacher) of each row.
+
+    logits (R, M); the teacher gives probs (R, K) to the columns (R, K) and nothing to the others.
+    """
+    log_draft = logits.log_softmax(-1)
+    if not reverse:
+        entropy = (probs * probs.clamp(min=_FLOOR).log()).sum(-1)
+        return entropy - (probs * log_draft.gather(1, columns)).sum(-1)
+    log_teacher = torch.zeros_like(logits).scatter_add(1, columns, probs).clamp(min=_FLOOR).log()
+    return (log_draft.exp() * (log_draft - log_teacher)).sum(-1)
+
+
+def default_loss(variant: str) -> str:
+    return "cross_entropy" if variant == "o-ptp" else "kl"

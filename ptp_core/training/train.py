@@ -1,0 +1,146 @@
+"""Training an adapter by distillation: `python -m ptp_core train ...`, or train(config).
+
+Every random draw of step n comes from (seed, n), so a run that was killed goes on from its last
+checkpoint as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm import tqdm
+
+from ..model.ptp_model import PTPModel
+from ..storage.adapter_files import save_adapter
+from .config import TrainConfig
+from .conversations import Conversation, load_conversations, split_held_out
+from .evaluate import Evaluation, evaluate
+from .objectives import Distiller, build_model
+from .run_state import MetricsLog, RunState, averaged, load_checkpoint, save_checkpoint
+from .shallow import prepare_shallow
+
+
+def train(config: TrainConfig) -> Evaluation:
+    """Runs or resumes the training in config.out; returns the last evaluation on held-out conversations.
+
+    Writes <out>/adapter (the best so far by tokens per call), <out>/checkpoint and <out>/metrics.jsonl.
+    """
+    accelerator = Accelerator(cpu=config.device == "cpu")
+    out = Path(config.out)
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(config.seed)
+    model, config = build_model(config, config.device)
+    rows = [r for r in load_conversations(config.data) if len(r.ids) <= config.max_tokens and len(r.ids) - r.p > 8]
+    training, held_out = split_held_out(rows)
+    if not training or not held_out:
+        raise ValueError(f"No conversations to train on or none held out: {len(rows)} in {config.data} are usable.")
+    held_out = held_out[: config.evaluate_rows]
+    shallow = config.objective == "shallow"
+    if shallow and not model.require_shallow().config.training:
+        prepare_shallow(model, training)
+    parameters = model.train_adapter("shallow" if shallow else "slots")
+    chain = [] if model.chain is None or shallow else list(model.chain.parameters())
+    groups = [{"params": parameters[: len(parameters) - len(chain)]}] + ([{"params": chain}] if chain else [])
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    distiller, optimizer = accelerator.prepare(Distiller(model, config), optimizer)
+    average = [p.detach().clone() for p in parameters] if config.ema else []
+    state = load_checkpoint(out, parameters, average, optimizer)
+    log = MetricsLog(out / "metrics.jsonl", state, accelerator.is_main_process)
+
+    bar = tqdm(total=config.steps, initial=state.step, disable=not accelerator.is_local_main_process, unit="step")
+    result: Evaluation | None = None
+    while not _finished(config, state):
+        began = time.monotonic()
+        rate = config.learning_rate * _schedule(config, state)
+        for group, share in zip(optimizer.param_groups, (1.0, config.chain_rate), strict=False):
+            group["lr"] = rate * share
+        loss, targets = 0.0, 0
+        for part in range(config.accumulate):
+            chosen, generator = _choose(training, config, state.step, part, accelerator)
+            each, count = distiller(chosen, generator)
+            accelerator.backward(each / config.accumulate)
+            loss, targets = loss + float(each.detach()) / config.accumulate, targets + count
+        accelerator.clip_grad_norm_(parameters, config.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        for mean, parameter in zip(average, parameters, strict=True) if average else ():
+            mean.lerp_(parameter.detach(), 1 - config.ema)
+        state.advance(time.monotonic() - began, targets * accelerator.num_processes)
+        log.write(step=state.step, loss=round(loss, 5), lr=rate, targets=state.targets, seconds=round(state.seconds, 2))
+        bar.set_postfix_str(f"loss {loss:.3f}, {state.targets / state.seconds:.0f} targets/s", refresh=False)
+        bar.update()
+
+        last = _finished(config, state)
+        if accelerator.is_main_process and (last or state.step % config.evaluate_every == 0):
+            with averaged(parameters, average):
+                result = evaluate(model, held_out, shallow=shallow)
+                log.write(step=state.step, **result.to_json())
+                tqdm.write(f"step {state.step}: {_summary(result)}")
+                if result.tokens_per_call > state.best:
+                    state.best = result.tokens_per_call
+                    _save_adapter(out / "adapter", model, config, state, result)
+        if accelerator.is_main_process and (last or state.step % config.save_every == 0):
+            save_checkpoint(out, parameters, average, optimizer, state)
+    bar.close()
+    return result or evaluate(model, held_out, shallow=shallow)
+
+
+def _finished(config: TrainConfig, state: RunState) -> bool:
+    return state.seconds >= 60 * config.minutes if config.minutes else state.step >= config.steps
+
+
+def _schedule(config: TrainConfig, state: RunState) -> float:
+    """Share of the learning rate: linear warm-up, then a cosine over steps or, if minutes are given, time."""
+    if state.step < config.warmup:
+        return (state.step + 1) / config.warmup
+    done = state.seconds / (60 * config.minutes) if config.minutes else state.step / max(config.steps, 1)
+    return config.final_share + (1 - config.final_share) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def _choose(
+    rows: Sequence[Conversation], config: TrainConfig, step: int, part: int, accelerator: Accelerator
+) -> tuple[list[Conversation], torch.Generator]:
+    """This process's conversations of one part of a step, without replacement within an epoch, and a generator."""
+    place = (step * config.accumulate + part) * accelerator.num_processes + accelerator.process_index
+    generator = torch.Generator().manual_seed((config.seed << 40) + place)
+    chosen = []
+    for i in range(place * config.batch, (place + 1) * config.batch):
+        epoch, offset = divmod(i, len(rows))
+        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed((config.seed << 40) + epoch))
+        chosen.append(rows[int(order[offset])])
+    return chosen, generator
+
+
+def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: RunState, result: Evaluation) -> None:
+    lora, (u_embed, chain, shallow) = model.adapter_weights()
+    settings = model.require_adapter()
+    history = {**asdict(config), "step": state.step, "targets": state.targets, "seconds": round(state.seconds)}
+    found: dict[str, Any] = {"draft_run": result.draft_run, "training": history}
+    found["evaluation"] = {"held_out": result.to_json()}
+    if config.objective == "shallow":
+        assert settings.shallow is not None
+        settings = replace(settings, shallow=replace(settings.shallow, **found))
+    else:
+        sampling = {"top_k": config.windows.top_k, "top_p": config.windows.top_p, "temperature": "as sampled"}
+        settings = replace(settings, name=Path(config.out).name, sampling=sampling, **found)
+    settings = replace(settings, target=dict(model.target_info))
+    halves = {name: (a.bfloat16(), b.bfloat16()) for name, (a, b) in lora.items()}
+    save_adapter(folder, settings, halves, u_embed, _halved(chain), _halved(shallow))
+
+
+def _halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.bfloat16() if tensor.is_floating_point() else tensor.int() for name, tensor in state.items()}
+
+
+def _summary(result: Evaluation) -> str:
+    slots = " ".join(f"{a:.3f}" for a in result.slot_accuracy)
+    alone = "" if result.without_chain is None else f" ({result.without_chain:.3f} without the chain)"
+    return f"{result.tokens_per_call:.3f} tokens per call{alone}; slots {slots}; {result.calls} calls"

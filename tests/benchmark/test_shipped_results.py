@@ -1,0 +1,47 @@
+"""The results in the repository belong to the adapter in the repository, and the README says what they say."""
+
+from pathlib import Path
+
+import pytest
+
+from ptp_core.benchmark.questions import load_questions
+from ptp_core.benchmark.result import BenchResult
+from ptp_core.benchmark.tables import readme_tables, replaced
+from ptp_core.folders import adapters_folder
+from ptp_core.storage.adapter_files import load_adapter
+from ptp_core.storage.load import DEFAULT_ADAPTER
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FILES = sorted((ROOT / "assets" / "benchmarks").glob("*.json*"))
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return {path.name.split(".")[0]: BenchResult.from_json(path) for path in FILES}
+
+
+def test_results_belong_to_the_shipped_adapter(shipped):
+    assert set(shipped) >= {"default", "default-budget-32", "default-sweeps"}
+    sha256 = load_adapter(adapters_folder() / DEFAULT_ADAPTER).sha256
+    for name, result in shipped.items():
+        assert result.environment["adapter"]["sha256"] == sha256, f"{name}: run `make results` for this adapter"
+        assert result.complete
+        assert result.environment["date"] and result.environment["device"]
+
+
+def test_results_are_whole_and_exact(shipped):
+    questions = {q.question_id: q for q in load_questions(ROOT / "assets" / "questions" / "spec-bench-dev.jsonl")}
+    for result in shipped.values():
+        assert all(questions[q.question_id] == q for q in result.questions)
+        assert len(result.rows) == len(result.questions) * len(result.config.jobs())
+        # float32 may part where u lies within rounding of an edge, or two tokens are equally likely but for rounding
+        for row in result.rows:
+            near = min(1 if d is None else d for d in (row.divergence_margin, row.divergence_gap))
+            exact = row.identical_to_ar in (True, None) or near < 1e-5
+            assert exact, f"{row.question_id}, {row.method}: parts at {row.divergence}, {near} from a rounding error"
+
+
+def test_the_readme_says_what_the_results_say(shipped):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert replaced(text, readme_tables(shipped["default"]), "README.md") == text
+    assert replaced(text, "another table", "README.md") != text

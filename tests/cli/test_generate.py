@@ -1,0 +1,69 @@
+import subprocess
+import sys
+
+import pytest
+
+from ptp_core import Trace
+from ptp_core.__main__ import main
+
+
+def test_generate_writes_text_stats_and_trace(tiny_folder, tmp_path, capsys):
+    status = main(
+        ["generate", "abc abc abc", "--model", str(tiny_folder), "--method", "prompt_lookup", "--seed", "7",
+         "--max-new-tokens", "12", "--trace", str(tmp_path / "t.json")]
+    )  # fmt: skip
+    out, err = capsys.readouterr()
+    trace = Trace.from_json(tmp_path / "t.json")
+    assert status == 0
+    assert out == trace.text + "\n"
+    assert f"{len(trace.tokens)} tokens in {len(trace.steps)} calls" in err
+    assert trace.prompt == "abc abc abc"
+    assert trace.noise.seed == 7
+
+
+def test_every_method_prints_the_same_text(tiny_folder, tmp_path, capsys):
+    from support.tiny_model import make_adapter, save_whole
+
+    adapter = make_adapter()
+    save_whole(tmp_path / "a", adapter)
+    texts = set()
+    for method in ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup"):
+        budget = [] if method == "ar" else ["--draft-budget", "9"]
+        arguments = [
+            "generate",
+            "abc",
+            "--model",
+            str(tiny_folder),
+            "--adapter",
+            str(tmp_path / "a"),
+            "--method",
+            method,
+        ]
+        assert main([*arguments, "--seed", "3", "--max-new-tokens", "16", *budget]) == 0
+        texts.add(capsys.readouterr().out)
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["generate", "   "], "prompt is empty"),
+        (["generate", "a", "--temperature", "-1"], "temperature"),
+        (["generate", "a", "--temperature", "nan"], "temperature"),
+        (["generate", "a", "--seed", "-3"], "seed"),
+        (["generate", "a", "--draft-budget", "much"], "draft-budget"),
+        (["generate", "a", "--model", "nobody/nothing"], "nobody/nothing"),
+    ],
+)
+def test_errors_are_one_sentence(arguments, reason, capsys):
+    assert main(arguments) == 1
+    message = capsys.readouterr().err
+    assert reason in message
+    assert "Traceback" not in message
+    assert message.count("\n") == 1
+
+
+def test_the_module_runs_as_a_command():
+    done = subprocess.run([sys.executable, "-m", "ptp_core", "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "generate" in done.stdout

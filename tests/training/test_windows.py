@@ -1,0 +1,267 @@
+import itertools
+
+import pytest
+import torch
+from support.tiny_model import make_adapter, make_target, make_tokenizer
+
+from ptp_core import NoiseTape, SamplingConfig, generate, pick, warp
+from ptp_core.model.ptp_model import PTPModel
+from ptp_core.training.conversations import Conversation
+from ptp_core.training.evaluate import draft_tokens, evaluate, walk
+from ptp_core.training.losses import distillation_loss, divergence, restricted_vocabulary
+from ptp_core.training.windows import IGNORE, WindowConfig, draw_windows, sample_beta, window_hidden
+
+
+def conversation(model, seed=0, temperature=0.7, length=20):
+    """A text of the tiny model that does not end early."""
+    for noise in range(seed, seed + 60):
+        prompt = [2 + (noise * k) % 11 for k in (1, 3, 5)]
+        sampling = SamplingConfig(temperature)
+        tokens = generate(model, prompt, "ar", NoiseTape(noise), sampling, max_new_tokens=length).tokens
+        if len(tokens) == length:
+            return Conversation([*prompt, *tokens], len(prompt), "chat", temperature)
+    raise AssertionError("every text ends early")
+
+
+def windows(model, rows, generator=0, **config):
+    return draw_windows(
+        model, rows, WindowConfig(**{"length": 4, "count": 6, **config}), torch.Generator().manual_seed(generator)
+    )
+
+
+VARIANTS = [
+    {"variant": "o-ptp"},
+    {"variant": "o-ptp", "anchor": True},
+    {"variant": "c-ptp"},
+    {"variant": "c-ptp", "anchor": True},
+    {"variant": "c-ptp", "start_slot": True},
+    {"variant": "c-ptp", "start_slot": True, "anchor": True},
+    {"variant": "independent", "kind": "blank"},
+]
+LOSSES = [("o-ptp", "cross_entropy"), ("c-ptp", "kl"), ("c-ptp", "reverse_kl"), ("independent", "kl")]
+
+
+@pytest.mark.parametrize("order", ["probability", "token_id"])
+@pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
+@pytest.mark.parametrize("variant", ["o-ptp", "c-ptp"])
+def test_u_lies_in_the_teachers_bin_of_the_token_that_was_said(make_model, variant, order, temperature):
+    """Against a slow twin: Pick on the dense warped distribution, token by token."""
+    model = make_model(variant=variant, order=order)
+    row = conversation(model, temperature=temperature)
+    batch, _ = windows(model, [row], order=order)
+    probs = warp(model.target_logits(row.ids), SamplingConfig(temperature, order=order))
+    checked = 0
+    for i, j in itertools.product(*map(range, batch.u.shape[1:])):
+        place = int(batch.starts[0, i]) + j  # position of the token whose u the slot carries
+        if place < len(row.ids):
+            u = batch.u[0, i, j]
+            left_of_it = int(pick(probs[place - 1], float(u), order))
+            assert left_of_it == row.ids[place]
+            checked += 1
+        target = place + model.adapter.lead
+        if batch.targets[0, i, j] != IGNORE:
+            assert batch.targets[0, i, j] == row.ids[target]
+            assert int(pick(probs[target - 1], float(batch.own_u[0, i, j]), order)) == row.ids[target]
+            dense = torch.zeros(13).scatter_add(0, batch.support[0, i, j], batch.probs[0, i, j])
+            assert torch.allclose(dense, probs[target - 1], atol=1e-5)
+        else:
+            assert target >= len(row.ids)
+    assert checked > 10
+
+
+@pytest.mark.parametrize("changes", VARIANTS, ids=str)
+def test_training_windows_compute_what_decoding_computes(make_model, changes):
+    """The slots' logits of a window are draft_logits of the same prefix and noise."""
+    model = make_model(**changes)
+    row = conversation(model)
+    batch, context = windows(model, [row])
+    logits = model.logits(window_hidden(model, batch, context))
+    for i, start in enumerate(batch.starts[0].tolist()):
+        lead = model.adapter.lead
+        u = [*batch.u[0, i].tolist(), 0.5][: 4 + lead]  # the last one is withheld from a c-ptp draft
+        ids, sampling = row.ids[:start], SamplingConfig(row.temperature)
+        expected = model.draft_logits(ids, u, sampling=sampling)[lead:]
+        assert torch.allclose(logits[0, i], expected, atol=1e-4)
+
+
+def test_windows_of_several_sequences_are_those_of_each_alone(make_model):
+    model = make_model()
+    rows = [conversation(model), conversation(model, seed=60, temperature=0.0, length=12)]
+    batch, context = windows(model, rows)
+    together = model.logits(window_hidden(model, batch, context))
+    for b, row in enumerate(rows):
+        for i, start in enumerate(batch.starts[b].tolist()):
+            if (batch.targets[b, i] == IGNORE).all():
+                continue
+            u, sampling = batch.u[b, i].tolist(), SamplingConfig(row.temperature)
+            assert torch.allclose(together[b, i], model.draft_logits(row.ids[:start], u, sampling=sampling), atol=1e-4)
+
+
+def test_masks_leak_neither_later_tokens_nor_other_windows(make_model):
+    model = make_model()
+    row = conversation(model)
+    batch, context = windows(model, [row], count=3)
+    base = window_hidden(model, batch, context)
+    first = int(batch.starts[0, 0])
+
+    changed = batch.input_ids.clone()
+    changed[0, first:] = 2  # every token behind the first window's start
+    other = model.new_cache(changed.shape[1])
+    mask = torch.ones(changed.shape[1], changed.shape[1], dtype=torch.bool).tril()
+    with torch.no_grad():
+        model(changed, positions=torch.arange(changed.shape[1]), mask=mask, cache=other)
+    other.keep(changed.shape[1])
+    assert torch.equal(window_hidden(model, batch, other)[0, 0], base[0, 0])
+    assert not torch.equal(window_hidden(model, batch, other)[0, 2], base[0, 2])
+
+    u = batch.u.clone()
+    u[0, 1] = 0.123  # another window's noise
+    moved = window_hidden(model, type(batch)(**{**batch.__dict__, "u": u}), context)
+    assert torch.equal(moved[0, [0, 2]], base[0, [0, 2]])
+    assert not torch.equal(moved[0, 1], base[0, 1])
+
+
+def test_withheld_u_has_no_gradient(make_model):
+    """c-ptp: no slot's output depends on the u of the token that it predicts."""
+    for variant, depends in (("c-ptp", False), ("o-ptp", True)):
+        model = make_model(variant=variant)
+        row = conversation(model)
+        batch, context = windows(model, [row], count=1)
+        u = batch.u.clone().requires_grad_()
+        hidden = window_hidden(model, type(batch)(**{**batch.__dict__, "u": u}), context)
+        hidden[0, 0, 1].sum().backward()  # the second slot: carries u_2, predicts token 2 (o) or 3 (c)
+        predicted = 1 + model.adapter.lead
+        gradient = u.grad[0, 0]
+        assert bool(gradient[1] != 0)
+        assert bool(gradient[2:].abs().sum() == 0)
+        assert (predicted < 4 and bool(gradient[predicted] != 0)) == depends
+
+
+@pytest.mark.parametrize(("variant", "loss"), LOSSES)
+def test_a_tiny_model_learns_one_conversation_by_heart(variant, loss):
+    kind = "blank" if variant == "independent" else "fourier"
+    torch.manual_seed(0)
+    model = PTPModel(make_target(), make_tokenizer(), make_adapter(variant=variant, kind=kind, size=0.1))
+    row = conversation(model, length=8, temperature=0.0)  # one certain text: every variant can know it
+    optimizer = torch.optim.Adam(model.train_adapter(), lr=5e-3)  # faster, the reverse KL can settle on a wrong token
+    generator = torch.Generator().manual_seed(0)
+    config = WindowConfig(3, 8, 0.5)
+    for _ in range(300):
+        batch, context = draw_windows(model, [row], config, generator)
+        value = distillation_loss(model, batch, window_hidden(model, batch, context), loss, 1.0)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    batch, context = draw_windows(model, [row], config, generator)
+    logits = model.logits(window_hidden(model, batch, context))
+    valid = batch.targets != IGNORE
+    drafted = draft_tokens(logits[valid], batch.own_u[valid], variant, "probability")
+    assert (drafted == batch.targets[valid]).float().mean() == 1.0
+
+
+def test_only_the_adapter_receives_gradients(make_model):
+    model = PTPModel(make_target(), make_tokenizer(), make_adapter())
+    parameters = model.train_adapter()
+    row = conversation(model)
+    batch, context = windows(model, [row])
+    distillation_loss(model, batch, window_hidden(model, batch, context)).backward()
+    assert all(p.grad is not None for p in parameters)
+    frozen = [p for n, p in model.target.named_parameters() if "lora" not in n]
+    assert frozen
+    assert all(p.grad is None and not p.requires_grad for p in frozen)
+
+
+def test_losses_by_hand():
+    logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]])
+    draft = logits.softmax(-1)[0]
+    probs, columns = torch.tensor([[0.75, 0.25]]), torch.tensor([[1, 0]])
+    forward = 0.75 * (0.75 / draft[1]).log() + 0.25 * (0.25 / draft[0]).log()
+    assert float(divergence(logits, columns, probs, reverse=False)) == pytest.approx(float(forward), abs=1e-5)
+    teacher = torch.tensor([0.25, 0.75, 1e-6, 1e-6])
+    backward = (draft * (draft / teacher).log()).sum()
+    assert float(divergence(logits, columns, probs, reverse=True)) == pytest.approx(float(backward), abs=1e-4)
+    same = torch.tensor([[0.1, 0.2, 0.7]])
+    assert float(divergence(same.log(), torch.tensor([[0, 1, 2]]), same, reverse=False)) == pytest.approx(0, abs=1e-6)
+
+
+def test_position_weights_and_the_restricted_vocabulary(make_model):
+    model = make_model()
+    batch, context = windows(model, [conversation(model)])
+    hidden = window_hidden(model, batch, context)
+    vocabulary = restricted_vocabulary(batch)
+    assert set(batch.targets[batch.targets != IGNORE].tolist()) <= set(vocabulary.tolist())
+    whole = torch.arange(13)
+    assert torch.allclose(
+        distillation_loss(model, batch, hidden, vocabulary=whole), distillation_loss(model, batch, hidden), atol=1e-5
+    )
+    near = distillation_loss(model, batch, hidden, decay=1e-6)
+    first = type(batch)(**{**batch.__dict__, "targets": batch.targets.clone()})
+    first.targets[..., 1:] = IGNORE
+    assert torch.allclose(near, distillation_loss(model, first, hidden), atol=1e-4)
+
+
+def test_beta_draws_have_the_right_moments():
+    for beta in (0.3, 0.5, 1.0):
+        draws = sample_beta(beta, 40_000, torch.Generator().manual_seed(1))
+        variance = 1 / (4 * (2 * beta + 1))
+        assert float(draws.mean()) == pytest.approx(0.5, abs=0.01)  # 4 standard errors and more
+        assert float(draws.var()) == pytest.approx(variance, rel=0.03)
+    with pytest.raises(ValueError, match="beta"):
+        sample_beta(2.0, 3, torch.Generator())
+
+
+def test_evaluation_counts_runs(make_model):
+    model = make_model()
+    rows = [conversation(model, seed=60 * i) for i in range(4)]
+    found = evaluate(model, rows, length=4)
+    assert found.windows == 4 * 17  # of 20 tokens, those with 3 behind them
+    assert len(found.slot_accuracy) == 4
+    assert len(found.draft_run) == 3
+    assert found.tokens_per_call == pytest.approx(1 + sum(found.draft_run))
+    assert 1 <= found.tokens_per_call <= found.even + 0.2
+    assert found == evaluate(model, rows, length=4)
+    assert evaluate(model, rows, length=4, tokens=5).windows == 4 * 5
+    assert len(evaluate(make_model(variant="c-ptp"), rows, length=4).draft_run) == 4
+    with pytest.raises(ValueError, match="long enough"):
+        evaluate(model, rows, length=40)
+
+
+def test_a_walk_begins_each_call_behind_what_the_last_one_brought():
+    assert walk([0, 0, 0]) == [0, 0, 0]
+    assert walk([2, 9, 9, 1, 9, 0]) == [2, 1, 0]
+    assert walk([]) == []
+    assert walk([None, 1, 9, None, 0]) == [1, 0]  # no call begins where the teacher would not have gone
+
+
+def test_what_evaluation_promises_decoding_delivers(make_model):
+    """The calls of a walk along the model's own texts against those of PQD with slots for every outcome."""
+    model = make_model()
+    rows, calls, brought = [], 0, 0
+    for seed in range(40):
+        noise = NoiseTape(seed)
+        trace = generate(model, [3, 4], "pqd", noise, SamplingConfig(), max_new_tokens=40, draft_budget=64)
+        rows.append(Conversation([3, 4, *trace.tokens], 2))
+        calls += len(trace.steps) - 1  # the first one reads the prompt and verifies nothing
+        brought += sum(step.num_accepted for step in trace.steps)
+    promised = evaluate(model, rows, length=5)
+    assert promised.calls > 300
+    # u's are drawn anew inside the bins, and texts are cut at their ends: 0.1 is over three standard errors
+    assert promised.tokens_per_call == pytest.approx(1 + brought / calls, abs=0.1)
+
+
+def test_focus_draws_starts_where_the_teacher_was_surprised(make_model):
+    """Over 200 seeded draws the mean surprise of the tokens behind the starts grows; without focus it is the text's."""
+    model = make_model()
+    row = conversation(model, temperature=1.0, length=40)
+    probs = warp(model.target_logits(row.ids), SamplingConfig(1.0))
+    surprise = torch.tensor([1 - float(probs[i - 1, row.ids[i]]) for i in range(row.p, len(row.ids))])
+
+    def mean_surprise(focus):
+        drawn = [windows(model, [row], generator=g, count=6, focus=focus)[0].starts[0] for g in range(200)]
+        assert all(len(set(starts.tolist())) == len(starts) for starts in drawn)
+        behind = torch.cat(drawn) - row.p + 1
+        return float(surprise[behind[behind < len(surprise)]].mean())
+
+    even, focused = mean_surprise(0.0), mean_surprise(0.9)
+    assert even == pytest.approx(float(surprise[1:].mean()), abs=0.03)  # 1,200 draws: 3 standard errors and more
+    assert focused > even + 0.05
