@@ -9,7 +9,7 @@ import time
 
 import pytest
 from playwright.sync_api import Page, expect
-from test_race_page import slow
+from support.pages import slow
 
 from app.acceptance import results
 from app.acceptance.results import shipped

@@ -9,7 +9,7 @@ import time
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from test_race_page import CONTRASTS, HOSTILE, slow
+from support.pages import CONTRASTS, HOSTILE, slow
 
 from app.race.races import recorded_race
 from app.serving import models

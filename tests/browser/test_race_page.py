@@ -7,6 +7,7 @@ import time
 
 import pytest
 from playwright.sync_api import Page, expect
+from support.pages import CONTRASTS, HOSTILE, slow
 
 from app.race.races import RECORDED_FOLDER, Race, recorded_names, recorded_race
 from app.settings import RaceSettings
@@ -267,19 +268,6 @@ def test_stop_reaches_a_run_that_waits_for_its_turn(open_page, monkeypatch):
     assert state(two)["run"] == "recorded:sky"
 
 
-def slow(monkeypatch, seconds=0.08):
-    """Makes every model call of the server take a while, so that there is something to stop."""
-    from ptp_core.decoding.session import Run
-
-    plain = Run.call
-
-    def call(self, *arguments):
-        time.sleep(seconds)
-        return plain(self, *arguments)
-
-    monkeypatch.setattr(Run, "call", call)
-
-
 def test_two_visitors_queue_and_see_their_own_runs(open_page, monkeypatch):
     slow(monkeypatch, 0.03)
     one, two = open_page(), open_page()
@@ -473,21 +461,6 @@ def test_a_model_that_is_not_there(open_page):
     assert run(page)["texts"][0] != ""
 
 
-HOSTILE = [
-    "${1+41}",
-    "{{value}}",
-    "\\",
-    "<img src=x onerror=alert(1)>",
-    "</script><b>x</b>",
-    "\u202eabc",
-    "a\u200bb",
-    "שלום",
-    "\ufffd",
-    "`x`",
-    "\n\n",
-]
-
-
 def test_hostile_tokens_show_as_text(open_page, tmp_path):
     race = json.loads(json.dumps(recorded_race("sky").to_dict()))
     for lane in ("ar", "ptp"):
@@ -527,28 +500,6 @@ def test_hostile_tokens_show_as_text(open_page, tmp_path):
 
 # WCAG's contrast ratio of every text against the nearest background that is painted behind it; what lies
 # in the future of the replay is pale on purpose
-CONTRASTS = """() => {
-  const parse = (c) => c.match(/[\\d.]+/g).map(Number);
-  const linear = (v) => v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-  const behind = (node) => {
-    for (; node; node = node.parentElement) {
-      const c = parse(getComputedStyle(node).backgroundColor);
-      if (c.length < 4 || c[3] > 0.99) return c;
-    }
-    return [255, 255, 255];
-  };
-  const found = {};
-  const texts = ".ptp-race :is(span, b, h3, p, button, small, summary), .ptp-header *";
-  for (const node of document.querySelectorAll(texts)) {
-    const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own || node.closest(".is-future, [hidden], .ptp-spoken") || !node.offsetParent) continue;
-    const [a, b] = [light(parse(getComputedStyle(node).color)), light(behind(node))].sort((x, y) => y - x);
-    const name = node.className || node.tagName;
-    found[name] = Math.min(found[name] ?? 21, (a + 0.05) / (b + 0.05));
-  }
-  return found;
-}"""
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

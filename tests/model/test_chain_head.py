@@ -3,7 +3,7 @@
 import pytest
 import torch
 from support.tiny_model import make_adapter, make_target, make_tokenizer, save_whole
-from test_distill import conversation, windows
+from support.windows import conversation, windows
 
 from ptp_core import NoiseTape, SamplingConfig, generate, load_adapter, save_adapter
 from ptp_core.benchmark.config import BenchConfig, parse_sweep

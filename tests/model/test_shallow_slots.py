@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from support.tiny_model import SHALLOW, make_adapter, make_shallow, make_target, make_tokenizer
-from test_distill import conversation
+from support.windows import conversation
 
 from ptp_core import NoiseTape, SamplingConfig, generate, load_adapter, save_adapter
 from ptp_core.decoding.costs import ShallowCosts

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from support.tiny_model import make_adapter, make_target, make_tokenizer
-from test_distill import conversation
+from support.windows import conversation
 
 from ptp_core import SamplingConfig, pick
 from ptp_core.model.ptp_model import PTPModel

@@ -3,6 +3,7 @@ import itertools
 import pytest
 import torch
 from support.tiny_model import make_adapter, make_target, make_tokenizer
+from support.windows import LOSSES, VARIANTS, conversation, windows
 
 from ptp_core import NoiseTape, SamplingConfig, generate, pick, warp
 from ptp_core.model.ptp_model import PTPModel
@@ -10,35 +11,6 @@ from ptp_core.training.conversations import Conversation
 from ptp_core.training.evaluate import draft_tokens, evaluate, walk
 from ptp_core.training.losses import distillation_loss, divergence, restricted_vocabulary
 from ptp_core.training.windows import IGNORE, WindowConfig, draw_windows, sample_beta, window_hidden
-
-
-def conversation(model, seed=0, temperature=0.7, length=20):
-    """A text of the tiny model that does not end early."""
-    for noise in range(seed, seed + 60):
-        prompt = [2 + (noise * k) % 11 for k in (1, 3, 5)]
-        sampling = SamplingConfig(temperature)
-        tokens = generate(model, prompt, "ar", NoiseTape(noise), sampling, max_new_tokens=length).tokens
-        if len(tokens) == length:
-            return Conversation([*prompt, *tokens], len(prompt), "chat", temperature)
-    raise AssertionError("every text ends early")
-
-
-def windows(model, rows, generator=0, **config):
-    return draw_windows(
-        model, rows, WindowConfig(**{"length": 4, "count": 6, **config}), torch.Generator().manual_seed(generator)
-    )
-
-
-VARIANTS = [
-    {"variant": "o-ptp"},
-    {"variant": "o-ptp", "anchor": True},
-    {"variant": "c-ptp"},
-    {"variant": "c-ptp", "anchor": True},
-    {"variant": "c-ptp", "start_slot": True},
-    {"variant": "c-ptp", "start_slot": True, "anchor": True},
-    {"variant": "independent", "kind": "blank"},
-]
-LOSSES = [("o-ptp", "cross_entropy"), ("c-ptp", "kl"), ("c-ptp", "reverse_kl"), ("independent", "kl")]
 
 
 @pytest.mark.parametrize("order", ["probability", "token_id"])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from support.tiny_model import make_adapter, make_target, make_tokenizer
-from test_distill import LOSSES, VARIANTS, conversation, windows
+from support.windows import LOSSES, VARIANTS, conversation, windows
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 from ptp_core.model.config import LoraConfig

@@ -1,0 +1,55 @@
+"""What the browser tests share: a slow model, hostile texts, and contrasts of what is on the page."""
+
+from __future__ import annotations
+
+import time
+
+HOSTILE = [
+    "${1+41}",
+    "{{value}}",
+    "\\",
+    "<img src=x onerror=alert(1)>",
+    "</script><b>x</b>",
+    "\u202eabc",
+    "a\u200bb",
+    "שלום",
+    "\ufffd",
+    "`x`",
+    "\n\n",
+]
+
+CONTRASTS = """() => {
+  const parse = (c) => c.match(/[\\d.]+/g).map(Number);
+  const linear = (v) => v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const c = parse(getComputedStyle(node).backgroundColor);
+      if (c.length < 4 || c[3] > 0.99) return c;
+    }
+    return [255, 255, 255];
+  };
+  const found = {};
+  const texts = ".ptp-race :is(span, b, h3, p, button, small, summary), .ptp-header *";
+  for (const node of document.querySelectorAll(texts)) {
+    const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || node.closest(".is-future, [hidden], .ptp-spoken") || !node.offsetParent) continue;
+    const [a, b] = [light(parse(getComputedStyle(node).color)), light(behind(node))].sort((x, y) => y - x);
+    const name = node.className || node.tagName;
+    found[name] = Math.min(found[name] ?? 21, (a + 0.05) / (b + 0.05));
+  }
+  return found;
+}"""
+
+
+def slow(monkeypatch, seconds=0.08):
+    """Makes every model call of the server take a while, so that there is something to stop."""
+    from ptp_core.decoding.session import Run
+
+    plain = Run.call
+
+    def call(self, *arguments):
+        time.sleep(seconds)
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(Run, "call", call)
