@@ -121,5 +121,5 @@ def test_files_stay_readable():
 
 
 def test_folders_stay_small():
-    files = Counter(p.parent for p in [*CORE, *APP])
+    files = Counter(p.parent for p in [*CORE, *APP] if p.name != "__init__.py")
     assert {str(folder): n for folder, n in files.items() if n > MOST_FILES} == {}
