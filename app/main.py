@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from . import api
+from . import api, modules
 from .acceptance import page as acceptance
 from .noise import page as noise
 from .race import page as race
@@ -72,7 +72,7 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": theme.theme(),
         "css": theme.css(),
-        "head": theme.head(),
+        "app_kwargs": {"routes": modules.routes()},
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.serving import theme
+from app import modules
 from app.serving.models import CONCURRENCY_ID, ModelChoice, models_allowed
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import as_value
@@ -59,7 +59,7 @@ def build() -> None:
     page = gr.HTML(
         as_value(opening()),
         html_template="<div class='ptp-acceptance' role='group' aria-label='Benchmark result'></div>",
-        js_on_load=theme.once_loaded("acceptance", "PTPLab.acceptance(element, props, watch, server);"),
+        js_on_load=modules.mount("acceptance/index.js"),
         server_functions=[fetch_result, fetch_exhibits, fetch_questions, export_result, open_result, stop_run],
         elem_id="ptp-acceptance",
         apply_default_css=False,
@@ -70,9 +70,9 @@ def build() -> None:
     running = run.click(
         _run, [ticket, name, adapter, source, prompts, count, methods, tokens, temperature, budget, seed], page,
         concurrency_id=CONCURRENCY_ID, concurrency_limit=1, trigger_mode="multiple",
-        js="(_, ...inputs) => [PTPLab.queued(), ...inputs]", **private,
+        js=modules.call("core/tickets.js", "queued"), **private,
     )  # fmt: skip
-    running.failure(None, js="() => PTPLab.refused()", queue=False, **private)
+    running.failure(None, js=modules.call("core/tickets.js", "refused"), queue=False, **private)
     source.change(
         lambda chosen: (gr.update(visible=chosen == SHIPPED), gr.update(visible=chosen == OWN)),
         source, [count, prompts], queue=False, **private,

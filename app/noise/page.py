@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from app import modules
 from app.race.ask import AT_ONCE, IN_TURN, NAMES, PRIVATE, build_ask, sentence_update, show_example, show_link
 from app.race.events import export_run, fetch_steps, open_file, open_run, run_race
 from app.race.examples import FIRST
@@ -19,12 +20,6 @@ from app.serving.values import as_value
 from .events import draw_map, edit_noise
 from .staircase_figure import staircase_figure
 
-SCRIPT = theme.once_loaded(
-    "noise",
-    """PTPLab.noise(element, props, watch, server,
-  { edit: (request) => trigger('edit', request), map: (request) => trigger('draw', request) });""",
-)
-
 
 def build() -> None:
     """Lays the page out inside the Blocks that are being built."""
@@ -33,7 +28,7 @@ def build() -> None:
     noise = gr.HTML(
         as_value({**open_run(f"recorded:{FIRST}"), "first": True}),
         html_template="<div class='ptp-race ptp-noise' role='group' aria-label='Noise'></div>",
-        js_on_load=SCRIPT,
+        js_on_load=modules.mount("noise/index.js", "edit", "draw"),
         server_functions=[fetch_steps, stop_run, export_run, open_file],
         elem_id="ptp-noise",
         apply_default_css=False,
@@ -47,12 +42,12 @@ def build() -> None:
     }  # fmt: skip
     running = gr.on(
         [ask.run.click, ask.prompt.submit], _run, [ask.ticket, choice, *ask.inputs], noise,
-        js="(_, ...inputs) => [PTPLab.queued(), ...inputs]", **in_line,
+        js=modules.call("core/tickets.js", "queued"), **in_line,
     )  # fmt: skip
     editing = noise.edit(_edit, choice, noise, **in_line)
     drawing = noise.draw(_draw, choice, [noise, stairs], **in_line)
     for event in (running, editing, drawing):
-        event.failure(None, js="() => PTPLab.refused()", **AT_ONCE)
+        event.failure(None, js=modules.call("core/tickets.js", "refused"), **AT_ONCE)
     filled = [*ask.inputs, ask.panel, noise]
     for name, button in ask.examples.items():
         button.click(lambda name=name: show_example(name), outputs=filled, **AT_ONCE)

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from app import modules
 from app.serving.values import as_value
 from app.settings import (
     BUDGETS,
@@ -115,7 +116,7 @@ def build_ask(run_label: str) -> Ask:
     ticket = gr.Textbox(visible=False)  # the browser's name for a run, by which it can stop it
     inputs = [prompt, chat, seed, temperature, top_k, top_p, count, drafts, budget, method]
     ask = Ask(prompt, run, stop, examples, panel, ticket, inputs)
-    stop.click(None, js="() => PTPLab.stopped()", **AT_ONCE)
+    stop.click(None, js=modules.call("core/tickets.js", "stopped"), **AT_ONCE)
     method.input(default_budget, method, budget, **AT_ONCE)
     dice.click(None, outputs=seed, js="() => Math.floor(Math.random() * 1e6)", **AT_ONCE)
     reset.click(lambda: values_of(DEFAULTS)[1:2] + values_of(DEFAULTS)[3:], outputs=ask.adjustable, **AT_ONCE)

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from app import modules
 from app.serving import theme
 from app.serving.models import CONCURRENCY_ID, ModelChoice, models_allowed
 from app.serving.store import stop_run, until_stopped
@@ -28,7 +29,7 @@ def build() -> None:
     race = gr.HTML(
         as_value({**open_run(f"recorded:{FIRST}"), "first": True}),
         html_template="<div class='ptp-race' tabindex='0' role='group' aria-label='Race'></div>",
-        js_on_load=theme.once_loaded("race", "PTPLab.race(element, props, watch, server, () => trigger('opened'));"),
+        js_on_load=modules.mount("race/index.js", "opened"),
         server_functions=[fetch_steps, stop_run, export_run, open_file],
         elem_id="ptp-race",
         apply_default_css=False,
@@ -42,10 +43,10 @@ def build() -> None:
     running = gr.on(
         [ask.run.click, ask.prompt.submit], _run, [ask.ticket, choice, *ask.inputs], [race, shown],
         concurrency_id=CONCURRENCY_ID, concurrency_limit=1, trigger_mode="multiple",
-        js="(_, ...inputs) => [PTPLab.queued(), ...inputs]", **PRIVATE,
+        js=modules.call("core/tickets.js", "queued"), **PRIVATE,
     )  # fmt: skip
     running.then(_charts, shown, plots, **AT_ONCE)
-    running.failure(None, js="() => PTPLab.refused()", **AT_ONCE)
+    running.failure(None, js=modules.call("core/tickets.js", "refused"), **AT_ONCE)
     race.opened(lambda value: _charts(json.loads(value).get("run", "")), race, plots, **AT_ONCE)
     filled = [*ask.inputs, ask.panel, race]
     for name, button in ask.examples.items():

@@ -10,7 +10,6 @@ from pathlib import Path
 import gradio as gr
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
-SCRIPTS = ("lab.js", "strip.js", "export.js", "race.js", "maps.js", "noise.js", "charts.js", "acceptance.js")
 STYLES = ("lab.css", "noise.css", "acceptance.css")
 
 LIGHT = {
@@ -52,18 +51,6 @@ def variables() -> str:
 
 def css() -> str:
     return variables() + "".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES)
-
-
-def head() -> str:
-    """The browser side of the views, inlined: nothing is fetched."""
-    scripts = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    return f"<script>\n{scripts}\n</script>"
-
-
-def once_loaded(view: str, script: str) -> str:
-    """A component's script that waits for the view's own script, which a browser may still be reading."""
-    wait = f"if (!window.PTPLab || !PTPLab.{view}) return void setTimeout(start, 25);"
-    return f"(function start() {{ {wait}\n{script} }})();"
 
 
 def theme() -> gr.themes.Base:

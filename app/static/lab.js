@@ -1,5 +1,5 @@
 // Helpers of every view. Text of a model reaches the page as text only: textContent, never markup.
-"use strict";
+import { ticket } from "./core/tickets.js";
 
 window.PTPLab = window.PTPLab || {};
 
@@ -141,13 +141,5 @@ window.PTPLab = window.PTPLab || {};
     unused: { glyph: "", says: "drafted for an outcome that did not come true" },
   };
 
-  // Between a click on Run and the first event of the server: the queue.
-  lab.ticket = () => Array.from(crypto.getRandomValues(new Uint32Array(3)), (word) => word.toString(36)).join("");
-  lab.queued = () => {  // returns the run's ticket
-    const ticket = lab.ticket();
-    document.dispatchEvent(new CustomEvent("ptp:queued", { detail: ticket }));
-    return ticket;
-  };
-  lab.stopped = () => document.dispatchEvent(new CustomEvent("ptp:stopped"));
-  lab.refused = () => document.dispatchEvent(new CustomEvent("ptp:refused"));
+  lab.ticket = ticket;
 })(window.PTPLab);

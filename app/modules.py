@@ -1,0 +1,92 @@
+"""ES modules in the browser, without a build step.
+
+Every script under app/static is a module. The server reads them once and serves them from memory, at
+`gradio_api/lab/VERSION/race/index.js` for instance. VERSION is a hash of them all, so a browser may keep
+what it fetched for good, and modules of two releases never meet. The address lies below Gradio's own prefix:
+a proxy in front of the lab that lets Gradio's calls through lets the modules through as well.
+
+To show a module on a new page, write app/static/PAGE/index.js:
+
+    // @ts-check
+    export function mount({ element, props, watch, server, trigger }) { ... }
+
+and in the page's Python:
+
+    page = gr.HTML(value, html_template="<div></div>", js_on_load=modules.mount("PAGE/index.js", "chosen"))
+    page.chosen(fn, ...)  # runs where the module calls trigger("chosen", {...})
+
+The five arguments are those that Gradio hands to `js_on_load`. Modules import one another by relative paths, as
+in `import { el } from "../core/dom.js"`. For a listener's `js=`, there is `modules.call`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+STATIC = Path(__file__).resolve().parent / "static"
+PREFIX = "gradio_api/lab"
+FOR_GOOD = "public, max-age=31536000, immutable"
+LOST = "This part of the lab did not load. Reload the page."
+
+
+@lru_cache(maxsize=1)
+def sources() -> Mapping[str, bytes]:
+    """Every module's text by its path below app/static, read once."""
+    return {path.relative_to(STATIC).as_posix(): path.read_bytes() for path in sorted(STATIC.rglob("*.js"))}
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """A hash over all modules: it changes with any of them, since they import each other by relative paths."""
+    digest = hashlib.sha256()
+    for name, text in sources().items():
+        digest.update(f"{name}\n{len(text)}\n".encode() + text)
+    return digest.hexdigest()[:12]
+
+
+def address(module: str) -> str:
+    """Where the browser finds a module, relative to the page's base; ValueError if there is no such module."""
+    if module not in sources():
+        raise ValueError(f"There is no module {module} under app/static.")
+    return f"{PREFIX}/{version()}/{module}"
+
+
+def mount(module: str, *events: str) -> str:
+    """A component's `js_on_load`: imports the module and calls its mount(). A sentence stands in if that fails.
+
+    `events` are the names of what the module triggers. Gradio knows them by their standing here, in quotes.
+    """
+    named = f"// triggers {', '.join(map(repr, events))}\n" if events else ""
+    return (
+        f"{named}"
+        f'import(new URL("{address(module)}", document.baseURI)).then('
+        "(module) => module.mount({ element, props, watch, server, trigger }), "
+        f'() => {{ element.textContent = "{LOST}"; }});'
+    )
+
+
+def call(module: str, function: str) -> str:
+    """A listener's `js=` that calls one exported function of a module with the listener's inputs."""
+    where = f'new URL("{address(module)}", document.baseURI)'
+    return f"async (...inputs) => (await import({where})).{function}(...inputs)"
+
+
+def routes() -> list[Route]:
+    """The route to the modules, for launch(app_kwargs={"routes": routes()})."""
+    return [Route(f"/{PREFIX}/{{version}}/{{module:path}}", _serve)]
+
+
+async def _serve(request: Request) -> Response:
+    """One module of this version; anything else is not there, and no browser keeps that answer."""
+    text = sources().get(request.path_params["module"])
+    if text is None or request.path_params["version"] != version():
+        return PlainTextResponse("There is no such module.", 404, {"Cache-Control": "no-store"})
+    headers = {"Cache-Control": FOR_GOOD, "X-Content-Type-Options": "nosniff"}
+    return Response(text, headers=headers, media_type="text/javascript")

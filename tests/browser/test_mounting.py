@@ -1,0 +1,169 @@
+"""Every page mounts its module: at the root, behind a reverse proxy's path, and in another origin's frame."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser
+from tiny import free_port
+
+from app import modules
+from app.main import build_demo, launch_options
+
+pytestmark = pytest.mark.browser
+
+MOUNTED = {"": ".ptp-race .ptp-token", "noise": ".ptp-noise .nz-token", "acceptance": ".ptp-acceptance .ptp-table td"}
+ROOT = "/some/lab"
+
+
+class Quiet(BaseHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", free_port()), handler)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://localhost:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def proxied(url: str) -> Iterator[str]:
+    """A second server of the lab with GRADIO_ROOT_PATH, seen through a proxy that strips that path."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_ROOT_PATH", ROOT)
+        demo = build_demo()
+        options = {**launch_options(), "prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
+        _, address, _ = demo.launch(**options)
+
+    class Proxy(Quiet):
+        def do_GET(self) -> None:
+            if not self.path.startswith(f"{ROOT}/"):
+                self.send_error(404)
+                return
+            behind = http.client.HTTPConnection(urlsplit(address).netloc)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
+            behind.request(self.command, self.path[len(ROOT) :], body, dict(self.headers.items()))
+            answer = behind.getresponse()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("transfer-encoding", "connection"):
+                    self.send_header(name, value)
+            self.end_headers()
+            while chunk := answer.read1(65536):
+                self.wfile.write(chunk)
+                self.wfile.flush()
+
+        do_POST = do_HEAD = do_GET
+
+    for outside in serve(Proxy):
+        yield outside + ROOT + "/"
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def framed(url: str) -> Iterator[str]:
+    """A page of another origin whose only content is the lab in a frame; the query names the lab's page."""
+
+    class Host(Quiet):
+        def do_GET(self) -> None:
+            body = f"<iframe src='{url}{urlsplit(self.path).query}' width=1200 height=700></iframe>".encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    yield from serve(Host)
+
+
+def seen(browser: Browser, address: str, wanted: str, frame: bool = False) -> list[str]:
+    """Opens the address, waits for what the page's module draws, and returns the addresses of its modules."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    fetched, errors = [], []
+    page.on("response", lambda answer: fetched.append(answer.url) if f"/{modules.PREFIX}/" in answer.url else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    (page.frame_locator("iframe") if frame else page).locator(wanted).first.wait_for()
+    context.close()
+    assert errors == []
+    return fetched
+
+
+@pytest.mark.parametrize("path", MOUNTED)
+def test_a_page_mounts_at_the_root(browser, url, path):
+    fetched = seen(browser, url + path, MOUNTED[path])
+    assert fetched
+    assert all(address.startswith(f"{url}{modules.PREFIX}/{modules.version()}/") for address in fetched)
+
+
+@pytest.mark.parametrize("path", MOUNTED)
+def test_a_page_mounts_behind_a_proxys_path(browser, proxied, path):
+    fetched = seen(browser, proxied + path, MOUNTED[path])
+    assert fetched
+    assert all(address.startswith(f"{proxied}{modules.PREFIX}/{modules.version()}/") for address in fetched)
+
+
+@pytest.mark.parametrize("path", MOUNTED)
+def test_a_page_mounts_in_a_frame_of_another_origin(browser, framed, url, path):
+    fetched = seen(browser, f"{framed}/?{path}", MOUNTED[path], frame=True)
+    assert fetched
+    assert all(address.startswith(url) for address in fetched)
+
+
+def test_a_module_comes_with_its_type_and_may_be_kept_for_good(url):
+    for module in modules.sources():
+        with urllib.request.urlopen(url + modules.address(module)) as answer:
+            assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
+            assert answer.headers["Cache-Control"] == modules.FOR_GOOD
+            assert answer.read() == modules.sources()[module]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "{version}/core/none.js",
+        "{version}/../../modules.py",
+        "{version}/%2e%2e/%2e%2e/modules.py",
+        "0123456789ab/core/tickets.js",
+    ],
+)
+def test_nothing_but_modules_of_this_version_is_served(url, path):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{url}{modules.PREFIX}/{path.format(version=modules.version())}")
+    assert refused.value.code == 404
+    assert "immutable" not in (refused.value.headers["Cache-Control"] or "")
+
+
+def test_no_page_tells_where_the_modules_lie_on_the_disk(url):
+    for path in MOUNTED:
+        with urllib.request.urlopen(url + path) as answer:
+            text = answer.read().decode()
+        assert modules.PREFIX in text
+        assert str(modules.STATIC) not in text
+
+
+def test_a_sentence_stands_where_a_module_did_not_load(browser, url):
+    context = browser.new_context()
+    page = context.new_page()
+    page.route(f"**/{modules.PREFIX}/**", lambda route: route.abort())
+    page.goto(url)
+    page.get_by_text(modules.LOST).wait_for()
+    context.close()
+
+
+def test_an_unknown_module_is_refused_when_the_page_is_built():
+    with pytest.raises(ValueError, match="no module race/none"):
+        modules.mount("race/none.js")
