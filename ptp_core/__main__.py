@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from .cli.benchmark import BENCH_COMMANDS
-from .cli.generate import _add_generate, _generate
+from .cli.generate import GENERATE_COMMANDS
 from .cli.training import TRAINING_COMMANDS
 
 
@@ -34,9 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 COMMANDS = {
-    "generate": (_add_generate, _generate, "decode one prompt"),
+    **GENERATE_COMMANDS,
     **BENCH_COMMANDS,
     **TRAINING_COMMANDS,
 }
+
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,12 +10,10 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ..training.curves import _COLOURS
 from .result import BenchResult
 from .tables import made_where
 
-# ---- benchmark -------------------------------------------------------------------------------------------
-
+_COLOURS = ("#0f7f7a", "#b45309", "#3b4fa8", "#a3341f", "#5b6472", "#7a5ea8")
 _SHARES = {
     "by_position": "Right drafts by position, all earlier ones right",
     "by_class": "by class of the text's token",

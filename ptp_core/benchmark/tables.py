@@ -11,7 +11,7 @@ from .result import BenchResult
 
 _BETWEEN = re.compile(r"(<!-- figures -->)\n(?:.*\n)*?(<!-- end of figures -->)")
 _IDLE_LOAD = 0.7  # processes beside the run's own threads that a minute's average may show
-_HEAD = "tokens per call | ms per token | speed-up over ar"
+_SWEEP_HEAD = "tokens per call | ms per token | speed-up over ar"
 
 
 def tables_of(result: BenchResult) -> str:
@@ -49,7 +49,7 @@ def made_where(result: BenchResult) -> str:
 def sweep_table(result: BenchResult, field: str) -> str:
     """A row per value of the swept field and method."""
     points = [p for p in result.config.sweep if p.field == field]
-    lines = [f"| {field} | method | {_HEAD} |", "|---" * 5 + "|"]
+    lines = [f"| {field} | method | {_SWEEP_HEAD} |", "|---" * 5 + "|"]
     summaries = result.points
     for point in points:
         for method, f in summaries.get(point.name, {}).items():

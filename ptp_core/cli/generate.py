@@ -10,8 +10,6 @@ from ..noise import NoiseTape
 from ..sampling import FILTERS, ORDERS, SamplingConfig
 from .options import load_for, model_options, parsed_budget, sampling_options
 
-# ---- generate --------------------------------------------------------------------------------------------
-
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt")
@@ -60,3 +58,6 @@ def _generate(options: argparse.Namespace) -> None:
         print(f"note: {note}", file=sys.stderr)
     if options.trace:
         trace.to_json(options.trace)
+
+
+GENERATE_COMMANDS = {"generate": (_add_generate, _generate, "decode one prompt")}
