@@ -18,7 +18,7 @@ METHODS := ar,ptp,pqd,shallow,shallow_lookup,independent,prompt_lookup,hf_genera
 .PHONY: demo test test-all lint browser assets results clean help
 
 help:
-	@grep -E '^# make' Makefile; echo "make test-all adds the slow checks; make assets rebuilds recorded races, results and the README's tables; make clean removes $(VENV)"
+	@grep -E '^# make' Makefile; echo "make test-all adds the slow checks; make assets rebuilds recorded races, results and their tables; make clean removes $(VENV)"
 
 demo: $(VENV)/.run
 	@$(BIN)/python -m app
@@ -34,7 +34,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# everything that hangs on the shipped adapter and on this machine: recorded races, results, the README's tables
+# everything that hangs on the shipped adapter and on this machine: recorded races, results and their tables
 assets: $(VENV)/.run
 	$(BIN)/python -m app.race.record
 	$(MAKE) results
@@ -47,7 +47,7 @@ results: $(VENV)/.run
 	$(BENCH) --limit 7 --max-new-tokens 48 --methods ar,pqd,shallow,independent --draft-budget 16 --json $(RESULTS)/default-sweeps.json.gz \
 	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,4 --sweep chained=0,1 --sweep temperature=0,0.7,1
 	$(BENCH) --limit 20 --repeats 3 --methods ar,pqd,shallow,shallow_lookup,prompt_lookup --sweep temperature=0,0.7,1 --json $(RESULTS)/default-temperatures.json.gz
-	$(BIN)/python -m ptp_core results $(RESULTS)/default.json.gz --readme README.md
+	$(BIN)/python -m ptp_core results $(RESULTS)/default.json.gz --readme docs/results.md
 
 # torch comes first and alone. Which build it is, is pip's choice; on Linux often one with gigabytes of CUDA. For the CPU build
 # name an index that has it: PIP_EXTRA_INDEX_URL=... make demo TORCH=torch==2.13.0+cpu

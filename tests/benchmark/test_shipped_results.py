@@ -1,4 +1,4 @@
-"""The results in the repository belong to the adapter in the repository, and the README says what they say."""
+"""The results in the repository belong to the adapter in the repository, and the texts say what they say."""
 
 from pathlib import Path
 
@@ -41,7 +41,15 @@ def test_results_are_whole_and_exact(shipped):
             assert exact, f"{row.question_id}, {row.method}: parts at {row.divergence}, {near} from a rounding error"
 
 
-def test_the_readme_says_what_the_results_say(shipped):
+def test_the_texts_say_what_the_results_say(shipped):
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert replaced(text, readme_tables(shipped["default"]), "results.md") == text
+    assert replaced(text, "another table", "results.md") != text
+
+
+def test_the_readmes_short_table_says_what_the_results_say(shipped):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert replaced(text, readme_tables(shipped["default"]), "README.md") == text
-    assert replaced(text, "another table", "README.md") != text
+    for method in ("pqd", "shallow", "prompt_lookup", "shallow_lookup"):
+        figures = shipped["default"].methods[method]
+        shown = f"| {figures['tokens_per_call']:.2f} | {figures['speedup_vs_ar']:.2f} times |"
+        assert any(line.startswith(f"| `{method}` |") and line.endswith(shown) for line in text.splitlines()), shown
