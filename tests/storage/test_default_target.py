@@ -5,13 +5,14 @@ import zipfile
 
 import pytest
 
+from ptp_core.folders import CACHE_VARIABLE
 from ptp_core.storage import default_target as weights
 from ptp_core.storage.default_target import WeightsMissing, default_target
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv(weights.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     (tmp_path / "cache").mkdir()
     return tmp_path / "cache"
 

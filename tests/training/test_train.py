@@ -82,7 +82,8 @@ def stop_after(folders, out, step, **changes):
         sys.path[:0] = [{str(ROOT)!r}]
         import torch
         torch.set_num_threads(2)
-        from ptp_core.train import TrainConfig, train
+        from ptp_core.training.config import TrainConfig
+        from ptp_core.training.train import train
         train(TrainConfig(**{config(folders, out, **changes).__dict__!r}))
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stderr=subprocess.DEVNULL)
