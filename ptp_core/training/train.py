@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,15 @@ from .objectives import Distiller, build_model
 from .run_state import MetricsLog, RunState, averaged, load_checkpoint, save_checkpoint
 from .shallow import prepare_shallow
 
+SaveAdapter = Callable[[Path], None]  # writes the adapter as it stands into a folder
 
-def train(config: TrainConfig) -> Evaluation:
+
+def train(config: TrainConfig, on_step: Callable[[RunState, SaveAdapter], None] | None = None) -> Evaluation:
     """Runs or resumes the training in config.out; returns the last evaluation on held-out conversations.
 
     Writes <out>/adapter (the best so far by tokens per call), <out>/checkpoint and <out>/metrics.jsonl.
+    on_step hears of every step, in the main process only, and may save the adapter as it stands or end the run by
+    an exception.
     """
     accelerator = Accelerator(cpu=config.device == "cpu")
     out = Path(config.out)
@@ -57,6 +61,11 @@ def train(config: TrainConfig) -> Evaluation:
 
     bar = tqdm(total=config.steps, initial=state.step, disable=not accelerator.is_local_main_process, unit="step")
     result: Evaluation | None = None
+
+    def save(folder: Path) -> None:
+        with averaged(parameters, average):
+            _save_adapter(folder, model, config, state, result)
+
     while not _finished(config, state):
         began = time.monotonic()
         rate = config.learning_rate * _schedule(config, state)
@@ -89,6 +98,8 @@ def train(config: TrainConfig) -> Evaluation:
                     _save_adapter(out / "adapter", model, config, state, result)
         if accelerator.is_main_process and (last or state.step % config.save_every == 0):
             save_checkpoint(out, parameters, average, optimizer, state)
+        if on_step is not None and accelerator.is_main_process:
+            on_step(state, save)
     bar.close()
     return result or evaluate(model, held_out, shallow=shallow)
 
@@ -119,12 +130,16 @@ def _choose(
     return chosen, generator
 
 
-def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: RunState, result: Evaluation) -> None:
+def _save_adapter(
+    folder: Path, model: PTPModel, config: TrainConfig, state: RunState, result: Evaluation | None
+) -> None:
+    """Writes the model's adapter, with its last evaluation if there was one."""
     lora, (u_embed, chain, shallow) = model.adapter_weights()
     settings = model.require_adapter()
     history = {**asdict(config), "step": state.step, "targets": state.targets, "seconds": round(state.seconds)}
-    found: dict[str, Any] = {"draft_run": result.draft_run, "training": history}
-    found["evaluation"] = {"held_out": result.to_json()}
+    found: dict[str, Any] = {"training": history}
+    if result is not None:
+        found |= {"draft_run": result.draft_run, "evaluation": {"held_out": result.to_json()}}
     if config.objective == "shallow":
         assert settings.shallow is not None
         settings = replace(settings, shallow=replace(settings.shallow, **found))

@@ -148,7 +148,7 @@ def _target_planes(gguf: Path, cache: Path) -> tuple[dict[str, bytes], dict[str,
         raw = np.asarray(tensor.data).reshape(-1).view(np.uint8).reshape(-1, QUANTISATIONS[kind].block)
         blocks.setdefault(kind, []).append(raw)
         tensors.append([tensor.name, kind, len(raw)])
-    planes = {}
+    planes: dict[str, bytes] = {}
     for kind, parts in blocks.items():
         whole, scales = np.concatenate(parts), QUANTISATIONS[kind].scales
         planes |= {f"target/{kind}/{i}": whole[:, i].tobytes() for i in range(scales)}
@@ -354,8 +354,7 @@ def main(arguments: list[str] | None = None) -> None:
         for what, folder in restore(options.parts, options.cache, options.adapters).items():
             print(f"{what}: {folder}")
         return
-    from ptp_core.weights import _obtain_gguf as obtain_gguf
-    from ptp_core.weights import default_target, silent
+    from ptp_core.storage.default_target import default_target, obtain_gguf, silent
 
     with tempfile.TemporaryDirectory() as scratch:
         gguf = options.gguf or obtain_gguf(Path(scratch), silent)
