@@ -85,9 +85,10 @@ def bench(
     questions = questions_of(day, count)
     lineup = Lineup(model_of(day, day.device, dtype, **model))
     out = day.store / "bench" / f"{file}.json.gz"
-    out.parent.mkdir(parents=True, exist_ok=True)
+    kept_rows = out.with_suffix(".rows.jsonl")
+    kept_rows.unlink(missing_ok=True)  # a stage that was cut short measures anew
     rows, total = [], 0
-    for progress in iter_bench(lineup, questions, config, out.with_suffix(".rows.jsonl"), lambda: budget.over):
+    for progress in iter_bench(lineup, questions, config, kept_rows, lambda: budget.over):
         total = progress.total
         rows += [progress.row] if progress.row else []
         day.tick()
