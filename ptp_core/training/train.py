@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,14 @@ def _choose(
     chosen = []
     for i in range(place * config.batch, (place + 1) * config.batch):
         epoch, offset = divmod(i, len(rows))
-        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed((config.seed << 40) + epoch))
-        chosen.append(rows[int(order[offset])])
+        chosen.append(rows[_order(len(rows), (config.seed << 40) + epoch)[offset]])
     return chosen, generator
+
+
+@lru_cache(maxsize=2)  # a step may lie in two epochs
+def _order(count: int, seed: int) -> list[int]:
+    """In which order an epoch takes its rows."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()
 
 
 def _save_adapter(
