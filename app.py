@@ -1,10 +1,11 @@
 """Entry point of the lab, here and on a Hugging Face Space: python app.py"""
 
 from app.main import build_demo, launch_options
-from app.serving.models import SHELF
+from app.serving.models import ModelShelf
 
-demo = build_demo()
+shelf = ModelShelf()
+demo = build_demo(shelf)
 
 if __name__ == "__main__":
-    SHELF.preload()
+    shelf.preload()
     demo.launch(**launch_options())

@@ -9,11 +9,12 @@ from tqdm import tqdm
 from ptp_core.storage.default_target import WeightsMissing, default_target
 
 from .main import build_demo, launch_options
-from .serving.models import SHELF
+from .serving.models import ModelShelf
 
 
 def main() -> int:
     """Brings the weights with a progress bar, then serves until interrupted. Returns the exit status."""
+    shelf = ModelShelf()
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {desc}", leave=False) as bar:
 
         def report(share: float, text: str) -> None:
@@ -22,12 +23,12 @@ def main() -> int:
 
         try:
             default_target(report)
-            SHELF.preload()
+            shelf.preload()
         except WeightsMissing as error:  # the recorded races work without them
             tqdm.write(
                 f"{error}\nStarting without them: recorded races can be seen, new ones cannot be run.", sys.stderr
             )
-    demo = build_demo()
+    demo = build_demo(shelf)
     _, address, _ = demo.launch(**launch_options(), prevent_thread_lock=True, quiet=True)
     print(f"\nPTP Lab is at {address}  (Ctrl-C stops it)", flush=True)
     demo.block_thread()

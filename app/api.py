@@ -2,95 +2,105 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ptp_core.decoding.decode import METHODS
 from ptp_core.trace import Trace
 
-from .race.events import decode, race_steps
+from .race.events import RaceRunner
 from .race.races import Race
-from .serving.models import ModelChoice
+from .serving.models import ModelChoice, ModelShelf
 from .settings import RACE_METHODS, RaceSettings
 
 
-def race(
-    prompt: str,
-    seed: int = 7,
-    max_new_tokens: int = 64,
-    temperature: float = 0.7,
-    top_k: int = 50,
-    top_p: float = 0.95,
-    num_speculative_tokens: int | None = None,
-    draft_budget: str = "auto",
-    chat: bool = True,
-    method: str = "shallow",
-) -> dict[str, Any]:
-    """Decodes one prompt twice from the same noise: autoregressively and by Parallel Token Prediction.
+def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
+    """The two functions that anybody may call, on the models of this shelf."""
+    runner = RaceRunner(shelf)
 
-    Args:
-        prompt: the text to answer or continue
-        seed: the seed of the noise tape; the same seed gives the same text
-        max_new_tokens: at most so many tokens, 1 to 256
-        temperature: 0 is greedy
-        top_k: 0 is off
-        top_p: 1 is off
-        num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
-        draft_budget: u-slots per call (of shallow: drafts), a number or "auto"
-        chat: put the prompt into the model's chat template
-        method: how the parallel lane drafts: shallow, shallow_lookup, pqd, ptp or prompt_lookup
+    def race(
+        prompt: str,
+        seed: int = 7,
+        max_new_tokens: int = 64,
+        temperature: float = 0.7,
+        top_k: int = 50,
+        top_p: float = 0.95,
+        num_speculative_tokens: int | None = None,
+        draft_budget: str = "auto",
+        chat: bool = True,
+        method: str = "shallow",
+    ) -> dict[str, Any]:
+        """Decodes one prompt twice from the same noise: autoregressively and by Parallel Token Prediction.
 
-    Returns:
-        {"ar": trace, "ptp": trace, "identical": bool, "first_divergence": position or null}
-    """
-    settings = RaceSettings.parse(**locals())
-    result = Race()
-    for _ in race_steps(ModelChoice(), settings, result):
-        pass
-    place = result.first_divergence
-    lanes = {lane: trace.to_dict() for lane, trace in result.lanes.items()}
-    return {**lanes, "identical": place is None, "first_divergence": place}
+        Args:
+            prompt: the text to answer or continue
+            seed: the seed of the noise tape; the same seed gives the same text
+            max_new_tokens: at most so many tokens, 1 to 256
+            temperature: 0 is greedy
+            top_k: 0 is off
+            top_p: 1 is off
+            num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
+            draft_budget: u-slots per call (of shallow: drafts), a number or "auto"
+            chat: put the prompt into the model's chat template
+            method: how the parallel lane drafts: shallow, shallow_lookup, pqd, ptp or prompt_lookup
 
+        Returns:
+            {"ar": trace, "ptp": trace, "identical": bool, "first_divergence": position or null}
+        """
+        settings = RaceSettings.parse(
+            prompt=prompt, chat=chat, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k,
+            top_p=top_p, num_speculative_tokens=num_speculative_tokens, draft_budget=draft_budget, method=method,
+        )  # fmt: skip
+        result = Race()
+        for _ in runner.steps(ModelChoice(), settings, result):
+            pass
+        place = result.first_divergence
+        lanes = {lane: trace.to_dict() for lane, trace in result.lanes.items()}
+        return {**lanes, "identical": place is None, "first_divergence": place}
 
-def generate(
-    prompt: str,
-    method: str = "pqd",
-    seed: int = 7,
-    max_new_tokens: int = 64,
-    temperature: float = 0.7,
-    top_k: int = 50,
-    top_p: float = 0.95,
-    num_speculative_tokens: int | None = None,
-    draft_budget: str = "auto",
-    chat: bool = True,
-) -> dict[str, Any]:
-    """Decodes one prompt by one method and returns the whole trace: every call, draft, branch and bin.
+    def generate(
+        prompt: str,
+        method: str = "pqd",
+        seed: int = 7,
+        max_new_tokens: int = 64,
+        temperature: float = 0.7,
+        top_k: int = 50,
+        top_p: float = 0.95,
+        num_speculative_tokens: int | None = None,
+        draft_budget: str = "auto",
+        chat: bool = True,
+    ) -> dict[str, Any]:
+        """Decodes one prompt by one method and returns the whole trace: every call, draft, branch and bin.
 
-    Args:
-        prompt: the text to answer or continue
-        method: ar, ptp, pqd, shallow, shallow_lookup, independent or prompt_lookup; all give the same text
-        seed: the seed of the noise tape; the same seed gives the same text
-        max_new_tokens: at most so many tokens, 1 to 256
-        temperature: 0 is greedy
-        top_k: 0 is off
-        top_p: 1 is off
-        num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
-        draft_budget: u-slots per call, a number or "auto"
-        chat: put the prompt into the model's chat template
+        Args:
+            prompt: the text to answer or continue
+            method: ar, ptp, pqd, shallow, shallow_lookup, independent or prompt_lookup; all give the same text
+            seed: the seed of the noise tape; the same seed gives the same text
+            max_new_tokens: at most so many tokens, 1 to 256
+            temperature: 0 is greedy
+            top_k: 0 is off
+            top_p: 1 is off
+            num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
+            draft_budget: u-slots per call, a number or "auto"
+            chat: put the prompt into the model's chat template
 
-    Returns:
-        the trace (schema version 1)
-    """
-    raw = dict(locals())
-    if method not in METHODS:
-        raise ValueError(f"Unknown method {method!r}; methods: {', '.join(METHODS)}.")
-    if method not in RACE_METHODS:
-        del raw["method"]
-    settings = RaceSettings.parse(**raw)
-    trace: Trace | None = None
-    for _, part in decode(ModelChoice(), settings, (method,)):
-        if isinstance(part, Trace):
-            trace = part
-        elif trace is not None:
-            trace.steps.append(part)
-    assert trace is not None
-    return trace.to_dict()
+        Returns:
+            the trace (schema version 1)
+        """
+        if method not in METHODS:
+            raise ValueError(f"Unknown method {method!r}; methods: {', '.join(METHODS)}.")
+        settings = RaceSettings.parse(
+            prompt=prompt, chat=chat, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k,
+            top_p=top_p, num_speculative_tokens=num_speculative_tokens, draft_budget=draft_budget,
+            method=method if method in RACE_METHODS else None,
+        )  # fmt: skip
+        trace: Trace | None = None
+        for _, part in runner.decode(ModelChoice(), settings, (method,)):
+            if isinstance(part, Trace):
+                trace = part
+            elif trace is not None:
+                trace.steps.append(part)
+        assert trace is not None
+        return trace.to_dict()
+
+    return [race, generate]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from . import api, modules
 from .acceptance import page as acceptance
+from .acceptance.results import Results
 from .noise import page as noise
 from .race import page as race
 from .serving import theme
-from .serving.models import CONCURRENCY_ID
+from .serving.models import CONCURRENCY_ID, ModelShelf
+
+Build = Callable[[ModelShelf, Results], None]
 
 TITLE = "PTP Lab"
 PAPER = "https://arxiv.org/abs/2512.21323"
@@ -23,12 +27,16 @@ CITATION = """@inproceedings{draxler2026ptp,
   year      = {2026}
 }"""  # noqa: E501
 
-PAGES = {  # path: (name, what it shows, build)
-    "": ("Race", "Same noise, same text: once token by token, once several tokens a call.", race.build),
+PAGES: dict[str, tuple[str, str, Build]] = {  # path: (name, what it shows, its page)
+    "": (
+        "Race",
+        "Same noise, same text: once token by token, once several tokens a call.",
+        lambda shelf, _: race.build(shelf),
+    ),
     "noise": (
         "Noise",
         "Every token is a function of the context and its noise: move the noise, see the text.",
-        noise.build,
+        lambda shelf, _: noise.build(shelf),
     ),
     "acceptance": ("Acceptance", "What was accepted, why, and what it is worth.", acceptance.build),
 }
@@ -38,16 +46,20 @@ FOOTER = f"""<footer class="ptp-footer">Parallel Token Prediction (Draxler et al
 <details><summary>Cite</summary><pre>{CITATION}</pre></details></footer>"""
 
 
-def build_demo() -> gr.Blocks:
-    """The whole app, ready to launch with launch_options()."""
+def build_demo(shelf: ModelShelf | None = None, results: Results | None = None) -> gr.Blocks:
+    """The whole app, ready to launch with launch_options().
+
+    shelf holds the models, results what the Acceptance page shows; by default those that come with the lab.
+    """
+    shelf, results = shelf or ModelShelf(), results or Results()
     demo = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True)
     for path, (name, _, build) in PAGES.items():
         with demo.route(name, path, show_in_navbar=False) if path else demo:
             gr.HTML(header(path), apply_default_css=False)
-            build()
+            build(shelf, results)
             gr.HTML(FOOTER, apply_default_css=False)
             if not path:
-                for endpoint in (api.race, api.generate):
+                for endpoint in api.endpoints(shelf):
                     gr.api(endpoint, concurrency_id=CONCURRENCY_ID, concurrency_limit=1)
     demo.queue(max_size=64)
     return demo

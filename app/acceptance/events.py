@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import platform
+import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from app.serving import models
-from app.serving.models import ModelChoice, models_allowed, on_gpu
+from app.serving.models import ModelChoice, ModelShelf, gpu_seconds, models_allowed, on_gpu
 from app.serving.store import TICKETS
-from app.serving.values import Event
+from app.serving.values import REFUSALS, Event, error_event
 from app.settings import MAX_NEW_TOKENS, MAX_PROMPT_TOKENS, RaceSettings
 from ptp_core.benchmark.config import BenchConfig
 from ptp_core.benchmark.environment import identity
@@ -21,14 +21,13 @@ from ptp_core.benchmark.runner import Lineup, Progress, iter_bench
 from ptp_core.decoding.measure_costs import cost_curve, shallow_costs
 from ptp_core.model.ptp_model import PTPModel
 
-from . import results
-from .results import RESULTS, Shown
+from .results import SHIPPED_FOLDER, Results
+from .shown import Shown
 
-QUESTIONS_FILE = results.SHIPPED_FOLDER.parent / "questions" / "spec-bench-dev.jsonl"
+QUESTIONS_FILE = SHIPPED_FOLDER.parent / "questions" / "spec-bench-dev.jsonl"
 METHODS = ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "prompt_lookup")
 BUDGETS = ("auto", "0", "4", "8", "12", "16", "24", "32")
 _PROMPT_CHARACTERS = 20_000
-_GPU_SECONDS, _GPU_SECONDS_PER_TOKEN = 15, 0.12
 
 
 def limits() -> tuple[int, int]:
@@ -94,45 +93,53 @@ def _shipped_questions(count: Any, most: int) -> list[Question]:
     return shipped_questions(wanted)
 
 
-def gpu_seconds(choice: ModelChoice, live: LiveSettings, ticket: str) -> int:
-    """What a visitor's quota is asked for."""
-    answers = len(live.questions) * len(live.config.methods)
-    return int(_GPU_SECONDS + _GPU_SECONDS_PER_TOKEN * live.config.max_new_tokens * answers)
+class LiveBench:
+    """Runs small benchmarks with the models of one shelf; what they bring joins `results`."""
 
+    def __init__(self, shelf: ModelShelf, results: Results) -> None:
+        self.shelf, self.results = shelf, results
+        self.steps = on_gpu(bench_seconds)(self._steps)
 
-@on_gpu(gpu_seconds)
-def bench_steps(choice: ModelChoice, live: LiveSettings, ticket: str) -> Iterator[Progress]:
-    """The benchmark itself; a stopped ticket ends it before its next model call."""
-    model = models.SHELF.get(choice)
-    yield from iter_bench(Lineup(model), live.questions, live.config, stop=lambda: TICKETS.is_stopped(ticket))
+    def run(self, choice: ModelChoice, ticket: str, raw: Mapping[str, Any]) -> Iterator[Event]:
+        """Everything between a click on Run and the last answer; errors are events too, and rows so far stay.
 
+        start (total) | loading (share, text) | progress (result, done, total, doing, left) | done (result) | error
+        """
+        try:
+            live = LiveSettings.parse(**raw)
+            yield {"event": "start", "total": len(live.questions) * len(live.config.methods)}
+            yield from self.shelf.loading_events(choice)
+            model = self.shelf.get(choice)
+            Lineup(model).check(live.config)
+            _check_lengths(model, live)
+            live = replace(live, config=replace(live.config, threads=identity(model)["threads"]))
+            result = BenchResult(live_environment(model), live.config, list(live.questions), [], complete=False)
+            yield from self._answers(choice, live, ticket, result)
+        except REFUSALS as error:
+            yield error_event(error)
 
-def run_live(choice: ModelChoice, ticket: str, **raw: Any) -> Iterator[Event]:
-    """Everything between a click on Run and the last answer; errors are events too, and rows so far stay.
-
-    start (total) | loading (share, text) | progress (result, done, total, doing, left) | done (result) | error
-    """
-    try:
-        live = LiveSettings.parse(**raw)
-        yield {"event": "start", "total": len(live.questions) * len(live.config.methods)}
-        for share, text in models.SHELF.loading(choice):
-            yield {"event": "loading", "share": share, "text": text}
-        model = models.SHELF.get(choice)
-        Lineup(model).check(live.config)
-        _check_lengths(model, live)
-        live = replace(live, config=replace(live.config, threads=identity(model)["threads"]))
-        result = BenchResult(live_environment(model), live.config, list(live.questions), [], complete=False)
+    def _answers(self, choice: ModelChoice, live: LiveSettings, ticket: str, result: BenchResult) -> Iterator[Event]:
+        """Adds one answer after the other to the result, which visitors can look at from the first one on."""
         name, known = f"{time.strftime('%H:%M:%S')}, {len(live.questions)} questions", None
-        for step in bench_steps(choice, live, ticket):
+        for step in self.steps(choice, live, ticket):
             if step.row is not None:
                 result = replace(result, rows=[*result.rows, step.row], complete=step.done == step.total)
-                known = RESULTS.add(Shown(result, name, "live"), known)
+                known = known or secrets.token_urlsafe(12)
+                self.results.put(known, Shown(result, name, "live"))
             told = {"result": known, "name": name, "done": step.done, "total": step.total}
             yield {"event": "progress", **told, "doing": step.doing, "left": step.seconds_left}
         if known is not None and result.complete:
             yield {"event": "done", "result": known}
-    except (ValueError, RuntimeError, FileNotFoundError, OSError) as error:
-        yield {"event": "error", "message": str(error)}
+
+    def _steps(self, choice: ModelChoice, live: LiveSettings, ticket: str) -> Iterator[Progress]:
+        """The benchmark itself; a stopped ticket ends it before its next model call."""
+        model = self.shelf.get(choice)
+        yield from iter_bench(Lineup(model), live.questions, live.config, stop=lambda: TICKETS.is_stopped(ticket))
+
+
+def bench_seconds(choice: ModelChoice, live: LiveSettings, ticket: str) -> int:
+    """The GPU time of LiveBench.steps."""
+    return gpu_seconds(live.config.max_new_tokens * len(live.questions) * len(live.config.methods))
 
 
 def _check_lengths(model: PTPModel, live: LiveSettings) -> None:

@@ -8,20 +8,22 @@ from typing import Any
 import gradio as gr
 
 from app import modules
-from app.serving.models import CONCURRENCY_ID, ModelChoice, models_allowed
+from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import as_value
 
-from .events import BUDGETS, METHODS, limits, run_live, shipped_questions
-from .exhibits import LABELS
-from .requests import export_result, fetch_exhibits, fetch_questions, fetch_result, open_result, opening
+from .events import BUDGETS, METHODS, LiveBench, limits, shipped_questions
+from .requests import Requests
+from .results import Results
+from .words import LABELS
 
 OWN, SHIPPED = "own", "shipped"
 _CHOICES = [(LABELS[method], method) for method in METHODS if method != "ar"]
 
 
-def build() -> None:
-    """Lays the page out inside the Blocks that are being built."""
+def build(shelf: ModelShelf, results: Results) -> None:
+    """Lays the page out inside the Blocks that are being built: these results, and runs on the shelf's models."""
+    requests, bench = Requests(results), LiveBench(shelf, results)
     most, longest = limits()
     most = min(most, len(shipped_questions()))
     with gr.Accordion("Run a few questions here", open=False, elem_id="ptp-bench"):
@@ -57,38 +59,32 @@ def build() -> None:
             adapter = gr.Textbox(label="Adapter", placeholder="default, or a hub id, or a folder")
         run = gr.Button("Run the benchmark", variant="primary", elem_id="ptp-bench-run")
     page = gr.HTML(
-        as_value(opening()),
+        as_value(requests.opening()),
         html_template="<div class='ptp-acceptance' role='group' aria-label='Benchmark result'></div>",
         js_on_load=modules.mount("acceptance/index.js"),
-        server_functions=[fetch_result, fetch_exhibits, fetch_questions, export_result, open_result, stop_run],
+        server_functions=[*requests.server_functions(), stop_run],
         elem_id="ptp-acceptance",
         apply_default_css=False,
     )
     ticket = gr.Textbox(visible=False)  # the browser's name for a run, by which it can stop it
 
+    inputs = {
+        "source": source, "prompts": prompts, "count": count, "methods": methods, "tokens": tokens,
+        "temperature": temperature, "budget": budget, "seed": seed,
+    }  # fmt: skip
+
+    def start(ticket: str, name: str, adapter: str, *values: Any) -> Iterator[str]:
+        raw = dict(zip(inputs, values, strict=True))
+        events = bench.run(ModelChoice.parse(name, adapter), ticket, raw)
+        yield from map(as_value, until_stopped(ticket, events))
+
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     running = run.click(
-        _run, [ticket, name, adapter, source, prompts, count, methods, tokens, temperature, budget, seed], page,
-        concurrency_id=CONCURRENCY_ID, concurrency_limit=1, trigger_mode="multiple",
-        js=modules.call("core/tickets.js", "queued"), **private,
+        start, [ticket, name, adapter, *inputs.values()], page, concurrency_id=CONCURRENCY_ID, concurrency_limit=1,
+        trigger_mode="multiple", js=modules.call("core/tickets.js", "queued"), **private,
     )  # fmt: skip
     running.failure(None, js=modules.call("core/tickets.js", "refused"), queue=False, **private)
     source.change(
         lambda chosen: (gr.update(visible=chosen == SHIPPED), gr.update(visible=chosen == OWN)),
         source, [count, prompts], queue=False, **private,
     )  # fmt: skip
-
-
-def _run(ticket: str, name: str, adapter: str, *values: Any) -> Iterator[str]:
-    fields = ("source", "prompts", "count", "methods", "tokens", "temperature", "budget", "seed")
-    raw = dict(zip(fields, values, strict=True))
-    for event in until_stopped(ticket, run_live(_choice(name, adapter), ticket, **raw)):
-        yield as_value(event)
-
-
-def _choice(name: str, adapter: str) -> ModelChoice:
-    """A visitor's model; the default where visitors may bring none, and where a field is empty."""
-    if not models_allowed():
-        return ModelChoice()
-    target, drafter = (text.strip() for text in (name or "", adapter or ""))
-    return ModelChoice(None if target in ("", "default") else target, None if drafter in ("", "default") else drafter)

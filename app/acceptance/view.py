@@ -1,4 +1,4 @@
-"""A benchmark result as the browser draws it: the figures of every method. Its charts are in exhibits.py."""
+"""A benchmark result as the browser draws it: the figures of every method. Its charts are in exhibits/."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from ptp_core.benchmark.tables import made_where
 
-from .exhibits import LABELS, rounded
-from .results import Shown
+from .shown import Shown
+from .words import LABELS, rounded
 
 
 def entry_view(name: str, shown: Shown) -> dict[str, Any]:

@@ -3,39 +3,106 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from threading import Lock
 from typing import Any
 
-from app.race.events import Part, lane_events
+from app.race.events import Part, into, lane_events
 from app.race.races import LANES, RUNS, Race
 from app.race.view import meta_view, summary_view
-from app.serving.models import CONTEXTS, SHELF, ModelChoice, on_gpu
-from app.serving.values import Event
+from app.serving.models import ModelChoice, ModelShelf, gpu_seconds, on_gpu
+from app.serving.store import Store
+from app.serving.values import REFUSALS, Event, error_event
 from app.settings import MAX_NEW_TOKENS, RaceSettings, default_budget
 from ptp_core import NoiseTape, analysis
 from ptp_core.decoding.decode import METHODS
 from ptp_core.maps.scan import Steps
-from ptp_core.trace import DecodeStep, Trace
+from ptp_core.trace import Trace
 
 from .view import bins_view, square_view, staircase_view, sweep_view
 
 SWEEP_LENGTH = 8
-_KEPT_MAPS = 400
-_REFUSED = (ValueError, RuntimeError, FileNotFoundError, OSError)
-_GONE = "This text is no longer in memory. Write it again, or upload its file."
+MAPS: Store[Any] = Store(400)  # by model, run, kind and position
+_MAP_SECONDS = 20
 _PLAIN = RaceSettings("")
 
 
-# ---- other noise -------------------------------------------------------------------------------------------
+class NoiseRunner:
+    """Decodes texts on edited noise and draws maps, with the models of one shelf."""
+
+    def __init__(self, shelf: ModelShelf) -> None:
+        self.shelf = shelf
+        self.redecode = on_gpu(redecode_seconds)(self._redecode)
+        self.compute = on_gpu(lambda *_: _MAP_SECONDS)(self._compute)
+
+    def edit(self, choice: ModelChoice, request: Event) -> Iterator[Event]:
+        """From a moved needle to the new text: the events of a race (see RaceRunner.run), on edited noise."""
+        try:
+            race = _race(request)
+            noise = edited_tape(race, request)
+            yield {"event": "start", "query": None, "tokens": race.limit}
+            yield from self.shelf.loading_events(choice)
+            fresh = Race(origin="live", limit=race.limit)
+            run = RUNS.add(fresh)
+            yield from lane_events(run, fresh, into(fresh, self.redecode(choice, race, noise)))
+            yield {"event": "done", "run": run, "meta": meta_view(fresh), "summary": summary_view(fresh)}
+        except REFUSALS as error:
+            yield error_event(error)
+
+    def draw(self, choice: ModelChoice, request: Event) -> Iterator[tuple[Event, Any]]:
+        """(event, map or None): progress (share), then map (kind, run, position, the view), or error."""
+        try:
+            race = _race(request)
+            kind, run, position = _asked_map(request)
+            found = MAPS.find((choice, run, kind, position))
+            if found is None:
+                for event in self.shelf.loading_events(choice):
+                    yield event, None
+                for part in self.compute(choice, kind, race.reference, position):
+                    if isinstance(part, float):
+                        yield {"event": "progress", "kind": kind, "share": part}, None
+                    else:
+                        found = part[1]
+                MAPS.put((choice, run, kind, position), found)
+            view = KINDS[kind][1](found)
+            yield {"event": "map", "kind": kind, "run": run, "position": position, "map": view}, found
+        except REFUSALS as error:
+            yield error_event(error), None
+
+    def _redecode(self, choice: ModelChoice, race: Race, noise: NoiseTape) -> Iterator[tuple[str, Part]]:
+        """Both lanes on another tape; yields (lane, its trace up to the change), then (lane, step)."""
+        model, contexts = self.shelf.get(choice), self.shelf.contexts(choice)
+        for lane, trace in race.lanes.items():
+            fresh, steps = analysis.redecode_steps(
+                model, trace, noise, contexts,
+                max_new_tokens=race.limit,
+                num_speculative_tokens=_PLAIN.num_speculative_tokens,
+                draft_budget=default_budget(trace.method),
+            )  # fmt: skip
+            yield lane, fresh
+            for step in steps:
+                yield lane, step
+
+    def _compute(
+        self, choice: ModelChoice, kind: str, trace: Trace, position: int
+    ) -> Iterator[float | tuple[str, Any]]:
+        """Yields progress, then ("map", the map)."""
+        steps = KINDS[kind][0](self.shelf.get(choice), trace, position, self.shelf.contexts(choice))
+        found = yield from steps
+        yield "map", found
+
+
+def redecode_seconds(choice: ModelChoice, race: Race, noise: NoiseTape) -> int:
+    """The GPU time of NoiseRunner.redecode."""
+    return gpu_seconds(len(LANES) * (race.limit or MAX_NEW_TOKENS))
+
+
+# ---- what a request asks for -------------------------------------------------------------------------------
 
 
 def edited_tape(race: Race, request: Event) -> NoiseTape:
     """The tape that a request asks for: the seed's own noise with "edits" {position: u}; with "redraw"
     {behind, seed}, what lies behind a position comes from another seed. ValueError if that is no tape."""
-    trace = race.lanes["ar"] if "ar" in race.lanes else race.lanes["ptp"]
     try:
         edits = {int(position): float(u) for position, u in dict(request.get("edits") or {}).items()}
         redraw = request.get("redraw")
@@ -48,101 +115,37 @@ def edited_tape(race: Race, request: Event) -> NoiseTape:
         raise ValueError(f"Positions run from 0 to {MAX_NEW_TOKENS - 1}.")
     if any(not math.isfinite(u) or not 0 <= u < 1 for u in edits.values()):
         raise ValueError("u must lie in [0, 1).")
-    return NoiseTape(trace.noise.seed, edits)
-
-
-def redecode_seconds(choice: ModelChoice, race: Race, noise: NoiseTape) -> int:
-    """What a visitor's quota is asked for."""
-    return int(10 + 0.12 * len(LANES) * (race.limit or MAX_NEW_TOKENS))
-
-
-@on_gpu(redecode_seconds)
-def redecode(choice: ModelChoice, race: Race, noise: NoiseTape) -> Iterator[tuple[str, Part]]:
-    """Both lanes on another tape; yields (lane, its trace up to the change), then (lane, step)."""
-    model = SHELF.get(choice)
-    for lane in LANES:
-        if lane not in race.lanes:
-            continue
-        trace = race.lanes[lane]
-        plain = {"num_speculative_tokens": _PLAIN.num_speculative_tokens, "draft_budget": default_budget(trace.method)}
-        fresh, steps = analysis.redecode_steps(
-            model, trace, noise, CONTEXTS.get(model), max_new_tokens=race.limit, **plain
-        )
-        yield lane, fresh
-        for step in steps:
-            yield lane, step
-
-
-def edit_noise(choice: ModelChoice, request: Event) -> Iterator[Event]:
-    """From a moved needle to the new text: the events of a race (see run_race), on edited noise."""
-    try:
-        race = _race(request)
-        noise = edited_tape(race, request)
-        yield {"event": "start", "query": None, "tokens": race.limit or 0}
-        yield from _loading(choice)
-        known = replace(race, lanes={lane: race.lanes[lane] for lane in LANES if lane in race.lanes})
-        fresh = Race(origin="live", limit=race.limit)
-        run = RUNS.add(fresh)
-        yield from lane_events(run, fresh, _into(fresh, redecode(choice, known, noise)))
-        yield {"event": "done", "run": run, "meta": meta_view(fresh), "summary": summary_view(fresh)}
-    except _REFUSED as error:
-        yield {"event": "error", "message": str(error)}
-
-
-def _into(race: Race, parts: Iterator[tuple[str, Part]]) -> Iterator[tuple[str, DecodeStep]]:
-    for lane, part in parts:
-        if isinstance(part, Trace):
-            race.lanes[lane] = part
-        else:
-            race.lanes[lane].steps.append(part)
-            yield lane, part
+    return NoiseTape(race.reference.noise.seed, edits)
 
 
 def _race(request: Event) -> Race:
-    """The race of a request, with its limit; ValueError with a sentence if it is gone or cannot be decoded again."""
-    try:
-        race = RUNS.get(str(request.get("run")))
-    except KeyError:
-        raise ValueError(_GONE) from None
-    if any(trace.method not in METHODS for trace in race.lanes.values()):
+    """A copy of the race of a request, as it is now, with a limit on its length.
+
+    ValueError with a sentence if the race is gone or cannot be decoded again.
+    """
+    race = RUNS.get(str(request.get("run")))
+    lanes = {lane: race.lanes[lane] for lane in LANES if lane in race.lanes}  # a run may be adding one
+    if not lanes:
+        raise ValueError("This text has no token yet.")
+    if any(trace.method not in METHODS for trace in lanes.values()):
         raise ValueError("This text was written by a method that this lab does not know.")
-    length = max(len(trace.tokens) for trace in race.lanes.values())
-    if race.limit is None:
-        race.limit = min(max(length, _PLAIN.max_new_tokens), MAX_NEW_TOKENS)
-    return race
+    longest = max(len(trace.tokens) for trace in lanes.values())
+    limit = race.limit or min(max(longest, _PLAIN.max_new_tokens), MAX_NEW_TOKENS)
+    return replace(race, lanes=lanes, limit=limit)
 
 
-def _loading(choice: ModelChoice) -> Iterator[Event]:
-    for share, text in SHELF.loading(choice):
-        yield {"event": "loading", "share": share, "text": text}
+def _asked_map(request: Event) -> tuple[str, str, int]:
+    """(kind, run, position) of a request for a map; ValueError with a sentence for what is not there."""
+    kind, run = str(request.get("kind")), str(request.get("run"))
+    if kind not in KINDS:
+        raise ValueError(f"There is no map {kind!r}; maps: {', '.join(KINDS)}.")
+    try:
+        return kind, run, int(request["position"])
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("Choose a token first.") from None
 
 
-# ---- maps --------------------------------------------------------------------------------------------------
-
-
-MapKey = tuple[ModelChoice, str, str, int]
-
-
-class MapStore:
-    """Maps by model, run, kind and position; the oldest are forgotten first."""
-
-    def __init__(self, capacity: int = _KEPT_MAPS) -> None:
-        self._maps: OrderedDict[MapKey, Any] = OrderedDict()
-        self._capacity = capacity
-        self._lock = Lock()
-
-    def get(self, key: MapKey) -> Any | None:
-        with self._lock:
-            return self._maps.get(key)
-
-    def add(self, key: MapKey, value: Any) -> None:
-        with self._lock:
-            self._maps[key] = value
-            while len(self._maps) > self._capacity:
-                self._maps.popitem(last=False)
-
-
-MAPS = MapStore()
+# ---- kinds of maps -----------------------------------------------------------------------------------------
 
 
 def _bins(model: Any, trace: Trace, position: int, contexts: Any) -> Steps[Any]:
@@ -161,45 +164,3 @@ KINDS: dict[str, tuple[Callable[..., Steps[Any]], Callable[[Any], Any]]] = {  # 
     "square": (analysis.unit_square_steps, square_view),
     "staircase": (analysis.staircase_steps, staircase_view),
 }
-
-
-def map_seconds(choice: ModelChoice, kind: str, trace: Trace, position: int) -> int:
-    """What a visitor's quota is asked for."""
-    return 20
-
-
-@on_gpu(map_seconds)
-def compute(choice: ModelChoice, kind: str, trace: Trace, position: int) -> Iterator[float | tuple[str, Any]]:
-    """Yields progress, then ("map", the map)."""
-    model = SHELF.get(choice)
-    steps = KINDS[kind][0](model, trace, position, CONTEXTS.get(model))
-    found = yield from steps
-    yield "map", found
-
-
-def draw_map(choice: ModelChoice, request: Event) -> Iterator[tuple[Event, Any]]:
-    """(event, map or None): progress (share), then map (kind, run, position, the view), or error."""
-    try:
-        race = _race(request)
-        kind, run = str(request.get("kind")), str(request.get("run"))
-        if kind not in KINDS:
-            raise ValueError(f"There is no map {kind!r}; maps: {', '.join(KINDS)}.")
-        try:
-            position = int(request["position"])
-        except (KeyError, TypeError, ValueError):
-            raise ValueError("Choose a token first.") from None
-        found = MAPS.get((choice, run, kind, position))
-        if found is None:
-            for event in _loading(choice):
-                yield event, None
-            trace = race.lanes["ar"] if "ar" in race.lanes else race.lanes["ptp"]
-            for part in compute(choice, kind, trace, position):
-                if isinstance(part, float):
-                    yield {"event": "progress", "kind": kind, "share": part}, None
-                else:
-                    found = part[1]
-            MAPS.add((choice, run, kind, position), found)
-        view = KINDS[kind][1](found)
-        yield {"event": "map", "kind": kind, "run": run, "position": position, "map": view}, found
-    except _REFUSED as error:
-        yield {"event": "error", "message": str(error)}, None

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from app import modules
-from app.race.ask import AT_ONCE, IN_TURN, NAMES, PRIVATE, build_ask, sentence_update, show_example, show_link
-from app.race.events import export_run, fetch_steps, open_file, open_run, run_race
+from app.race.ask import AT_ONCE, IN_TURN, PRIVATE, build_ask, show_example, show_link
+from app.race.events import RaceRunner
 from app.race.examples import FIRST
 from app.race.model_panel import model_panel
+from app.race.requests import export_run, fetch_steps, open_file, open_run
 from app.serving import theme
-from app.serving.models import CONCURRENCY_ID, ModelChoice, models_allowed
+from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
 from app.serving.store import stop_run, until_stopped
-from app.serving.values import as_value
+from app.serving.values import Event, as_value
+from ptp_core.maps.staircase import Staircase
 
-from .events import draw_map, edit_noise
+from .events import NoiseRunner
 from .staircase_figure import staircase_figure
 
 
-def build() -> None:
-    """Lays the page out inside the Blocks that are being built."""
+def build(shelf: ModelShelf) -> None:
+    """Lays the page out inside the Blocks that are being built; texts and maps come from the shelf's models."""
+    racer, runner = RaceRunner(shelf), NoiseRunner(shelf)
     choice = gr.State(ModelChoice())
     ask = build_ask("Write the text")
     noise = gr.HTML(
@@ -35,52 +39,48 @@ def build() -> None:
     )
     stairs = gr.Plot(show_label=False, visible=False, elem_id="ptp-stairs")
     if models_allowed():
-        model_panel(choice)
+        model_panel(shelf, choice)
+
+    def run(ticket: str, chosen: ModelChoice, *values: Any) -> Iterator[str]:
+        raw = dict(zip(ask.inputs, values, strict=True))
+        yield from map(as_value, until_stopped(ticket, racer.run(chosen, raw)))
+
+    def edit(chosen: ModelChoice, event: gr.EventData) -> Iterator[str]:
+        request = dict(event._data)
+        yield from map(as_value, until_stopped(str(request.get("ticket")), runner.edit(chosen, request)))
+
+    def draw(chosen: ModelChoice, event: gr.EventData) -> Iterator[dict[Any, Any]]:
+        request = dict(event._data)
+        found: Any = None
+
+        def told() -> Iterator[Event]:
+            nonlocal found
+            for message, found in runner.draw(chosen, request):  # noqa: B007
+                yield message
+
+        for message in until_stopped(str(request.get("ticket")), told()):
+            update: dict[Any, Any] = {noise: as_value(message)}
+            if isinstance(found, Staircase):
+                update[stairs] = gr.update(value=staircase_figure(found, theme.CHART_COLOURS), visible=True)
+            yield update
 
     in_line: dict[str, Any] = {
         "concurrency_id": CONCURRENCY_ID, "concurrency_limit": 1, "trigger_mode": "multiple", **PRIVATE,
     }  # fmt: skip
     running = gr.on(
-        [ask.run.click, ask.prompt.submit], _run, [ask.ticket, choice, *ask.inputs], noise,
+        [ask.run.click, ask.prompt.submit], run, [ask.ticket, choice, *ask.inputs.values()], noise,
         js=modules.call("core/tickets.js", "queued"), **in_line,
     )  # fmt: skip
-    editing = noise.edit(_edit, choice, noise, **in_line)
-    drawing = noise.draw(_draw, choice, [noise, stairs], **in_line)
+    editing = noise.edit(edit, choice, noise, **in_line)
+    drawing = noise.draw(draw, choice, [noise, stairs], **in_line)
     for event in (running, editing, drawing):
         event.failure(None, js=modules.call("core/tickets.js", "refused"), **AT_ONCE)
-    filled = [*ask.inputs, ask.panel, noise]
+    filled = [*ask.filled, noise]
     for name, button in ask.examples.items():
-        button.click(lambda name=name: show_example(name), outputs=filled, **AT_ONCE)
-    opened = gr.on(None, _open_link, None, filled, **AT_ONCE)
-    opened.then(sentence_update, ask.adjustable, ask.panel, **IN_TURN)
+        button.click(partial(show_example, ask, noise, name), outputs=filled, **AT_ONCE)
 
+    def open_link(request: gr.Request) -> dict[Any, Any]:
+        return show_link(ask, noise, dict(request.query_params))[0]
 
-def _open_link(request: gr.Request) -> list[Any]:
-    return show_link(request)[:-1]
-
-
-def _run(ticket: str, choice: ModelChoice, *values: Any) -> Iterator[str]:
-    for event in until_stopped(ticket, run_race(choice, **dict(zip(NAMES, values, strict=True)))):
-        yield as_value(event)
-
-
-def _edit(choice: ModelChoice, event: gr.EventData) -> Iterator[str]:
-    request = dict(event._data)
-    for told in until_stopped(str(request.get("ticket")), edit_noise(choice, request)):
-        yield as_value(told)
-
-
-def _draw(choice: ModelChoice, event: gr.EventData) -> Iterator[tuple[str, Any]]:
-    request = dict(event._data)
-    maps: list[Any] = []
-
-    def told() -> Iterator[dict[str, Any]]:
-        for message, found in draw_map(choice, request):
-            maps[:] = [found]
-            yield message
-
-    for message in until_stopped(str(request.get("ticket")), told()):
-        figure: Any = gr.skip()
-        if message["event"] == "map" and message["kind"] == "staircase":
-            figure = gr.update(value=staircase_figure(maps[0], theme.CHART_COLOURS), visible=True)
-        yield as_value(message), figure
+    linked = gr.on(None, open_link, None, filled, **AT_ONCE)
+    linked.then(ask.sentence, list(ask.adjustable.values()), ask.panel, **IN_TURN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,15 +20,11 @@ from app.settings import (
     settings_of_query,
 )
 
-from .events import open_run
 from .examples import EXAMPLES, FIRST
 from .races import recorded_for
+from .requests import open_run
 
 DEFAULTS = RaceSettings(EXAMPLES[FIRST][1])
-NAMES = (  # of RaceSettings, in the order of the page's inputs
-    "prompt", "chat", "seed", "temperature", "top_k", "top_p", "max_new_tokens", "num_speculative_tokens",
-    "draft_budget", "method",
-)  # fmt: skip
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
 IN_TURN: dict[str, Any] = {**PRIVATE, "concurrency_id": "sentence", "concurrency_limit": 1}
@@ -35,7 +32,7 @@ IN_TURN: dict[str, Any] = {**PRIVATE, "concurrency_id": "sentence", "concurrency
 
 @dataclass(frozen=True)
 class Ask:
-    """The components of the line; inputs are those of NAMES, in that order."""
+    """The components of the line. inputs: the name of a setting -> its component."""
 
     prompt: gr.Textbox
     run: gr.Button
@@ -43,31 +40,55 @@ class Ask:
     examples: dict[str, gr.Button]
     panel: gr.Accordion
     ticket: gr.Textbox
-    inputs: list[Any]
+    inputs: dict[str, Any]
 
     @property
-    def adjustable(self) -> list[Any]:
+    def adjustable(self) -> dict[str, Any]:
         """The inputs inside the folded sentence."""
-        return [self.inputs[1], *self.inputs[3:]]
+        return {name: component for name, component in self.inputs.items() if name not in ("prompt", "seed")}
+
+    @property
+    def filled(self) -> list[Any]:
+        """The components that `fill` sets."""
+        return [*self.inputs.values(), self.panel]
+
+    def fill(self, settings: RaceSettings) -> dict[Any, Any]:
+        """What sets every input, and the sentence, to these settings."""
+        values = page_values(settings)
+        told = {component: values[name] for name, component in self.inputs.items()}
+        return {**told, self.panel: gr.update(label=settings_sentence(values))}
+
+    def sentence(self, *values: Any) -> Any:
+        """The update of the sentence, from the values of `adjustable`."""
+        try:
+            return gr.update(label=settings_sentence(dict(zip(self.adjustable, values, strict=True))))
+        except (TypeError, ValueError):
+            return gr.skip()  # a field is empty for the moment
 
 
-def settings_sentence(
-    chat: bool,
-    temperature: float,
-    top_k: float,
-    top_p: float,
-    count: float,
-    drafts: float,
-    budget: Any,
-    method: str = DEFAULTS.method,
-) -> str:
+def page_values(settings: RaceSettings) -> dict[str, Any]:
+    """The settings as the page's inputs show them."""
+    drafts = settings.num_speculative_tokens
+    shown = {"num_speculative_tokens": DEFAULTS.num_speculative_tokens if drafts is None else drafts}
+    return {**vars(settings), **shown, "draft_budget": str(settings.draft_budget)}
+
+
+def settings_sentence(values: Mapping[str, Any]) -> str:
     """The settings folded into one line."""
-    filters = f"top-k {top_k:g}" if top_k else "top-k off"
-    filters += f" · top-p {top_p:g}" if top_p < 1 else " · top-p off"
-    heat = f"temperature {temperature:g}" if temperature else "greedy"
-    shape = "" if chat else " · no chat template"
-    by = "" if method == DEFAULTS.method else f" · {RACE_METHODS[method]}"
-    return f"Settings: {heat} · {filters} · {count:g} tokens · drafts {drafts:g} · budget {budget}{by}{shape}"
+    top_k, top_p, heat = values["top_k"], values["top_p"], values["temperature"]
+    parts = [
+        f"temperature {heat:g}" if heat else "greedy",
+        f"top-k {top_k:g}" if top_k else "top-k off",
+        f"top-p {top_p:g}" if top_p < 1 else "top-p off",
+        f"{values['max_new_tokens']:g} tokens",
+        f"drafts {values['num_speculative_tokens']:g}",
+        f"budget {values['draft_budget']}",
+    ]
+    if values["method"] != DEFAULTS.method:
+        parts.append(RACE_METHODS[values["method"]])
+    if not values["chat"]:
+        parts.append("no chat template")
+    return f"Settings: {' · '.join(parts)}"
 
 
 def build_ask(run_label: str) -> Ask:
@@ -94,7 +115,7 @@ def build_ask(run_label: str) -> Ask:
             [(label, name) for name, label in RACE_METHODS.items()], value=DEFAULTS.method, label="Drafts by",
             show_label=False, container=False, elem_id="ptp-method", min_width=272, scale=0, filterable=False,
         )  # fmt: skip
-    with gr.Accordion(sentence_of(DEFAULTS), open=False, elem_id="ptp-settings") as panel:
+    with gr.Accordion(settings_sentence(page_values(DEFAULTS)), open=False, elem_id="ptp-settings") as panel:
         with gr.Row():
             temperature = gr.Slider(
                 *PAGE_LIMITS["temperature"], DEFAULTS.temperature, step=0.05, label="Temperature", info="0 is greedy"
@@ -114,62 +135,44 @@ def build_ask(run_label: str) -> Ask:
             chat = gr.Checkbox(True, label="Chat template", info="off: continue the prompt as plain text")
         reset = gr.Button("Reset settings", size="sm", elem_id="ptp-reset")
     ticket = gr.Textbox(visible=False)  # the browser's name for a run, by which it can stop it
-    inputs = [prompt, chat, seed, temperature, top_k, top_p, count, drafts, budget, method]
+    inputs = {
+        "prompt": prompt, "chat": chat, "seed": seed, "temperature": temperature, "top_k": top_k, "top_p": top_p,
+        "max_new_tokens": count, "num_speculative_tokens": drafts, "draft_budget": budget, "method": method,
+    }  # fmt: skip
     ask = Ask(prompt, run, stop, examples, panel, ticket, inputs)
     stop.click(None, js=modules.call("core/tickets.js", "stopped"), **AT_ONCE)
     method.input(default_budget, method, budget, **AT_ONCE)
     dice.click(None, outputs=seed, js="() => Math.floor(Math.random() * 1e6)", **AT_ONCE)
-    reset.click(lambda: values_of(DEFAULTS)[1:2] + values_of(DEFAULTS)[3:], outputs=ask.adjustable, **AT_ONCE)
+    kept = (prompt, seed)
+    reset.click(
+        lambda: {component: value for component, value in ask.fill(DEFAULTS).items() if component not in kept},
+        outputs=[component for component in ask.filled if component not in kept], **AT_ONCE,
+    )  # fmt: skip
     # one queue for the sentence: answers come in the order of the changes, so the last one stands; and the last
     # change is asked for once more when its answer is there, since a change may be sent before its neighbours'
-    changed = [component.change for component in ask.adjustable]
-    told = gr.on(changed, sentence_update, ask.adjustable, panel, trigger_mode="multiple", **IN_TURN)
-    told.then(sentence_update, ask.adjustable, panel, trigger_mode="always_last", **IN_TURN)
+    adjustable = list(ask.adjustable.values())
+    changed = [component.change for component in adjustable]
+    told = gr.on(changed, ask.sentence, adjustable, panel, trigger_mode="multiple", **IN_TURN)
+    told.then(ask.sentence, adjustable, panel, trigger_mode="always_last", **IN_TURN)
     return ask
 
 
-def sentence_update(*values: Any) -> Any:
-    try:
-        return gr.update(label=settings_sentence(*values))
-    except (TypeError, ValueError):
-        return gr.skip()  # a field is empty for the moment
+def show_example(ask: Ask, view: gr.HTML, name: str) -> dict[Any, Any]:
+    """What fills the inputs, the sentence and the view with a recorded race."""
+    return {**ask.fill(RaceSettings(EXAMPLES[name][1])), view: as_value(open_run(f"recorded:{name}"))}
 
 
-def sentence_of(settings: RaceSettings) -> str:
-    _, chat, _, *rest = values_of(settings)
-    return settings_sentence(chat, *rest)
+def show_link(ask: Ask, view: gr.HTML, query: dict[str, str]) -> tuple[dict[Any, Any], str]:
+    """What fills the inputs, the sentence and the view as a link's query says, and the id of the run then shown.
 
-
-def values_of(settings: RaceSettings) -> list[Any]:
-    """The settings in the order of the page's inputs."""
-    drafts = (
-        DEFAULTS.num_speculative_tokens if settings.num_speculative_tokens is None else settings.num_speculative_tokens
-    )
-    return [
-        settings.prompt, settings.chat, settings.seed, settings.temperature, settings.top_k, settings.top_p,
-        settings.max_new_tokens, drafts, str(settings.draft_budget), settings.method,
-    ]  # fmt: skip
-
-
-def show_example(name: str) -> list[Any]:
-    """Inputs, sentence and view value of a recorded race."""
-    settings = RaceSettings(EXAMPLES[name][1])
-    return [*values_of(settings), gr.update(label=sentence_of(settings)), as_value(open_run(f"recorded:{name}"))]
-
-
-def show_link(request: gr.Request) -> list[Any]:
-    """Inputs, sentence, view value and shown run for a link's query: a recorded race of those settings, or an
-    event by which the browser runs it."""
-    query = dict(request.query_params)
-    untouched = [gr.skip() for _ in NAMES]
+    That is a recorded race of those settings, or an event by which the browser runs it.
+    """
     if "prompt" not in query:
-        return [*untouched, gr.skip(), gr.skip(), f"recorded:{FIRST}"]
+        return {view: gr.skip()}, f"recorded:{FIRST}"
     try:
         settings = settings_of_query(query)
     except ValueError as error:
-        broken = {"event": "error", "message": f"This link does not work: {error}"}
-        return [*untouched, gr.skip(), as_value(broken), ""]
-    name, sentence = recorded_for(settings), gr.update(label=sentence_of(settings))
-    if name is not None:
-        return [*values_of(settings), sentence, as_value(open_run(f"recorded:{name}")), f"recorded:{name}"]
-    return [*values_of(settings), sentence, as_value({"event": "run"}), ""]
+        return {view: as_value({"event": "error", "message": f"This link does not work: {error}"})}, ""
+    name = recorded_for(settings)
+    shown = "" if name is None else f"recorded:{name}"
+    return {**ask.fill(settings), view: as_value(open_run(shown) if shown else {"event": "run"})}, shown

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from app.serving.models import CONCURRENCY_ID, SHELF, ModelChoice
+from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf
+from app.serving.values import REFUSALS
 
 
-def model_panel(choice: gr.State) -> None:
+def model_panel(shelf: ModelShelf, choice: gr.State) -> None:
     """Lays the panel out; loading changes `choice`, which the page's runs read."""
     with gr.Accordion("Model", open=False, elem_id="ptp-model"):
         gr.Markdown(
@@ -25,22 +27,18 @@ def model_panel(choice: gr.State) -> None:
         load = gr.Button("Load", size="sm", elem_id="ptp-model-load")
         status = gr.Markdown(elem_id="ptp-model-status")
     load.click(
-        _load, [choice, name, adapter, dtype], [choice, status], api_visibility="private", show_progress="hidden",
-        concurrency_id=CONCURRENCY_ID, concurrency_limit=1,
+        partial(_load, shelf), [choice, name, adapter, dtype], [choice, status], api_visibility="private",
+        show_progress="hidden", concurrency_id=CONCURRENCY_ID, concurrency_limit=1,
     )  # fmt: skip
 
 
-def _load(current: ModelChoice, name: str, adapter: str, dtype: str) -> Iterator[tuple[Any, str]]:
+def _load(shelf: ModelShelf, current: ModelChoice, name: str, adapter: str, dtype: str) -> Iterator[tuple[Any, str]]:
     """Loads a visitor's choice; on an error the old one stays."""
-    wanted = ModelChoice(
-        None if name.strip() in ("", "default") else name.strip(),
-        None if adapter.strip() in ("", "default") else adapter.strip(),
-        "auto" if dtype == "float32" else dtype,
-    )
+    wanted = ModelChoice.parse(name, adapter, dtype)
     try:
-        for share, text in SHELF.loading(wanted):
+        for share, text in shelf.loading(wanted):
             yield gr.skip(), f"{text} … {share:.0%}"
-        model = SHELF.get(wanted)
+        model = shelf.get(wanted)
         drafts = (
             f"adapter {model.adapter.name}"
             if model.adapter
@@ -48,6 +46,6 @@ def _load(current: ModelChoice, name: str, adapter: str, dtype: str) -> Iterator
         )
         notes = "".join(f"\n\n{note}" for note in model.notes)
         yield wanted, f"**{model.name}** is loaded, {drafts}, {model.device.type} {str(model.dtype)[6:]}.{notes}"
-    except (ValueError, RuntimeError, FileNotFoundError, OSError) as error:
-        kept = SHELF.get(current).name if SHELF.is_loaded(current) else "the default"
+    except REFUSALS as error:
+        kept = shelf.get(current).name if shelf.is_loaded(current) else "the default"
         yield current, f"{error} Your runs still use {kept}."

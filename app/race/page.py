@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from app import modules
 from app.serving import theme
-from app.serving.models import CONCURRENCY_ID, ModelChoice, models_allowed
+from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import as_value
 
-from .ask import AT_ONCE, IN_TURN, NAMES, PRIVATE, build_ask, sentence_update, show_example, show_link
+from .ask import AT_ONCE, IN_TURN, PRIVATE, build_ask, show_example, show_link
 from .charts import accepted_lengths, tokens_against_calls
-from .events import export_run, fetch_steps, open_file, open_run, run_race
+from .events import RaceRunner
 from .examples import FIRST
 from .model_panel import model_panel
 from .races import LANES, RUNS
+from .requests import export_run, fetch_steps, open_file, open_run
 
 
-def build() -> None:
-    """Lays the page out inside the Blocks that are being built."""
+def build(shelf: ModelShelf) -> None:
+    """Lays the page out inside the Blocks that are being built; its races run on the shelf's models."""
+    runner = RaceRunner(shelf)
     choice = gr.State(ModelChoice())
     ask = build_ask("Run the race")
     race = gr.HTML(
@@ -38,37 +41,40 @@ def build() -> None:
         plots = [gr.Plot(show_label=False, min_width=300), gr.Plot(show_label=False, min_width=300)]
     shown = gr.Textbox(visible=False)  # the id of the run on screen, which the charts are drawn from
     if models_allowed():
-        model_panel(choice)
+        model_panel(shelf, choice)
+
+    def run(ticket: str, chosen: ModelChoice, *values: Any) -> Iterator[dict[Any, Any]]:
+        raw = dict(zip(ask.inputs, values, strict=True))
+        for event in until_stopped(ticket, runner.run(chosen, raw)):
+            yield {race: as_value(event), **({shown: event["run"]} if event["event"] == "done" else {})}
+
+    def open_example(name: str) -> dict[Any, Any]:
+        return {**show_example(ask, race, name), shown: f"recorded:{name}"}
+
+    def open_link(request: gr.Request) -> dict[Any, Any]:
+        updates, run_shown = show_link(ask, race, dict(request.query_params))
+        return {**updates, shown: run_shown}
 
     running = gr.on(
-        [ask.run.click, ask.prompt.submit], _run, [ask.ticket, choice, *ask.inputs], [race, shown],
+        [ask.run.click, ask.prompt.submit], run, [ask.ticket, choice, *ask.inputs.values()], [race, shown],
         concurrency_id=CONCURRENCY_ID, concurrency_limit=1, trigger_mode="multiple",
         js=modules.call("core/tickets.js", "queued"), **PRIVATE,
     )  # fmt: skip
     running.then(_charts, shown, plots, **AT_ONCE)
     running.failure(None, js=modules.call("core/tickets.js", "refused"), **AT_ONCE)
     race.opened(lambda value: _charts(json.loads(value).get("run", "")), race, plots, **AT_ONCE)
-    filled = [*ask.inputs, ask.panel, race]
+    filled = [*ask.filled, race, shown]
     for name, button in ask.examples.items():
-        button.click(
-            lambda name=name: [*show_example(name), f"recorded:{name}"], outputs=[*filled, shown], **AT_ONCE
-        ).then(_charts, shown, plots, **AT_ONCE)
-    opened = gr.on(None, show_link, None, [*filled, shown], **AT_ONCE)
-    opened.then(sentence_update, ask.adjustable, ask.panel, **IN_TURN)
-    opened.then(_charts, shown, plots, **AT_ONCE)
-
-
-def _run(ticket: str, choice: ModelChoice, *values: Any) -> Iterator[tuple[Any, Any]]:
-    for event in until_stopped(ticket, run_race(choice, **dict(zip(NAMES, values, strict=True)))):
-        yield as_value(event), event["run"] if event["event"] == "done" else gr.skip()
+        opened = button.click(partial(open_example, name), outputs=filled, **AT_ONCE)
+        opened.then(_charts, shown, plots, **AT_ONCE)
+    linked = gr.on(None, open_link, None, filled, **AT_ONCE)
+    linked.then(ask.sentence, list(ask.adjustable.values()), ask.panel, **IN_TURN)
+    linked.then(_charts, shown, plots, **AT_ONCE)
 
 
 def _charts(run: str) -> list[Any]:
-    if not run:
-        return [gr.skip(), gr.skip()]
-    try:
-        race = RUNS.get(run)
-    except KeyError:
+    race = RUNS.find(run)
+    if race is None:
         return [gr.skip(), gr.skip()]
     lanes = {lane: race.steps(lane) for lane in LANES if lane in race.lanes}
     return [

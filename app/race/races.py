@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import secrets
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from app.serving.uploads import whole_characters
+from app.serving.store import Store
+from app.serving.uploads import read_json
 from app.settings import RaceSettings
 from ptp_core.trace import MAX_FILE_BYTES, DecodeStep, Trace, first_divergence
 
@@ -20,6 +18,7 @@ FORMAT = "ptp-race-1"
 LANES = ("ar", "ptp")
 RECORDED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "races"
 _KEPT_RUNS = 200
+_GONE = "This run is no longer in memory. Run it again, or upload its file."
 
 
 @dataclass
@@ -50,6 +49,11 @@ class Race:
         whole = len({len(self.lanes[lane].tokens) for lane in LANES if lane in self.lanes}) == 1
         return set(self.lanes) == set(LANES) and (whole or self.first_divergence is not None)
 
+    @property
+    def reference(self) -> Trace:
+        """The lane whose text counts: the autoregressive one where it is there."""
+        return next(self.lanes[lane] for lane in LANES if lane in self.lanes)
+
     def to_dict(self) -> dict[str, Any]:
         lanes = {lane: self.lanes[lane] for lane in LANES if lane in self.lanes}  # a run may be adding one
         return {"format": FORMAT, **{lane: trace.to_dict() for lane, trace in lanes.items()}}
@@ -70,43 +74,9 @@ class Race:
     @classmethod
     def from_text(cls, text: str) -> Race:
         """Parses a file's content; ValueError with a sentence if it is no race and no trace."""
-        if len(text) > MAX_FILE_BYTES:
-            raise ValueError(f"This file is larger than {MAX_FILE_BYTES >> 20} MB, too large for a trace.")
-        try:
-            data = json.loads(whole_characters(text))
-            if "\\ud" in text.lower():  # halves may also be written as escapes
-                data = json.loads(whole_characters(json.dumps(data, ensure_ascii=False)))
-            race = cls.from_dict(data)
-            race.origin = "uploaded"
-            return race
-        except json.JSONDecodeError as error:
-            raise ValueError(f"This file is not whole JSON (it breaks at character {error.pos}).") from None
-        except RecursionError:
-            raise ValueError("This file is nested too deeply to be a trace.") from None
-
-
-class RunStore:
-    """Races by an id that only their visitor knows; the oldest are forgotten first."""
-
-    def __init__(self, capacity: int = _KEPT_RUNS) -> None:
-        self._races: OrderedDict[str, Race] = OrderedDict()
-        self._capacity = capacity
-        self._lock = threading.Lock()
-
-    def add(self, race: Race) -> str:
-        run = secrets.token_urlsafe(12)
-        with self._lock:
-            self._races[run] = race
-            while len(self._races) > self._capacity:
-                self._races.popitem(last=False)
-        return run
-
-    def get(self, run: str) -> Race:
-        """The race of this id, or a recorded one ("recorded:NAME"); KeyError if it is gone."""
-        if run.startswith("recorded:"):
-            return recorded_race(run.removeprefix("recorded:"))
-        with self._lock:
-            return self._races[run]
+        race = cls.from_dict(read_json(text, MAX_FILE_BYTES, "trace"))
+        race.origin = "uploaded"
+        return race
 
 
 def recorded_names() -> list[str]:
@@ -124,13 +94,19 @@ def recorded_race(name: str) -> Race:
     return race
 
 
-RUNS = RunStore()
+def _recorded(run: str) -> Race | None:
+    """The recorded race that "recorded:NAME" means."""
+    name = run.removeprefix("recorded:")
+    return recorded_race(name) if name != run and name in recorded_names() else None
+
+
+RUNS: Store[Race] = Store(_KEPT_RUNS, _GONE, shipped=_recorded)
 
 
 def recorded_for(settings: RaceSettings) -> str | None:
     """The name of a recorded race of exactly these settings, if there is one."""
     for name in recorded_names():
-        trace = RUNS.get(f"recorded:{name}").lanes["ptp"]
+        trace = recorded_race(name).lanes["ptp"]
         same = (trace.prompt, trace.noise.seed, trace.sampling.temperature, trace.sampling.top_k, trace.sampling.top_p)
         wanted = (settings.prompt, settings.seed, settings.temperature, settings.top_k, settings.top_p)
         plain = replace(settings, prompt="", seed=7, temperature=0.7, top_k=50, top_p=0.95) == RaceSettings("")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 
-from app.serving.models import SHELF, ModelChoice
+from app.serving.models import ModelChoice, ModelShelf
 from app.settings import RaceSettings
 
-from .events import race_steps
+from .events import RaceRunner
 from .examples import EXAMPLES
 from .races import RECORDED_FOLDER, Race
 from .view import summary_view
@@ -16,13 +16,13 @@ from .view import summary_view
 
 def main() -> None:
     """Records every example; identical input gives an identical file but for the measured seconds."""
-    SHELF.preload()
-    for _ in race_steps(ModelChoice(), RaceSettings("Hello", max_new_tokens=16), Race()):  # warm-up
+    runner = RaceRunner(ModelShelf())
+    for _ in runner.steps(ModelChoice(), RaceSettings("Hello", max_new_tokens=16), Race()):  # warm-up
         pass
     RECORDED_FOLDER.mkdir(parents=True, exist_ok=True)
     for name, (_, prompt) in EXAMPLES.items():
         race = Race()
-        for _ in race_steps(ModelChoice(), RaceSettings(prompt), race):
+        for _ in runner.steps(ModelChoice(), RaceSettings(prompt), race):
             pass
         content = json.dumps(race.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
         (RECORDED_FOLDER / f"{name}.json.gz").write_bytes(gzip.compress(content, 9, mtime=0))

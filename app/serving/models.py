@@ -1,4 +1,4 @@
-"""What the process shares between visitors: loaded models, and whose they may be.
+"""Loaded models: which one a visitor means, loading it with progress, and GPU time for it.
 
 Models are loaded lazily, in a thread, so that a visitor sees progress and can leave. Decoding itself
 is serialised by Gradio's queue (one concurrency id for everything that runs a model).
@@ -13,7 +13,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from ptp_core.decoding.measure_costs import cost_curve
 from ptp_core.maps.contexts import Contexts
@@ -21,9 +20,12 @@ from ptp_core.model.ptp_model import PTPModel
 from ptp_core.storage.default_target import Progress
 from ptp_core.storage.load import load_model
 
+from .values import Event
+
 CONCURRENCY_ID = "model"
 _POLL_SECONDS = 0.2
 _KEPT_MODELS = 2  # the default one and one of a visitor's own
+_GPU_SECONDS, _GPU_SECONDS_PER_TOKEN = 10, 0.12
 
 
 def models_allowed() -> bool:
@@ -40,13 +42,30 @@ class ModelChoice:
     adapter: str | None = None
     dtype: str = "auto"
 
+    @classmethod
+    def parse(cls, name: str | None = "", adapter: str | None = "", dtype: str = "float32") -> ModelChoice:
+        """What a visitor typed. An empty field and "default" mean the default; where visitors may bring no model,
+        so does everything else."""
+        if not models_allowed():
+            return cls()
+        return cls(_typed(name), _typed(adapter), _DTYPES.get(dtype, dtype))
+
+
+def _typed(text: str | None) -> str | None:
+    wanted = (text or "").strip()
+    return None if wanted in ("", "default") else wanted
+
+
+_DTYPES = {"float32": "auto"}  # "auto" is float32 too, and one choice has one name
+
 
 class _Loading:
-    """One load in a thread: its progress, then its model or its error."""
+    """One load in a thread: its progress, then its model or its error, and what is read of texts by that model."""
 
     def __init__(self, choice: ModelChoice, load: Callable[..., PTPModel]) -> None:
         self.progress = (0.0, "starting")
         self.model: PTPModel | None = None
+        self.contexts = Contexts()
         self.error: Exception | None = None
         self._choice, self._load = choice, load
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -108,6 +127,15 @@ class ModelShelf:
         assert model is not None
         return model
 
+    def contexts(self, choice: ModelChoice) -> Contexts:
+        """What was read of texts by this model; it is forgotten with the model."""
+        return self._entry(choice).contexts
+
+    def loading_events(self, choice: ModelChoice) -> Iterator[Event]:
+        """As `loading`, as events of a page: loading (share, text)."""
+        for share, text in self.loading(choice):
+            yield {"event": "loading", "share": share, "text": text}
+
     def is_loaded(self, choice: ModelChoice) -> bool:
         entry = self._loadings.get(choice)
         return entry is not None and entry.is_done and entry.error is None
@@ -128,20 +156,12 @@ class ModelShelf:
                 del self._loadings[choice]
 
 
-class ContextShelf:
-    """What was read of texts, per model; the contexts of a model that was forgotten go with it."""
-
-    def __init__(self) -> None:
-        self._contexts: WeakKeyDictionary[PTPModel, Contexts] = WeakKeyDictionary()
-
-    def get(self, model: PTPModel) -> Contexts:
-        return self._contexts.setdefault(model, Contexts())
-
-
-SHELF = ModelShelf()
-CONTEXTS = ContextShelf()
-
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def gpu_seconds(num_tokens: int) -> int:
+    """What a visitor's GPU quota is asked for: a generous time for so many tokens."""
+    return int(_GPU_SECONDS + _GPU_SECONDS_PER_TOKEN * num_tokens)
 
 
 def on_gpu(seconds: Callable[..., int]) -> Callable[[F], F]:

@@ -1,4 +1,4 @@
-"""How an event reaches a component."""
+"""Events: what a page's handlers tell the browser, as small dictionaries, and how they travel."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from typing import Any
 
 Event = dict[str, Any]
 
+REFUSALS = (ValueError, RuntimeError, OSError)  # errors whose message is a sentence for the visitor
 
-def as_value(event: dict[str, Any]) -> str:
+
+def error_event(error: Exception) -> Event:
+    return {"event": "error", "message": str(error)}
+
+
+def as_value(event: Event) -> str:
     """An event as a component's value: one string. Gradio streams other values as patches of the last one,
     and those go wrong where an update is merged away. "<" is escaped, so no value looks like markup."""
     return json.dumps(event, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")

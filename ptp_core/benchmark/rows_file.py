@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from .rows import Row
 
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+_ROW = TypeAdapter(Row)
 
 
 class MixedSettings(ValueError):
@@ -45,21 +45,11 @@ class RowsFile:
 
 def row_from_dict(data: Any) -> Row:
     """The inverse of Row.to_dict; ValueError with a sentence on anything else."""
-    from pydantic import ValidationError
-
     try:
-        return _schema().validate_python(data)
+        return _ROW.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"A row is damaged at {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
-
-
-@cache
-def _schema() -> TypeAdapter[Row]:
-    """What the types allow. Only reading rows needs pydantic; writing them does not."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Row)
 
 
 def _whole_lines(path: Path) -> list[str]:

@@ -1,25 +1,32 @@
-"""The app's tests take their models from a shelf with the tiny one."""
+"""The app's tests hand it a shelf whose models are tiny."""
 
 import pytest
-from support.tiny_model import make_adapter, make_target, make_tokenizer, put_on_every_shelf
+from support.tiny_model import make_adapter, make_target, make_tokenizer
 
+from app.race.events import RaceRunner
 from app.serving.models import ModelShelf
 from ptp_core.model.ptp_model import PTPModel
 
 
 def tiny_load(name=None, adapter=None, *, dtype="auto", progress=None):
+    """Stands in for load_model: a tiny model, without an adapter for "none", an error for "missing"."""
     if name == "missing":
         raise FileNotFoundError("There is no model 'missing'.")
-    return PTPModel(make_target(context=512), make_tokenizer(), make_adapter(), name="tiny").eval()
+    found = None if adapter == "none" else make_adapter()
+    return PTPModel(make_target(context=512), make_tokenizer(), found, name="tiny").eval()
 
 
 @pytest.fixture(scope="session")
-def load():
-    return tiny_load
+def shelf():
+    return ModelShelf(tiny_load)
 
 
 @pytest.fixture
-def shelf(monkeypatch):
-    shelf = ModelShelf(tiny_load)
-    put_on_every_shelf(shelf, monkeypatch.setattr)
-    return shelf
+def fresh_shelf():
+    """A shelf of the test's own, with nothing on it yet."""
+    return ModelShelf(tiny_load)
+
+
+@pytest.fixture
+def runner(shelf):
+    return RaceRunner(shelf)

@@ -4,31 +4,28 @@ import threading
 
 import pytest
 from gradio_client import Client
-from support.tiny_model import free_port, put_on_every_shelf
+from support.server import free_port
 
-from app import api
+from app.api import endpoints
 from app.main import build_demo, launch_options
-from app.serving.models import ModelShelf
 from ptp_core import Trace
 
 
 def test_pqd_by_itself_is_given_the_budget_that_was_asked_for(shelf, monkeypatch):
     seen = []
     monkeypatch.setattr("app.race.events.start_decoding", lambda *args, **options: seen.append(options) or iter(()))
+    _, generate = endpoints(shelf)
     for method in ("pqd", "ptp", "shallow"):
-        api.generate("abc", method=method)
+        generate("abc", method=method)
     assert [options["draft_budget"] for options in seen] == ["auto"] * 3
 
 
 @pytest.fixture(scope="module")
-def address(load):
-    shelf = ModelShelf(load)
-    with pytest.MonkeyPatch.context() as patch:
-        put_on_every_shelf(shelf, patch.setattr)
-        demo = build_demo()
-        _, url, _ = demo.launch(**launch_options(), prevent_thread_lock=True, quiet=True, server_port=free_port())
-        yield url
-        demo.close()
+def address(shelf):
+    demo = build_demo(shelf)
+    _, url, _ = demo.launch(**launch_options(), prevent_thread_lock=True, quiet=True, server_port=free_port())
+    yield url
+    demo.close()
 
 
 def test_only_two_endpoints_are_public(address):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from support.tiny_model import free_port, make_adapter, make_results, make_target, make_tokenizer, put_on_every_shelf
+from support.server import free_port
+from support.tiny_model import make_adapter, make_results, make_target, make_tokenizer
 
-from app.acceptance import results
+from app.acceptance.results import Results
 from app.main import build_demo, launch_options
 from app.serving.models import ModelChoice, ModelShelf
 from ptp_core.decoding.costs import CostCurve, ShallowCosts
@@ -57,11 +58,20 @@ def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def url(benchmarks: Path) -> Iterator[str]:
-    results.SHIPPED_FOLDER = benchmarks
-    shelf = ModelShelf(tiny_model)
-    put_on_every_shelf(shelf)
-    demo = build_demo()
+def results(benchmarks: Path) -> Results:
+    """The results that the server shows."""
+    return Results(benchmarks)
+
+
+@pytest.fixture(scope="session")
+def shelf() -> ModelShelf:
+    """The models of the server."""
+    return ModelShelf(tiny_model)
+
+
+@pytest.fixture(scope="session")
+def url(results: Results, shelf: ModelShelf) -> Iterator[str]:
+    demo = build_demo(shelf, results)
     options = {**launch_options(), "prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
     _, address, _ = demo.launch(**options)
     yield address

@@ -11,9 +11,6 @@ import pytest
 from playwright.sync_api import Page, expect
 from support.pages import slow
 
-from app.acceptance import results
-from app.acceptance.results import shipped
-
 pytestmark = pytest.mark.browser
 
 SHOWN = "() => { const s = PTPLab.acceptanceState; return {id: s.view && s.view.id, method: s.method, point: s.point, "
@@ -55,21 +52,21 @@ def start_run(page: Page, prompts: str = "abc\nhg fe") -> None:
     page.click("#ptp-bench-run")
 
 
-def test_it_opens_on_shipped_results_before_any_model(open_acceptance):
+def test_it_opens_on_shipped_results_before_any_model(open_acceptance, results):
     page = open_acceptance()
     shown = state(page)
     assert (shown["id"], shown["method"], shown["category"]) == ("default", "pqd", "")
     assert {"position", "entropy", "margin", "class", "confidence", "lengths", "slots", "bounds"} <= set(
         shown["exhibits"]
     )
-    figures = shipped("default").result.methods["pqd"]
+    figures = results.get("default").result.methods["pqd"]
     first = page.locator(".ptp-figure").first
     expect(first.locator("b")).to_have_text(f"{figures['tokens_per_call']:.2f}")
     expect(first).to_contain_text(f"{figures['num_tokens']} tokens in {figures['num_calls']} calls")
     expect(page.locator(".ptp-figure b").nth(3)).to_have_text("✓ 4 / 4")
     assert page.locator(".ptp-table tbody tr").count() == 4
     for text in page.locator(".ptp-over").all_inner_texts():
-        assert shipped("default").result.environment["device"] in text
+        assert results.get("default").result.environment["device"] in text
     assert page.locator(".ptp-exhibit").count() == page.locator(".ptp-chart").count() == len(shown["exhibits"])
 
 
@@ -99,12 +96,12 @@ def test_a_link_to_what_is_gone_says_so_and_shows_the_rest(open_acceptance):
     assert state(other)["category"] == ""
 
 
-def test_from_a_bar_to_its_questions_to_the_race(open_acceptance):
+def test_from_a_bar_to_its_questions_to_the_race(open_acceptance, results):
     page = open_acceptance()
     page.locator(f"[data-exhibit=position] {MARK}").first.click()
     behind = page.locator("[data-exhibit=position] .ptp-behind")
     expect(behind.locator("li").first).to_be_visible()
-    share = shipped("default").analysis("pqd", "", None)["by_position"][0]
+    share = results.get("default").analysis("pqd", "", None)["by_position"][0]
     told = [text.split() for text in behind.locator(".ptp-q-count").all_inner_texts()]
     assert sum(int(words[0]) for words in told) == share["right"]
     assert sum(int(words[2]) for words in told) == share["count"]
@@ -143,12 +140,12 @@ def test_charts_by_keyboard(open_acceptance):
     expect(marks.first).to_be_focused()
 
 
-def test_every_bar_says_its_counts(open_acceptance):
+def test_every_bar_says_its_counts(open_acceptance, results):
     page = open_acceptance()
     labels = page.eval_on_selector_all(
         f"[data-exhibit=position] {MARK}", "nodes => nodes.map(n => n.getAttribute('aria-label'))"
     )
-    shares = shipped("default").analysis("pqd", "", None)["by_position"]
+    shares = results.get("default").analysis("pqd", "", None)["by_position"]
     for label, share in zip(labels, shares, strict=True):
         wanted = f"{share['right']} of {share['count']} right" if share["count"] else "none seen"
         assert label.startswith(f"draft {share['label']}: {wanted}")
@@ -183,7 +180,7 @@ def test_a_live_run_joins_the_results(open_acceptance):
     until(page, "s.others && s.list.some(e => e.origin === 'live')")
 
 
-def test_stop_keeps_what_was_answered_and_run_works_again(open_acceptance, monkeypatch):
+def test_stop_keeps_what_was_answered_and_run_works_again(open_acceptance, monkeypatch, results):
     page = open_acceptance()
     slow(monkeypatch, 0.03)
     start_run(page, "abc\nhg fe\naabb\nd.e.f\nabc abc")
@@ -197,7 +194,7 @@ def test_stop_keeps_what_was_answered_and_run_works_again(open_acceptance, monke
     rows = page.locator(".ptp-table tbody tr").count()
     assert rows >= 1
     time.sleep(1)
-    assert len(results.RESULTS.get(kept).result.rows) < 10
+    assert len(results.get(kept).result.rows) < 10
     page.click("#ptp-bench-run")
     until(page, f"s.view.id !== '{kept}' && s.view.complete && !s.busy")
 
@@ -255,8 +252,8 @@ def test_a_damaged_file_gets_a_sentence_and_loses_nothing(open_acceptance, tmp_p
 HOSTILE = "<img src=x onerror=window.hacked=1>{{value}}${1+41}\\ \u202e\u0000</script>"
 
 
-def test_hostile_text_stays_text(open_acceptance, tmp_path):
-    data = json.loads(json.dumps(shipped("default").result.to_dict()))
+def test_hostile_text_stays_text(open_acceptance, tmp_path, results):
+    data = json.loads(json.dumps(results.get("default").result.to_dict()))
     for question in data["questions"]:
         question["prompt"] = HOSTILE
         question["category"] = "<b>kind</b>"
@@ -297,8 +294,8 @@ def test_exports(open_acceptance, tmp_path):
     until(page, "s.view.origin === 'uploaded' && s.view.name === 'a'")
 
 
-def test_compressed_results_open_and_damaged_ones_get_a_sentence(open_acceptance, tmp_path):
-    content = gzip.compress(json.dumps(shipped("default").result.to_dict()).encode())
+def test_compressed_results_open_and_damaged_ones_get_a_sentence(open_acceptance, tmp_path, results):
+    content = gzip.compress(json.dumps(results.get("default").result.to_dict()).encode())
     (tmp_path / "mine.json.gz").write_bytes(content)
     (tmp_path / "cut.json.gz").write_bytes(content[: len(content) // 2])
     page = open_acceptance()
@@ -308,8 +305,8 @@ def test_compressed_results_open_and_damaged_ones_get_a_sentence(open_acceptance
     until(page, "s.view.origin === 'uploaded' && s.view.name === 'mine'")
 
 
-def test_a_sweep_without_rows_outside_it_offers_its_points_only(open_acceptance, tmp_path):
-    data = json.loads(json.dumps(shipped("default-sweeps").result.to_dict()))
+def test_a_sweep_without_rows_outside_it_offers_its_points_only(open_acceptance, tmp_path, results):
+    data = json.loads(json.dumps(results.get("default-sweeps").result.to_dict()))
     data["rows"] = [row for row in data["rows"] if row["point"]]
     assert data["rows"]
     (tmp_path / "warm.json").write_text(json.dumps(data))

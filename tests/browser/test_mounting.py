@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser
-from tiny import free_port
+from support.server import free_port
 
 from app import modules
 from app.main import build_demo, launch_options

@@ -12,7 +12,6 @@ from playwright.sync_api import Page, expect
 from support.pages import CONTRASTS, HOSTILE, slow
 
 from app.race.races import recorded_race
-from app.serving import models
 from app.serving.models import ModelChoice
 from ptp_core import NoiseTape, SamplingConfig, generate
 
@@ -60,9 +59,9 @@ def rival(found: dict, position: int) -> float:
     return left + prob / 2
 
 
-def text_on(prompt: str, noise: NoiseTape) -> list[str]:
+def text_on(prompt: str, noise: NoiseTape, shelf) -> list[str]:
     """What the tiny model writes on this tape, by the core alone."""
-    model = models.SHELF.get(ModelChoice())
+    model = shelf.get(ModelChoice())
     trace = generate(
         model, model.encode(prompt, chat=True), "ar", noise=noise, sampling=SamplingConfig(), max_new_tokens=64
     )
@@ -93,7 +92,7 @@ def test_a_recorded_text_and_its_tape_are_there_at_once(open_page):
     assert marked == close != []
 
 
-def test_dragging_shows_the_token_at_once_and_release_decodes_the_rest(open_page):
+def test_dragging_shows_the_token_at_once_and_release_decodes_the_rest(open_page, shelf):
     page = write(open_page)
     before, position = state(page), choose_lively(page)
     u = rival(before, position)
@@ -105,7 +104,7 @@ def test_dragging_shows_the_token_at_once_and_release_decodes_the_rest(open_page
     after = edited(page)
     moved = after["edits"][str(position)]
     assert moved == pytest.approx(u, abs=0.003)
-    assert after["ar"] == after["ptp"] == text_on("abc abc", NoiseTape(3).with_value(position, moved))
+    assert after["ar"] == after["ptp"] == text_on("abc abc", NoiseTape(3).with_value(position, moved), shelf)
     assert after["ar"][:position] == before["ar"][:position]
     assert after["ar"][position] != before["ar"][position]
     changed = page.eval_on_selector_all(".nz-token.is-changed", "nodes => nodes.map(n => Number(n.dataset.position))")
@@ -389,8 +388,8 @@ def test_bins_and_tape_are_saved(open_page, tmp_path):
     assert [float(row["u"]) for row in tape] == pytest.approx(found["u"])
 
 
-def test_hostile_tokens_in_every_map_stay_text(open_page, monkeypatch):
-    model = models.SHELF.get(ModelChoice())
+def test_hostile_tokens_in_every_map_stay_text(open_page, monkeypatch, shelf):
+    model = shelf.get(ModelChoice())
     monkeypatch.setattr(model, "label", lambda token: HOSTILE[token % len(HOSTILE)])
     page = write(open_page)
     dialogs = []

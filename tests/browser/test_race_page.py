@@ -606,7 +606,7 @@ def test_a_links_settings_stand_in_the_sentence(open_page):
     for _ in range(3):
         page = open_page("?prompt=abc&draft_budget=auto&temperature=0.4", wait=False)
         expect(page.locator("#ptp-settings > button")).to_contain_text("budget auto")
-        page.wait_for_function("PTPLab.raceState && PTPLab.raceState.summary && !PTPLab.raceState.busy")
+        page.wait_for_function("window.PTPLab?.raceState?.summary && !PTPLab.raceState.busy")
         expect(page.locator("#ptp-settings > button")).to_contain_text("temperature 0.4")
         expect(page.locator("#ptp-settings > button")).to_contain_text("budget auto")
         page.context.close()

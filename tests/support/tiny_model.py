@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,21 +20,6 @@ from ptp_core.model.ptp_model import PTPModel, attention
 from ptp_core.model.shallow_slots import ShallowSlots
 from ptp_core.model.u_embedding import build_u_embedding
 from ptp_core.storage.adapter_files import save_adapter
-
-
-def free_port() -> int:
-    """A port that nobody listens on; Gradio's own search is not safe when several tests start at once."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def put_on_every_shelf(shelf: object, setattr_: Callable[..., None] = setattr) -> None:
-    """Lets all of the app take its models from this shelf."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("app.") and hasattr(module, "SHELF"):
-            setattr_(module, "SHELF", shelf)
-
 
 ALPHABET = "abcdefgh .,"
 SHALLOW = ShallowConfig(1, 4, 10, 4, {"kind": "fourier", "hidden": 16}, (0.5, 0.3, 0.2, 0.1))

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.tiny_model import make_adapter, make_target, make_tokenizer, put_on_every_shelf
 
 from app.acceptance import events as live
-from app.acceptance.events import LiveSettings, run_live
+from app.acceptance.events import LiveBench, LiveSettings
 from app.acceptance.exhibits import exhibits_view
-from app.acceptance.results import RESULTS, Shown
-from app.serving.models import ModelChoice, ModelShelf
+from app.acceptance.look import Look
+from app.acceptance.results import Results
+from app.acceptance.shown import Shown
+from app.serving.models import ModelChoice
 from app.serving.store import TICKETS, until_stopped
 from app.serving.values import as_value
 from ptp_core.benchmark.questions import load_questions
 from ptp_core.benchmark.result import BenchResult
-from ptp_core.model.ptp_model import PTPModel
 
 RAW = {
     "source": "own", "prompts": "abc\n\nhg fe", "count": 2, "methods": ["pqd"], "tokens": 8, "temperature": 0.7,
@@ -24,27 +24,19 @@ RAW = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def shelf(monkeypatch):
-    def load(name=None, adapter=None, *, dtype="auto", progress=None):
-        found = None if adapter == "none" else make_adapter()
-        return PTPModel(make_target(context=512), make_tokenizer(), found, name="tiny").eval()
-
-    shelf = ModelShelf(load)
-    put_on_every_shelf(shelf, monkeypatch.setattr)
+@pytest.fixture(scope="module")
+def bench(shelf):
+    return LiveBench(shelf, Results())
 
 
-# ---- live runs --------------------------------------------------------------------------------------------
-
-
-def test_a_live_run_streams_and_its_result_is_whole(shelf):
-    events = list(run_live(ModelChoice(), "t1", **RAW))
+def test_a_live_run_streams_and_its_result_is_whole(bench):
+    events = list(bench.run(ModelChoice(), "t1", RAW))
     kinds = [event["event"] for event in events]
     assert kinds[0] == "start"
     assert kinds[-1] == "done"
     steps = [event for event in events if event["event"] == "progress"]
     assert steps[-1]["done"] == steps[-1]["total"] == 4
-    result = RESULTS.get(events[-1]["result"]).result
+    result = bench.results.get(events[-1]["result"]).result
     assert result.complete
     assert [q.prompt for q in result.questions] == ["abc", "hg fe"]
     assert [r.seed for r in result.rows if r.method == "pqd"] == [3, 4]
@@ -53,29 +45,29 @@ def test_a_live_run_streams_and_its_result_is_whole(shelf):
     assert all(len(as_value(event)) < 2_000 for event in events), "progress carries no result"
 
 
-def test_a_live_run_of_shallow_slots_can_be_looked_at(shelf):
+def test_a_live_run_of_shallow_slots_can_be_looked_at(bench):
     raw = {**RAW, "methods": ["shallow", "shallow_lookup"], "budget": 3}
-    found = RESULTS.get(list(run_live(ModelChoice(), "t9", **raw))[-1]["result"])
+    found = bench.results.get(list(bench.run(ModelChoice(), "t9", raw))[-1]["result"])
     assert [r.method for r in found.result.rows[:3]] == ["ar", "shallow", "shallow_lookup"]
     for method in raw["methods"]:
         bounds = found.analysis(method, "", None)["bounds"]
         assert bounds["cost_bound"]["speedup"] >= 1
-        assert exhibits_view(found, method, "", None)
+        assert exhibits_view(Look(found, method))
 
 
-def test_a_stopped_run_keeps_the_answers_so_far(shelf):
+def test_a_stopped_run_keeps_the_answers_so_far(bench):
     events = []
-    for event in until_stopped("t2", run_live(ModelChoice(), "t2", **RAW)):
+    for event in until_stopped("t2", bench.run(ModelChoice(), "t2", RAW)):
         events.append(event)
         if event.get("done") == 2:
             TICKETS.stop("t2")
-    kept = RESULTS.get(events[-1]["result"]).result
+    kept = bench.results.get(events[-1]["result"]).result
     assert len(kept.rows) == 2
     assert not kept.complete
-    assert exhibits_view(Shown(kept, "kept", "live"), "pqd", "", None)
+    assert exhibits_view(Look(Shown(kept, "kept", "live"), "pqd"))
 
 
-def test_stop_reaches_a_run_between_two_calls(shelf, monkeypatch):
+def test_stop_reaches_a_run_between_two_calls(bench, monkeypatch):
     from ptp_core.decoding.session import Run
 
     calls, plain = [], Run.call
@@ -88,7 +80,7 @@ def test_stop_reaches_a_run_between_two_calls(shelf, monkeypatch):
 
     monkeypatch.setattr(Run, "call", call)
     raw = {**RAW, "tokens": 200, "prompts": "abc\nhg fe\naabb\nd.e.f"}
-    events = list(run_live(ModelChoice(), "t3", **raw))
+    events = list(bench.run(ModelChoice(), "t3", raw))
     assert "done" not in [event["event"] for event in events]
     assert len(calls) == 12, "the call that was running is the last one"
 
@@ -110,19 +102,19 @@ def test_stop_reaches_a_run_between_two_calls(shelf, monkeypatch):
         ({"prompts": "abc " * 4_000}, "tokens; this lab takes"),
     ],
 )
-def test_a_live_run_says_what_is_wrong(shelf, change, reason):
-    last = list(run_live(ModelChoice(), "t4", **{**RAW, **change}))[-1]
+def test_a_live_run_says_what_is_wrong(bench, change, reason):
+    last = list(bench.run(ModelChoice(), "t4", {**RAW, **change}))[-1]
     assert last["event"] == "error"
     assert reason in last["message"]
 
 
-def test_a_model_without_adapter_says_so(shelf):
-    last = list(run_live(ModelChoice(None, "none"), "t5", **RAW))[-1]
+def test_a_model_without_adapter_says_so(bench):
+    last = list(bench.run(ModelChoice(None, "none"), "t5", RAW))[-1]
     assert last["event"] == "error"
     assert "adapter" in last["message"]
-    lookup = list(run_live(ModelChoice(None, "none"), "t6", **{**RAW, "methods": ["prompt_lookup"]}))[-1]
+    lookup = list(bench.run(ModelChoice(None, "none"), "t6", {**RAW, "methods": ["prompt_lookup"]}))[-1]
     assert lookup["event"] == "done"
-    assert exhibits_view(RESULTS.get(lookup["result"]), "prompt_lookup", "", None)
+    assert exhibits_view(Look(bench.results.get(lookup["result"]), "prompt_lookup"))
 
 
 def test_a_public_server_takes_little(monkeypatch):

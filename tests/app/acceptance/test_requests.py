@@ -4,69 +4,72 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
-from support.tiny_model import make_adapter, make_results, make_target, make_tokenizer, put_on_every_shelf
+from support.tiny_model import make_adapter, make_results, make_target, make_tokenizer
 
-from app.acceptance import requests, results
 from app.acceptance.exhibits import exhibits_view
+from app.acceptance.links import race_query
+from app.acceptance.look import Look
 from app.acceptance.questions import questions_view
-from app.acceptance.requests import favourite, opening, race_query
-from app.acceptance.results import RESULTS, SHIPPED_FOLDER, ResultStore, Shown, shipped, shipped_names
+from app.acceptance.requests import Requests, favourite
+from app.acceptance.results import SHIPPED_FOLDER, Results
+from app.acceptance.shown import Shown
 from app.acceptance.view import result_view
-from app.race.events import run_race
+from app.race.events import RaceRunner
 from app.race.races import RUNS
-from app.serving.models import ModelChoice, ModelShelf
+from app.serving.models import ModelChoice
 from app.serving.values import as_value
 from app.settings import settings_of_query
 from ptp_core.model.ptp_model import PTPModel
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     make_results(folder, PTPModel(make_target(), make_tokenizer(), make_adapter(), name="tiny").eval())
-    return folder
+    return Results(folder)
 
 
 @pytest.fixture
-def tiny_results(folder, monkeypatch):
-    monkeypatch.setattr(results, "SHIPPED_FOLDER", folder)
-    return shipped("default"), shipped("default-sweeps")
+def tiny_results(results):
+    return results.get("default"), results.get("default-sweeps")
 
 
 @pytest.fixture
-def shelf(monkeypatch):
-    def load(name=None, adapter=None, *, dtype="auto", progress=None):
-        found = None if adapter == "none" else make_adapter()
-        return PTPModel(make_target(context=512), make_tokenizer(), found, name="tiny").eval()
+def requests(results):
+    return Requests(results)
 
-    shelf = ModelShelf(load)
-    put_on_every_shelf(shelf, monkeypatch.setattr)
+
+@pytest.fixture
+def answers(requests):
+    """What the browser calls, by name."""
+    return {function.__name__: function for function in requests.server_functions()}
 
 
 # ---- what is shown ----------------------------------------------------------------------------------------
 
 
-def test_what_comes_with_the_lab_opens_small_and_whole(monkeypatch):
-    monkeypatch.setattr(results, "SHIPPED_FOLDER", SHIPPED_FOLDER)  # the browser tests put other results there
-    names = shipped_names()
+def test_what_comes_with_the_lab_opens_small_and_whole():
+    ours = Results()
+    names = ours.names()
     assert sorted(names) == sorted(path.name.split(".")[0] for path in SHIPPED_FOLDER.glob("*.json*")), (
         "every file can be read"
     )
     for name in names:
-        shown = shipped(name)
+        shown = ours.get(name)
         method, point = favourite(shown)
         for category in (None, *shown.categories):
-            assert len(as_value({"exhibits": exhibits_view(shown, method, point, category)})) < 100_000
-    event = opening()
+            assert len(as_value({"exhibits": exhibits_view(Look(shown, method, point, category))})) < 100_000
+    event = Requests(ours).opening()
     assert [entry["id"] for entry in event["list"]] == names
     assert len(as_value(event)) < 100_000
 
 
-def test_the_page_opens_on_the_default_result(tiny_results):
-    event = opening()
+def test_the_page_opens_on_the_default_result(requests, tiny_results):
+    event = requests.opening()
     assert [entry["name"] for entry in event["list"]] == ["default", "default-sweeps"]
     assert event["view"]["id"] == "default"
     assert (event["method"], event["point"]) == ("pqd", "")
@@ -75,7 +78,7 @@ def test_the_page_opens_on_the_default_result(tiny_results):
     assert wanted | {"category", "cost"} <= set(ids)
     for exhibit in event["exhibits"]:
         assert exhibit["what"] and exhibit["try"] and exhibit["says"].endswith(".")
-        assert shipped("default").result.environment["device"] in exhibit["over"]
+        assert tiny_results[0].result.environment["device"] in exhibit["over"]
     assert "tokens of 4 questions" in event["exhibits"][0]["over"]
 
 
@@ -83,16 +86,15 @@ def test_every_method_has_whole_exhibits_only(tiny_results):
     for shown in tiny_results:
         for point in shown.points:
             for method in shown.result.config.methods:
-                exhibits = exhibits_view(shown, method, point, None)
+                exhibits = exhibits_view(Look(shown, method, point))
                 assert all({"id", "kind", "title", "items", "over"} <= set(exhibit) for exhibit in exhibits)
                 kinds = {exhibit["id"] for exhibit in exhibits}
                 assert ("confidence" in kinds) == (method in ("ptp", "pqd") and "position" in kinds)
 
 
-def test_a_lab_without_results_still_opens(tmp_path, monkeypatch):
+def test_a_lab_without_results_still_opens(tmp_path):
     (tmp_path / "old.json").write_text('{"environment": {}}')
-    monkeypatch.setattr(results, "SHIPPED_FOLDER", tmp_path)
-    assert opening() == {"event": "open", "list": [], "view": None, "exhibits": []}
+    assert Requests(Results(tmp_path)).opening() == {"event": "open", "list": [], "view": None, "exhibits": []}
 
 
 def test_figures_are_the_results_own(tiny_results):
@@ -112,7 +114,7 @@ def test_the_words_under_the_table_are_of_the_chosen_setting(tiny_results):
 
 def test_a_category_shows_its_own_drafts_only(tiny_results):
     def drafts(category):
-        items = exhibits_view(tiny_results[0], "pqd", "", category)[0]["items"]
+        items = exhibits_view(Look(tiny_results[0], "pqd", "", category))[0]["items"]
         return [item["count"] for item in items]
 
     for every, first, second in zip(drafts(None), drafts("ab"), drafts("cd"), strict=False):
@@ -122,7 +124,7 @@ def test_a_category_shows_its_own_drafts_only(tiny_results):
 def test_sweeps_have_their_lines_and_their_points(tiny_results):
     shown = tiny_results[1]
     assert shown.points == ["", "draft_budget=0", "draft_budget=4", "draft_budget=8"]
-    exhibits = {e["id"]: e for e in exhibits_view(shown, "pqd", "draft_budget=8", None)}
+    exhibits = {e["id"]: e for e in exhibits_view(Look(shown, "pqd", "draft_budget=8"))}
     lines = exhibits["sweep-draft_budget-tokens_per_call"]
     assert lines["places"] == ["0", "4", "8"]
     told = [item["value"] for item in lines["lines"][0]["items"]]
@@ -131,7 +133,7 @@ def test_sweeps_have_their_lines_and_their_points(tiny_results):
     assert told[0] == 1, "without slots a call brings one token"
     assert "position" in exhibits
     assert favourite(shown)[0] == "pqd"
-    assert not {e["id"] for e in exhibits_view(shown, "ar", "", None)} & {"position", "slots"}
+    assert not {e["id"] for e in exhibits_view(Look(shown, "ar"))} & {"position", "slots"}
 
 
 # ---- behind a bar -----------------------------------------------------------------------------------------
@@ -140,10 +142,10 @@ def test_sweeps_have_their_lines_and_their_points(tiny_results):
 @pytest.mark.parametrize("exhibit", ["position", "entropy", "margin", "class", "confidence"])
 def test_the_questions_behind_a_bar_sum_to_it(tiny_results, exhibit):
     shown = tiny_results[0]
-    items = next(e for e in exhibits_view(shown, "pqd", "", None) if e["id"] == exhibit)["items"]
+    items = next(e for e in exhibits_view(Look(shown, "pqd")) if e["id"] == exhibit)["items"]
     assert sum(item["count"] for item in items) > 0
     for i, item in enumerate(items):
-        found = questions_view(shown, "pqd", "", None, exhibit, i, lambda row: None)["questions"]
+        found = questions_view(Look(shown, "pqd"), exhibit, i, lambda row: None)["questions"]
         assert sum(q["count"] for q in found) == item["count"]
         if item["count"]:
             assert sum(q["right"] for q in found) / item["count"] == pytest.approx(item["value"], abs=1e-4)
@@ -152,15 +154,15 @@ def test_the_questions_behind_a_bar_sum_to_it(tiny_results, exhibit):
 def test_calls_and_slots_behind_a_bar_sum_to_it(tiny_results):
     shown, analysis = tiny_results[0], tiny_results[0].analysis("pqd", "", None)
     for i, seen in enumerate(analysis["lengths"]["observed"]):
-        found = questions_view(shown, "pqd", "", None, "lengths", i, lambda row: None)["questions"]
+        found = questions_view(Look(shown, "pqd"), "lengths", i, lambda row: None)["questions"]
         assert sum(q["count"] for q in found) == seen
     for i, part in enumerate(analysis["slots"]):
-        found = questions_view(shown, "pqd", "", None, "slots", i, lambda row: None)["questions"]
+        found = questions_view(Look(shown, "pqd"), "slots", i, lambda row: None)["questions"]
         assert sum(q["count"] for q in found) == part["right"]
     for i, gain in enumerate(analysis["allocator"]["bins"]):
-        found = questions_view(shown, "pqd", "", None, "allocator", i, lambda row: None)["questions"]
+        found = questions_view(Look(shown, "pqd"), "allocator", i, lambda row: None)["questions"]
         assert sum(q["count"] for q in found) == gain["count"]
-    behind = questions_view(shown, "pqd", "", None, "category", 1, lambda row: None)["questions"]
+    behind = questions_view(Look(shown, "pqd"), "category", 1, lambda row: None)["questions"]
     assert {q["category"] for q in behind} == {"cd"}
 
 
@@ -170,43 +172,43 @@ def test_a_question_leads_to_its_race(tiny_results, shelf):
     settings = settings_of_query(dict(parse_qsl(race_query(shown, row))))
     assert (settings.prompt, settings.seed) == ("aabb", 2)
     assert (settings.max_new_tokens, settings.draft_budget, settings.num_speculative_tokens) == (16, 9, 4)
-    last = list(run_race(ModelChoice(), **vars(settings)))[-1]
+    last = list(RaceRunner(shelf).run(ModelChoice(), vars(settings)))[-1]
     assert RUNS.get(last["run"]).lanes["ptp"].text == row.text
     far = replace(shown.result, config=replace(shown.result.config, max_new_tokens=4096))
     assert race_query(Shown(far, "far", "uploaded"), row) is None
 
 
-def test_what_the_browser_asks_for_never_raises(tiny_results):
+def test_what_the_browser_asks_for_never_raises(answers):
     for request in (
         {}, {"result": "gone"}, {"result": "../secret"}, {"result": "default", "method": "x"},
         {"result": "default", "method": "pqd", "point": "draft_budget=99"},
         {"result": "default", "method": "pqd", "category": "none", "exhibit": "position", "index": 0},
     ):  # fmt: skip
-        for answer in (requests.fetch_exhibits, requests.fetch_questions):
+        for answer in (answers["fetch_exhibits"], answers["fetch_questions"]):
             assert answer(request)["error"].endswith(".")
     for exhibit, index in (("position", -1), ("bounds", 0), ("nothing", 0), ("category", 9), ("position", "x")):
         asked = {"result": "default", "method": "pqd", "exhibit": exhibit, "index": index}
-        assert "error" in requests.fetch_questions(asked)
-    assert "no longer in memory" in requests.fetch_result({"result": "gone"})["error"]
-    assert "error" in requests.export_result({})
+        assert "error" in answers["fetch_questions"](asked)
+    assert "no longer in memory" in answers["fetch_result"]({"result": "gone"})["error"]
+    assert "error" in answers["export_result"]({})
 
 
 # ---- files ------------------------------------------------------------------------------------------------
 
 
-def test_a_file_comes_back_as_it_went(tiny_results):
-    file = requests.export_result({"result": "default", "kind": "json"})
+def test_a_file_comes_back_as_it_went(results, answers, tiny_results):
+    file = answers["export_result"]({"result": "default", "kind": "json"})
     assert file["name"] == "default.json"
-    opened = requests.open_result({"text": file["text"], "name": "mine"})
-    again = RESULTS.get(opened["result"])
+    opened = answers["open_result"]({"text": file["text"], "name": "mine"})
+    again = results.get(opened["result"])
     assert (again.name, again.origin) == ("mine", "uploaded")
     assert again.result.rows == tiny_results[0].result.rows
-    table = requests.export_result({"result": "default", "kind": "csv"})["text"].splitlines()
+    table = answers["export_result"]({"result": "default", "kind": "csv"})["text"].splitlines()
     assert len(table) == 1 + len(again.result.rows)
 
 
-def damaged(change):
-    data = json.loads(json.dumps(shipped("default").result.to_dict()))
+def damaged(shown, change):
+    data = json.loads(json.dumps(shown.result.to_dict()))
     change(data)
     return json.dumps(data)
 
@@ -225,26 +227,23 @@ def damaged(change):
         (lambda d: d["environment"].update(threads=None), "damaged"),
     ],
 )
-def test_damaged_and_foreign_files_get_a_sentence(tiny_results, change, reason):
-    found = requests.open_result({"text": damaged(change), "name": "bad"})
+def test_damaged_and_foreign_files_get_a_sentence(answers, tiny_results, change, reason):
+    found = answers["open_result"]({"text": damaged(tiny_results[0], change), "name": "bad"})
     assert reason in found["error"]
     assert found["error"].endswith(".")
 
 
-def test_files_that_are_no_json_or_too_large_get_a_sentence(monkeypatch):
+def test_files_that_are_no_json_or_too_large_get_a_sentence(answers, monkeypatch):
     for text, reason in (("", "not whole JSON"), ("[" * 100_000, "nested"), ("[]", "not a benchmark result")):
-        assert reason in requests.open_result({"text": text, "name": "bad"})["error"]
-    monkeypatch.setattr(results, "MAX_UPLOAD_BYTES", 10)
-    assert "too large" in requests.open_result({"text": "x" * 11, "name": "bad"})["error"]
+        assert reason in answers["open_result"]({"text": text, "name": "bad"})["error"]
+    monkeypatch.setattr("app.acceptance.results.MAX_UPLOAD_BYTES", 10)
+    assert "too large" in answers["open_result"]({"text": "x" * 11, "name": "bad"})["error"]
 
 
-def test_a_store_forgets_the_oldest_and_renews_in_place(tiny_results):
-    store = ResultStore(capacity=2)
-    first = store.add(tiny_results[0])
-    store.add(tiny_results[1])
-    assert store.add(tiny_results[1], first) == first
-    assert store.get(first) is tiny_results[1]
-    store.add(tiny_results[0])
-    store.add(tiny_results[0])
-    with pytest.raises(ValueError, match="no longer in memory"):
-        store.get(first)
+def test_what_is_not_there_any_more_says_so(results):
+    few = Results(Path("nowhere"), capacity=1)
+    first = few.add(results.get("default"))
+    few.add(results.get("default"))
+    for name in (first, "default", "../secret"):
+        with pytest.raises(ValueError, match="no longer in memory"):
+            few.get(name)

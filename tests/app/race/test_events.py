@@ -1,10 +1,12 @@
 """What a run tells the page, from the first event to the last."""
 
-import pytest
-from support.tiny_model import make_adapter, make_target, make_tokenizer, put_on_every_shelf
+import pickle
 
-from app.race import events as race_events
-from app.race.events import run_race
+import pytest
+from support.tiny_model import make_adapter, make_target, make_tokenizer
+
+from app.race import requests
+from app.race.events import RaceRunner, decode_seconds
 from app.race.races import RUNS
 from app.race.view import steps_view
 from app.serving.models import ModelChoice, ModelShelf
@@ -13,8 +15,8 @@ from app.settings import RaceSettings
 from ptp_core.model.ptp_model import PTPModel
 
 
-def test_events_of_a_run(shelf):
-    events = list(run_race(ModelChoice(), prompt="abc", seed=3, max_new_tokens=12))
+def test_events_of_a_run(runner):
+    events = list(runner.run(ModelChoice(), {"prompt": "abc", "seed": 3, "max_new_tokens": 12}))
     kinds = [event["event"] for event in events]
     assert kinds[0] == "start"
     assert kinds[-1] == "done"
@@ -27,43 +29,43 @@ def test_events_of_a_run(shelf):
     assert all(len(as_value(event)) < 100_000 for event in events)
 
 
-def test_errors_of_a_run_are_events(shelf):
-    assert list(run_race(ModelChoice(), prompt=" "))[-1] == {"event": "error", "message": "Type a prompt first."}
-    long = list(run_race(ModelChoice(), prompt="abc " * 5_000))[-1]
+def test_errors_of_a_run_are_events(runner):
+    assert list(runner.run(ModelChoice(), {"prompt": " "}))[-1] == {"event": "error", "message": "Type a prompt first."}
+    long = list(runner.run(ModelChoice(), {"prompt": "abc " * 5_000}))[-1]
     assert "tokens; with" in long["message"]
-    missing = list(run_race(ModelChoice("missing"), prompt="abc"))[-1]
+    missing = list(runner.run(ModelChoice("missing"), {"prompt": "abc"}))[-1]
     assert "no model 'missing'" in missing["message"]
-    assert not shelf.is_loaded(ModelChoice("missing"))
+    assert not runner.shelf.is_loaded(ModelChoice("missing"))
 
 
 def test_what_the_browser_asks_for_directly_never_raises():
     for request in ({}, {"run": "gone", "lane": "ar", "start": 0}, {"run": "recorded:sky", "lane": "x", "start": "y"}):
-        assert "error" in race_events.fetch_steps(request)
-    assert "error" in race_events.export_run({"run": "gone"})
-    assert "error" in race_events.open_file({"text": "{}"})
-    assert "error" in race_events.open_file({})
+        assert "error" in requests.fetch_steps(request)
+    assert "error" in requests.export_run({"run": "gone"})
+    assert "error" in requests.open_file({"text": "{}"})
+    assert "error" in requests.open_file({})
 
 
-def test_a_process_of_its_own_can_decode(shelf, monkeypatch):
+def test_a_process_of_its_own_can_decode(runner):
     """What a ZeroGPU Space does: arguments and results are copied between processes, nothing is shared."""
-    import pickle
-
-    inner = race_events.decode
+    inner = runner.decode
 
     def copied(*arguments):
         for part in inner(*pickle.loads(pickle.dumps(arguments))):
             yield pickle.loads(pickle.dumps(part))
 
-    monkeypatch.setattr(race_events, "decode", copied)
-    events = list(run_race(ModelChoice(), prompt="abc", max_new_tokens=12))
+    runner.decode = copied
+    events = list(runner.run(ModelChoice(), {"prompt": "abc", "max_new_tokens": 12}))
     assert events[-1]["event"] == "done"
     assert events[-1]["summary"]["lanes"]["ptp"]["tokens"] == 12
-    assert race_events.gpu_seconds(ModelChoice(), RaceSettings("a", max_new_tokens=64), ("ar", "pqd")) < 60
+    assert decode_seconds(ModelChoice(), RaceSettings("a", max_new_tokens=64), ("ar", "pqd")) < 60
 
 
 @pytest.mark.parametrize("method", ["shallow", "shallow_lookup", "ptp", "prompt_lookup"])
-def test_the_parallel_lane_drafts_as_it_is_told(shelf, method):
-    events = list(run_race(ModelChoice(), prompt="abcabcabc", method=method, draft_budget=3, max_new_tokens=24))
+def test_the_parallel_lane_drafts_as_it_is_told(runner, method):
+    events = list(
+        runner.run(ModelChoice(), {"prompt": "abcabcabc", "method": method, "draft_budget": 3, "max_new_tokens": 24})
+    )
     assert events[-1]["event"] == "done", events[-1]
     assert events[-1]["meta"]["methods"] == {"ar": "ar", "ptp": method}
     assert events[-1]["summary"]["divergence"] is None
@@ -71,23 +73,23 @@ def test_the_parallel_lane_drafts_as_it_is_told(shelf, method):
     assert (f"method={method}" in events[0]["query"]) == (method != "shallow")
 
 
-def test_an_adapter_without_shallow_slots_drafts_in_branches(monkeypatch):
+def test_an_adapter_without_shallow_slots_drafts_in_branches():
     def load(name=None, adapter=None, *, dtype="auto", progress=None):
         return PTPModel(make_target(context=512), make_tokenizer(), make_adapter(shallow=None), name="plain").eval()
 
-    put_on_every_shelf(ModelShelf(load), monkeypatch.setattr)
-    events = list(run_race(ModelChoice(), prompt="abc", method="shallow", max_new_tokens=12))
+    runner = RaceRunner(ModelShelf(load))
+    events = list(runner.run(ModelChoice(), {"prompt": "abc", "method": "shallow", "max_new_tokens": 12}))
     assert events[-1]["event"] == "done", events[-1]
     assert events[-1]["meta"]["methods"] == {"ar": "ar", "ptp": "pqd"}
     assert events[-1]["summary"]["drafted"]  # "auto" is for shallow slots, branches get slots of their own
 
 
-def test_a_model_without_an_adapter_races_by_prompt_lookup(monkeypatch):
+def test_a_model_without_an_adapter_races_by_prompt_lookup():
     def load(name=None, adapter=None, *, dtype="auto", progress=None):
         return PTPModel(make_target(context=512), make_tokenizer(), name="plain").eval()
 
-    put_on_every_shelf(ModelShelf(load), monkeypatch.setattr)
-    events = list(run_race(ModelChoice("plain"), prompt="abcabcabcabc", max_new_tokens=24))
+    runner = RaceRunner(ModelShelf(load))
+    events = list(runner.run(ModelChoice("plain"), {"prompt": "abcabcabcabc", "max_new_tokens": 24}))
     assert events[-1]["event"] == "done", events[-1]
     assert events[-1]["meta"]["methods"] == {"ar": "ar", "ptp": "prompt_lookup"}
     assert events[-1]["summary"]["divergence"] is None

@@ -4,7 +4,8 @@ from app.serving import models
 from app.serving.models import ModelChoice
 
 
-def test_models_are_loaded_once_and_the_default_stays(shelf):
+def test_models_are_loaded_once_and_the_default_stays(fresh_shelf):
+    shelf = fresh_shelf
     first = shelf.get(ModelChoice())
     assert shelf.get(ModelChoice()) is first
     for name in ("a", "b", "c"):
@@ -20,3 +21,19 @@ def test_own_models_are_off_on_a_public_space(monkeypatch):
     assert not models.models_allowed()
     monkeypatch.setenv("PTP_LAB_OWN_MODELS", "1")
     assert models.models_allowed()
+
+
+def test_what_a_visitor_typed_means_one_model(monkeypatch):
+    assert ModelChoice.parse() == ModelChoice.parse(" default ", None) == ModelChoice()
+    assert ModelChoice.parse("org/name", "none", "bfloat16") == ModelChoice("org/name", "none", "bfloat16")
+    monkeypatch.setenv("PTP_LAB_OWN_MODELS", "0")
+    assert ModelChoice.parse("org/name", "none", "bfloat16") == ModelChoice()
+
+
+def test_what_was_read_of_texts_goes_with_its_model(fresh_shelf):
+    read = fresh_shelf.contexts(ModelChoice("a"))
+    fresh_shelf.get(ModelChoice("a"))
+    assert fresh_shelf.contexts(ModelChoice("a")) is read
+    for name in ("b", "c"):
+        fresh_shelf.get(ModelChoice(name))
+    assert fresh_shelf.contexts(ModelChoice("a")) is not read

@@ -1,0 +1,49 @@
+"""From a row of a result to the race that repeats it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from app.settings import RACE_METHODS, RaceSettings
+from ptp_core.benchmark.config import DRAFTING
+from ptp_core.benchmark.rows import Row
+from ptp_core.folders import adapters_folder
+from ptp_core.storage.adapter_files import adapter_sha256
+from ptp_core.storage.load import DEFAULT_ADAPTER
+
+from .shown import Shown
+
+
+def race_query(shown: Shown, row: Row) -> str | None:
+    """The Race page's query for this row's prompt, noise and settings; None where the Race could not run it."""
+    config, prompt = shown.at(row.point).config, next(
+        (q.prompt for q in shown.result.questions if q.question_id == row.question_id), ""
+    )  # fmt: skip
+    drafts = config.num_speculative_tokens
+    if not config.chained and row.method in DRAFTING:
+        return None
+    if drafts is None and shown.result.adapter_of(row.method):
+        drafts = shown.result.drafter(row.method).longest
+    try:
+        return RaceSettings.parse(
+            prompt=prompt, seed=row.seed, max_new_tokens=config.max_new_tokens, temperature=config.temperature,
+            top_k=config.top_k, top_p=config.top_p, draft_budget=config.draft_budget,
+            num_speculative_tokens=drafts, method=row.method if row.method in RACE_METHODS else "pqd",
+        ).query()  # fmt: skip
+    except ValueError:
+        return None
+
+
+def is_default(shown: Shown) -> bool:
+    """Whether the Race, which runs the default model in float32, repeats this result's texts."""
+    e = shown.result.environment
+    own = (e.get("adapter") or {}).get("sha256")
+    return bool(own) and own == _default_adapter() and e.get("dtype") == "float32"
+
+
+@lru_cache(maxsize=1)
+def _default_adapter() -> str | None:
+    try:
+        return adapter_sha256(adapters_folder() / DEFAULT_ADAPTER)
+    except OSError:
+        return None

@@ -1,0 +1,53 @@
+"""Words and figures that every view of a result shares."""
+
+from __future__ import annotations
+
+from .shown import Shown
+
+LABELS = {
+    "ar": "autoregressive",
+    "ptp": "PTP",
+    "pqd": "PTP with branches (PQD)",
+    "shallow": "shallow PTP",
+    "shallow_lookup": "shallow PTP and lookup",
+    "independent": "u-blind drafts",
+    "prompt_lookup": "prompt lookup",
+    "hf_generate": "transformers generate",
+    "hf_prompt_lookup": "transformers prompt lookup",
+    "hf_assisted": "transformers assisted",
+}
+FIELDS = {
+    "draft_budget": "draft budget",
+    "num_speculative_tokens": "drafts per call",
+    "chained": "chain head (0 left aside, 1 used)",
+    "temperature": "temperature",
+    "draft_rule": "how u-blind slots draft",
+}
+
+
+def machine(shown: Shown) -> str:
+    """Where a result was measured."""
+    e = shown.result.environment
+    return f"{e['device']}, {counted(e['threads'], 'thread')}, {e['dtype']}, {e['date']}"
+
+
+def point_words(point: str) -> str:
+    """A point of a sweep, in words."""
+    name, _, value = point.partition("=")
+    return f"{FIELDS.get(name, name)} {value}"
+
+
+def category_words(category: str) -> str:
+    return category.replace("_", " ")
+
+
+def counted(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
