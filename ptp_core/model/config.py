@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 from torch import Tensor
 
@@ -51,6 +51,11 @@ class ShallowConfig:
         if self.u_embedding.get("kind") not in U_EMBEDDINGS:
             raise ValueError(f"Unknown u embedding {self.u_embedding.get('kind')!r}; known: {', '.join(U_EMBEDDINGS)}.")
 
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """What asdict made, read back; unknown fields are left out."""
+        return cls(**_known_fields(cls, raw))
+
     @property
     def reads_u(self) -> bool:
         return U_EMBEDDINGS[self.u_embedding["kind"]].reads_u
@@ -66,6 +71,11 @@ class DraftFigures:
     draft_run: tuple[float, ...] = ()
     draft_run_rejected: tuple[float, ...] = ()
     confidence: tuple[float, float, float] | None = None
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """What asdict made, read back; unknown fields are left out."""
+        return cls(**_known_fields(cls, raw))
 
 
 @dataclass(frozen=True)
@@ -121,6 +131,17 @@ class AdapterConfig:
         if not 1 <= self.window <= 1024:
             raise ValueError(f"The adapter's window must lie between 1 and 1024, got {self.window!r}.")
 
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any], lora: LoraConfig) -> Self:
+        """What asdict made, read back, with the LoRA configuration that PEFT's file holds.
+
+        Unknown fields are left out. KeyError, TypeError or ValueError if the rest is no configuration.
+        """
+        nested: dict[str, Any] = {"unchained": DraftFigures, "shallow": ShallowConfig}
+        values = _known_fields(cls, raw)
+        parsed = {key: kind.from_json(values[key]) for key, kind in nested.items() if values.get(key) is not None}
+        return cls(**{**values, **parsed, "lora": lora})
+
     @property
     def reads_u(self) -> bool:
         return U_EMBEDDINGS[self.u_embedding["kind"]].reads_u
@@ -133,7 +154,7 @@ class AdapterConfig:
     @property
     def lead(self) -> int:
         """Tokens between the assumed prefix and the first slot's own: 0 where the first slot predicts the
-        very next token (o-ptp, start slots), 1 where the target's last row does (masks.py)."""
+        very next token (o-ptp, start slots), 1 where the target's last row does (layout.py)."""
         return 0 if self.variant == "o-ptp" or self.start_slot else 1
 
     @property
@@ -147,9 +168,22 @@ class AdapterConfig:
         return max(self.window - self.num_settled, 1)
 
 
+def _known_fields(kind: Any, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of this dataclass that raw has, lists of numbers as tuples of floats."""
+    values = {f.name: raw[f.name] for f in fields(kind) if f.name in raw}
+    for name in ("draft_run", "draft_run_rejected", "confidence"):
+        if values.get(name) is not None:
+            values[name] = tuple(float(number) for number in values[name])
+    return values
+
+
 @dataclass(frozen=True)
 class Adapter:
-    """A loaded adapter. lora maps 'layer name' -> (A (r, in), B (out, r)); the others are state dicts."""
+    """A loaded adapter: its configuration and the weights of its parts (parts.py).
+
+    lora maps a layer's name to A (r, in) and B (out, r). The others are state dicts, empty where there is no such
+    part.
+    """
 
     config: AdapterConfig
     lora: Mapping[str, tuple[Tensor, Tensor]]

@@ -16,8 +16,6 @@ from torch import Tensor, nn
 
 from .config import LoraConfig
 
-GPT_NEOX_LINEAR = ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h")
-
 
 class Gate:
     """Where the u-slots of the running call begin; None while no call runs or it has no slots."""

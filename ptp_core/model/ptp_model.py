@@ -16,22 +16,30 @@ from ..sampling import SamplingConfig, warp
 from . import attention
 from .chain_head import ChainHead, PackedChain
 from .config import Adapter, AdapterConfig
-from .gated_lora import Gate
+from .gated_lora import Gate, GatedLoraLinear
 from .kernels.llama_inference import FastLlama
 from .kernels.llama_training import TrainLlama, lean_layers
 from .kernels.products import PackedLinear, can_pack
 from .layout import additive, call_layout
-from .parts import attach, check_fit, dimensions
+from .parts import PARTS, attach, check_fit, dimensions
 from .shallow_slots import ShallowSlots
 from .tokenizer import TextSide
+from .u_embedding import UEmbedding
+
+DEEP_PARTS = ("lora", "u_embed", "chain")  # of slots that run through all layers
 
 
 class PTPModel(TextSide, nn.Module):
     """A transformers causal LM, its tokenizer and, where there is one, a PTP adapter.
 
     Without an adapter it still decodes autoregressively and by prompt lookup. quick=True swaps in the
-    CPU's inference kernels (fast_cpu.py), after which the target can no longer be trained or moved.
+    CPU's inference kernels (kernels/llama_inference.py); the target can then no longer be trained or moved.
     """
+
+    lora: dict[str, GatedLoraLinear]  # by the layer's name
+    u_embed: UEmbedding
+    chain: ChainHead | None
+    shallow: ShallowSlots | None
 
     def __init__(
         self,
@@ -66,17 +74,15 @@ class PTPModel(TextSide, nn.Module):
         self._head: Any = PackedLinear(head.weight, head.bias) if packs else head
         self.adapter = adapter.config if adapter else None
         self.adapter_sha256 = adapter.sha256 if adapter else ""
-        self.chain: ChainHead | None = None
-        self.shallow: ShallowSlots | None = None
+        modules: dict[str, Any] = {}
         if adapter:
             self.notes += check_fit(adapter.config, self.name, self.target_info)
-            attached = attach(self.target, adapter, self.gate, self.name)
-            self.lora, self.u_embed, self.chain, self.shallow = attached
-        if self.shallow is not None and len({p.device for p in target.parameters()}) > 1:
-            self.shallow = None
-            self.notes.append("The target is spread over several devices; shallow slots need one and are left out.")
-        if fast and self.shallow is not None:
-            self.shallow.freeze()
+            modules, notes = attach(self.target, adapter, self.gate)
+            self.notes += notes
+        for key, part in PARTS.items():
+            setattr(self, key, modules.get(key))
+            if fast and key in modules:
+                part.freeze(modules[key])
         self._fast = FastLlama(self.target.base_model) if fast else None
         self._packed_chain = PackedChain(self.chain, head) if fast and self.chain is not None else None
         self._lean: TrainLlama | None = None  # from train_adapter on, where it fits
@@ -278,34 +284,23 @@ class PTPModel(TextSide, nn.Module):
 
     # ---- adapter -------------------------------------------------------------------------------
 
-    def train_adapter(self, part: str = "slots") -> list[nn.Parameter]:
-        """Makes the adapter trainable, in float32 whatever the model's dtype; returns its parameters. With
-        part="shallow" that is its shallow slots alone, otherwise all the rest.
+    def train_adapter(self, parts: Sequence[str] = DEEP_PARTS) -> list[nn.Parameter]:
+        """Makes these parts trainable, in float32 whatever the model's dtype; returns their parameters in this order.
 
-        Raises ValueError with the fast CPU kernels, which do not differentiate.
+        Parts that the adapter lacks are passed over. Raises ValueError with the fast CPU kernels.
         """
         self.require_adapter()
         if self.is_fast:
             raise ValueError("A model with the fast CPU kernels cannot be trained: load it with quick=False.")
-        if part == "shallow":
-            self._lean = lean_layers(self.target.base_model, self._embed)
-            return self.require_shallow().unfreeze()
-        for layer in self.lora.values():
-            layer.lora_A = nn.Parameter(layer.lora_A.detach().float())
-            layer.lora_B = nn.Parameter(layer.lora_B.detach().float())
+        there = {name: module for name in parts if (module := getattr(self, name)) is not None}
+        parameters = [p for name, module in there.items() for p in PARTS[name].unfreeze(module)]
         self._lean = lean_layers(self.target.base_model, self._embed)  # takes the new matrices
-        pairs = [p for layer in self.lora.values() for p in (layer.lora_A, layer.lora_B)]
-        heads = [self.u_embed] if self.chain is None else [self.u_embed, self.chain]
-        for module in heads:
-            module.requires_grad_(True)
-        return pairs + [p for module in heads for p in module.parameters()]
+        return parameters
 
-    def adapter_weights(self) -> tuple[dict[str, tuple[Tensor, Tensor]], list[dict[str, Tensor]]]:
-        """LoRA matrices by layer, and the states of u embedding, chain head and shallow slots, as save_adapter takes
-        them."""
-        lora = {name: (layer.lora_A.detach(), layer.lora_B.detach()) for name, layer in self.lora.items()}
-        parts = (self.u_embed, self.chain, self.shallow)
-        return lora, [{} if part is None else dict(part.state_dict()) for part in parts]
+    def adapter_weights(self) -> dict[str, Any]:
+        """The weights of the adapter's parts by name, as save_adapter takes them."""
+        there = {name: getattr(self, name) for name in PARTS}
+        return {name: PARTS[name].weights(module) for name, module in there.items() if module is not None}
 
 
 def _float32_head(target: Any) -> nn.Linear:

@@ -1,4 +1,4 @@
-"""Folders by name: a local one, or a repository of the Hugging Face hub; and adapters on their way there."""
+"""Folders by name: a local one, or a repository of the Hugging Face hub."""
 
 from __future__ import annotations
 

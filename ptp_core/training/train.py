@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
 from tqdm import tqdm
 
+from ..model.parts import PARTS
 from ..model.ptp_model import PTPModel
 from ..storage.adapter_files import save_adapter
 from .config import TrainConfig
@@ -46,7 +46,7 @@ def train(config: TrainConfig) -> Evaluation:
     shallow = config.objective == "shallow"
     if shallow and not model.require_shallow().config.training:
         prepare_shallow(model, training)
-    parameters = model.train_adapter("shallow" if shallow else "slots")
+    parameters = model.train_adapter(["shallow"]) if shallow else model.train_adapter()
     chain = [] if model.chain is None or shallow else list(model.chain.parameters())
     groups = [{"params": parameters[: len(parameters) - len(chain)]}] + ([{"params": chain}] if chain else [])
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
@@ -120,7 +120,6 @@ def _choose(
 
 
 def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: RunState, result: Evaluation) -> None:
-    lora, (u_embed, chain, shallow) = model.adapter_weights()
     settings = model.require_adapter()
     history = {**asdict(config), "step": state.step, "targets": state.targets, "seconds": round(state.seconds)}
     found: dict[str, Any] = {"draft_run": result.draft_run, "training": history}
@@ -132,12 +131,8 @@ def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: Run
         sampling = {"top_k": config.windows.top_k, "top_p": config.windows.top_p, "temperature": "as sampled"}
         settings = replace(settings, name=Path(config.out).name, sampling=sampling, **found)
     settings = replace(settings, target=dict(model.target_info))
-    halves = {name: (a.bfloat16(), b.bfloat16()) for name, (a, b) in lora.items()}
-    save_adapter(folder, settings, halves, u_embed, _halved(chain), _halved(shallow))
-
-
-def _halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.bfloat16() if tensor.is_floating_point() else tensor.int() for name, tensor in state.items()}
+    weights = {name: PARTS[name].halved(part) for name, part in model.adapter_weights().items()}
+    save_adapter(folder, settings, **weights)
 
 
 def _summary(result: Evaluation) -> str:

@@ -158,7 +158,7 @@ def test_shallow_slots_learn_a_text_by_heart():
     )
     row = conversation(model)
     before = [p.clone() for p in model.lora["model.layers.0.mlp.up_proj"].parameters()]
-    optimizer = torch.optim.Adam(model.train_adapter("shallow"), 1e-2)
+    optimizer = torch.optim.Adam(model.train_adapter(["shallow"]), 1e-2)
     for step in range(150):
         batch, context = draw_windows(model, [row], WindowConfig(4, 64), torch.Generator().manual_seed(step % 4))
         loss = slot_loss(model, batch, shallow_hidden(model, batch, context), 1, "cross_entropy", 1.0, None)

@@ -1,4 +1,4 @@
-"""The training layers of fast_train.py against transformers' own, on the same windows."""
+"""The training layers against transformers' own, on the same windows."""
 
 from dataclasses import replace
 
@@ -9,15 +9,16 @@ from support.windows import LOSSES, VARIANTS, conversation, windows
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 from ptp_core.model.config import LoraConfig
-from ptp_core.model.gated_lora import GPT_NEOX_LINEAR
 from ptp_core.model.parts import new_adapter
 from ptp_core.model.ptp_model import PTPModel, attention
 from ptp_core.training.losses import distillation_loss
 from ptp_core.training.windows import real_rows, window_hidden
 
+GPT_NEOX_LINEAR = ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h")
+
 
 def both_ways(model, rows, loss, **config):
-    """(loss, gradients of every adapter parameter, hidden states of the real rows) by fast_train and without it."""
+    """(loss, gradients of every adapter parameter, hidden states of the real rows) lean and plain."""
     parameters, found = model.train_adapter(), []
     lean = model._lean
     assert lean is not None
