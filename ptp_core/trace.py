@@ -156,8 +156,12 @@ def stats_of(steps: Sequence[DecodeStep]) -> TraceStats:
 
 @dataclass(frozen=True)
 class Trace:
-    """A whole run. `notes` says what a reader must know (an adapter used beside its purpose, say); chained is False
-    where an adapter's chain head was left aside (older traces do not say)."""
+    """A whole run.
+
+    `notes` says what a reader must know, for example that an adapter was used beside its purpose. `chained` is False
+    where an adapter's chain head was left aside; older traces do not say. `draft_rule` is how slots without u drafted:
+    "argmax" or "pick". Traces without it come from a time when they all picked.
+    """
 
     schema_version: int
     model: str
@@ -172,6 +176,7 @@ class Trace:
     steps: list[DecodeStep]
     notes: list[str]
     chained: bool = True
+    draft_rule: str = "pick"
 
     @property
     def emitted(self) -> list[Emitted]:

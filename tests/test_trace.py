@@ -33,11 +33,24 @@ def test_a_trace_says_whether_the_chain_head_was_left_aside(make_model, tmp_path
     assert Trace.from_json(tmp_path / "t.json").chained is True
 
 
+def test_a_trace_says_how_drafts_without_u_were_made(make_model, tmp_path):
+    model = make_model(variant="independent", kind="blank")
+    for rule in ("argmax", "pick"):
+        trace = generate(model, [3, 4, 5], "independent", max_new_tokens=6, draft_budget=4, draft_rule=rule)
+        trace.to_json(tmp_path / "t.json")
+        assert Trace.from_json(tmp_path / "t.json").draft_rule == rule
+    assert generate(model, [3, 4, 5], "independent", max_new_tokens=6).draft_rule == "argmax"
+    older = json.loads((tmp_path / "t.json").read_text())
+    del older["draft_rule"]
+    (tmp_path / "t.json").write_text(json.dumps(older))
+    assert Trace.from_json(tmp_path / "t.json").draft_rule == "pick"
+
+
 def test_keys_are_the_field_names(trace):
     data = trace.to_dict()
     assert list(data) == [
         "schema_version", "model", "adapter", "device", "dtype", "prompt", "prompt_tokens", "sampling", "noise",
-        "method", "steps", "notes", "chained",
+        "method", "steps", "notes", "chained", "draft_rule",
     ]  # fmt: skip
     assert {"index", "kind", "drafts", "target_tokens", "num_accepted", "extra_token", "extra_kind", "emitted",
             "branches", "num_positions", "seconds"} == set(data["steps"][0])  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..decoding.decode import METHODS
-from ..decoding.settings import checked_budget, checked_window
+from ..decoding.settings import checked_budget, checked_rule, checked_window
 from ..sampling import SamplingConfig
 from .transformers_peers import OUTSIDE_METHODS
 
@@ -20,6 +20,7 @@ SWEEPS = {
     "draft_budget": (*DRAFTING, *SHALLOW),
     "num_speculative_tokens": (*DRAFTING, *SHALLOW, "prompt_lookup"),
     "chained": DRAFTING,
+    "draft_rule": ("independent",),
     "temperature": (*METHODS, *OUTSIDE_METHODS),
 }
 
@@ -49,6 +50,7 @@ class BenchConfig:
     num_speculative_tokens: int | None = None
     draft_budget: int | str = "auto"
     chained: int = 1  # 0: the chain head is left aside
+    draft_rule: str = "argmax"  # of slots without u; or "pick"
     sweep: tuple[Point, ...] = ()
     repeats: int = 1  # tries of each answer; the one of median time counts (of two in the middle the quicker)
     threads: int = field(default_factory=torch.get_num_threads)
@@ -67,6 +69,7 @@ class BenchConfig:
         SamplingConfig(self.temperature, self.top_k, self.top_p)
         if self.draft_budget != "auto":
             checked_budget(self.draft_budget)
+        checked_rule(self.draft_rule)
         if self.chained not in (0, 1):
             raise ValueError(f"chained is 0 or 1, got {self.chained!r}.")
         if self.num_speculative_tokens is not None:
@@ -114,7 +117,7 @@ def parse_sweep(text: str) -> tuple[Point, ...]:
 
 
 def _value(name: str, text: str) -> float | int | str:
-    if name == "draft_budget" and text == "auto":
+    if (name == "draft_budget" and text == "auto") or name == "draft_rule":
         return text
     try:
         return float(text) if name == "temperature" else int(text)
@@ -123,8 +126,8 @@ def _value(name: str, text: str) -> float | int | str:
 
 
 def config_from_dict(data: dict[str, Any]) -> BenchConfig:
-    """The inverse of dataclasses.asdict on a BenchConfig."""
+    """The inverse of dataclasses.asdict on a BenchConfig. Results without a draft rule are older than argmax."""
     known = {f.name for f in fields(BenchConfig)}
     points = tuple(Point(**p) for p in data.get("sweep", ()))
     kept = {k: v for k, v in data.items() if k in known}
-    return BenchConfig(**{**kept, "methods": tuple(data["methods"]), "sweep": points})
+    return BenchConfig(**{"draft_rule": "pick", **kept, "methods": tuple(data["methods"]), "sweep": points})

@@ -69,6 +69,8 @@ def adapter_facts(model: PTPModel) -> dict[str, Any] | None:
         "draft_run": list(config.draft_run),
         "draft_run_rejected": list(config.draft_run_rejected),
         "draft_run_unchained": list(config.figures(chained=False).draft_run),
+        "draft_run_picked": list(config.figures(draft_rule="pick").draft_run),
+        "draft_run_picked_unchained": list(config.figures(chained=False, draft_rule="pick").draft_run),
     }
 
 

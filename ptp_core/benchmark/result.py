@@ -86,7 +86,7 @@ class BenchResult:
             )
         longest = max(int(facts["window"]) - int(facts["num_settled"]), 1) if longest is None else longest
         kind = "turns" if method == "ptp" else "branches"
-        run = facts["draft_run"] if self.config.chained else facts.get("draft_run_unchained") or facts["draft_run"]
+        run = facts.get(_run_name(self.config)) or facts["draft_run"]  # older results have one run for all
         return Drafter(kind, int(facts["num_settled"]), tuple(run), longest)
 
     def to_dict(self) -> dict[str, Any]:
@@ -163,6 +163,11 @@ class BenchResult:
             raise ValueError(f"This file is not whole JSON (it breaks at character {error.pos}).") from None
         except RecursionError:
             raise ValueError("This file is nested too deeply to be a benchmark result.") from None
+
+
+def _run_name(config: BenchConfig) -> str:
+    """The name of the figures that hold for drafts of this kind in environment.adapter_facts."""
+    return "draft_run" + "_picked" * (config.draft_rule == "pick") + "_unchained" * (not config.chained)
 
 
 def _check_rows(rows: Sequence[Row]) -> None:

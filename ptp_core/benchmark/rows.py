@@ -69,7 +69,8 @@ class Row:
     outside methods. divergence is the first position at which the text differs from ar's, divergence_margin
     u's margin there, divergence_gap how far apart the target holds the two tokens that the texts go on with: where
     that is nothing but rounding, the two changed places in the CDF's order, wherever u lies. identical_to_ar is
-    null where the method does not promise it. peak_memory_mb is the most that the process held while this answer
+    null where the method does not promise it. draft_rule is how slots without u drafted, "" for other methods.
+    peak_memory_mb is the most that the process held while this answer
     was made, weights included.
     """
 
@@ -92,6 +93,7 @@ class Row:
     classes: str = ""
     calls: list[Call] = field(default_factory=list)
     peak_memory_mb: int | None = None
+    draft_rule: str = ""
 
     @property
     def verified(self) -> list[tuple[int, int]]:
@@ -160,6 +162,7 @@ def make_row(
         margin=[_margin(e) for e in trace.emitted],
         classes=token_classes([label(t) for t in tokens]),
         calls=calls_of(trace.steps, gains),
+        draft_rule=trace.draft_rule if trace.method == "independent" else "",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,15 @@ class RowsFile:
 
 
 def row_from_dict(data: Any) -> Row:
-    """The inverse of Row.to_dict; ValueError with a sentence on anything else."""
+    """The inverse of Row.to_dict; ValueError with a sentence on anything else. Rows without a draft rule are older
+    than argmax: their u-blind drafts were picked."""
     try:
-        return _ROW.validate_python(data)
+        row = _ROW.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"A row is damaged at {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+    older = row.method == "independent" and not row.draft_rule
+    return replace(row, draft_rule="pick") if older else row
 
 
 def _whole_lines(path: Path) -> list[str]:

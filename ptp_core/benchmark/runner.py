@@ -212,6 +212,7 @@ class _Bench:
         options: dict[str, Any] = {"num_speculative_tokens": config.num_speculative_tokens}
         options |= {
             "chained": bool(config.chained),
+            "draft_rule": config.draft_rule,
             "draft_budget": config.draft_budget,
             "max_new_tokens": most,
             "details": False,
@@ -221,7 +222,7 @@ class _Bench:
             steps.append(step)
             if self._stop():
                 return None
-        return new_trace(model, ids, method, noise, sampling, "", steps, bool(config.chained))
+        return new_trace(model, ids, method, noise, sampling, "", steps, bool(config.chained), config.draft_rule)
 
 
 def probability_gap(
@@ -240,7 +241,7 @@ def _gains(model: PTPModel, config: BenchConfig, method: str) -> Gains | None:
     if method not in DRAFTING:
         return None
     settled = model.require_adapter().num_settled
-    runs = allocator_runs(model, bool(config.chained))
+    runs = allocator_runs(model, bool(config.chained), config.draft_rule)
     return Gains.of(*runs, settled, window_of(model, config.num_speculative_tokens) + settled)
 
 

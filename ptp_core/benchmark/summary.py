@@ -127,7 +127,7 @@ def bootstrap_speedup(rows: Sequence[Row], baseline: Sequence[Row], seed: int = 
 _COLUMNS = (
     "question_id", "category", "method", "point", "seed", "num_tokens", "num_calls", "tokens_per_call",
     "mean_accepted_length", "acceptance_rate", "seconds", "ms_per_token", "identical_to_ar", "divergence",
-    "divergence_margin", "divergence_gap", "peak_memory_mb",
+    "divergence_margin", "divergence_gap", "peak_memory_mb", "draft_rule",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .config import BenchConfig
 from .result import BenchResult
 
 _BETWEEN = re.compile(r"(<!-- figures -->)\n(?:.*\n)*?(<!-- end of figures -->)")
@@ -42,8 +43,15 @@ def made_where(result: BenchResult) -> str:
     return (
         f"{e['model']} with {adapter}, {e['device']}, {threads}, {e['dtype']}, {e['date']}: "
         f"{len(result.questions)} questions, up to {c.max_new_tokens} new tokens, temperature {c.temperature:g}, "
-        f"top-k {c.top_k}, top-p {c.top_p:g}, draft budget {c.draft_budget}{tries}.{stopped}"
+        f"top-k {c.top_k}, top-p {c.top_p:g}, draft budget {c.draft_budget}{tries}{_rule_words(c)}.{stopped}"
     )
+
+
+def _rule_words(config: BenchConfig) -> str:
+    """How u-blind drafts were made, where that is not older results' only way."""
+    swept = any(p.field == "draft_rule" for p in config.sweep)
+    named = "independent" in config.methods and config.draft_rule == "argmax" and not swept
+    return ", u-blind drafts by argmax" if named else ""
 
 
 def sweep_table(result: BenchResult, field: str) -> str:

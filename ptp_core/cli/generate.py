@@ -46,6 +46,7 @@ def _generate(options: argparse.Namespace) -> None:
         num_speculative_tokens=options.num_speculative_tokens,
         draft_budget=budget,
         chained=options.chain,
+        draft_rule=options.draft_rule,
     )
     print(trace.text)
     stats = trace.stats

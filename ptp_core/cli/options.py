@@ -10,6 +10,7 @@ from dataclasses import MISSING, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..decoding.settings import DRAFT_RULES
 from ..sampling import SamplingConfig
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ def sampling_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-p", type=float, default=defaults.top_p, help="1: off")
     parser.add_argument("--num-speculative-tokens", type=int)
     parser.add_argument("--draft-budget", default="auto", help='u-slots per call, or "auto"')
+    parser.add_argument(
+        "--draft-rule", choices=DRAFT_RULES, default=DRAFT_RULES[0],
+        help="how slots without u draft: their likeliest token, or Pick(u, their distribution)",
+    )  # fmt: skip
 
 
 def parsed_budget(text: str) -> int | str:

@@ -60,8 +60,9 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> None:
+    from ..decoding.settings import DRAFT_RULES
     from ..storage.adapter_files import rewrite_config
-    from ..training.calibrate import calibrate, calibrate_shallow, with_calibration
+    from ..training.calibrate import SLOT_FIGURES, Calibration, calibrate, calibrate_shallow, with_calibration
     from ..training.conversations import load_conversations, split_held_out
 
     rows = split_held_out(load_conversations(options.data))[1][: options.limit]
@@ -70,11 +71,14 @@ def _calibrate(options: argparse.Namespace) -> None:
     config = model.require_adapter()
     samplings = [SamplingConfig(row.temperature, order=config.order) for row in rows]
     prompts = [row.ids[: row.p] for row in rows]
-    found = calibrate(model, prompts, samplings, seed=options.seed)
-    unchained = calibrate(model, prompts, samplings, chained=False, seed=options.seed) if config.chain else None
+    found: dict[str, Calibration] = {}
+    for name, (_, chained, rule) in SLOT_FIGURES.items():
+        if (chained or config.chain) and (rule == DRAFT_RULES[0] or config.variant == "independent"):
+            found[name] = calibrate(model, prompts, samplings, chained=chained, draft_rule=rule, seed=options.seed)
     shallow = calibrate_shallow(model, prompts, samplings, seed=options.seed) if config.shallow else None
-    rewrite_config(options.folder, with_calibration(config, found, unchained, shallow))
-    for name, each in (("slots", found), ("slots without the chain head", unchained), ("shallow slots", shallow)):
+    rewrite_config(options.folder, with_calibration(config, **found, shallow=shallow))
+    named = [(SLOT_FIGURES[name][0], each) for name, each in found.items()]
+    for name, each in (*named, ("shallow slots", shallow)):
         if each is not None:
             clean, rejected = ([round(p, 3) for p in run] for run in (each.draft_run, each.draft_run_rejected))
             print(f"{name}: P(N >= k) {clean}, after a rejection {rejected}")

@@ -7,7 +7,7 @@ They differ in two things only: how many u-slots a call carries, and where its d
     ar              the last token                               none
     ptp             slots, then drafts to verify, in turn        argmax at slots that read u (or Pick)
     pqd             drafts to verify and slots for the next      the same, from the branch that came true
-    independent     as pqd, slots without u                      Pick from the slots' marginals
+    independent     as pqd, slots without u                      the slots' likeliest tokens (or Pick)
     shallow         drafts to verify                             shallow slots, after each call (shallow.py)
     shallow_lookup  drafts to verify                             shallow slots, then what followed the same words before
     prompt_lookup   drafts to verify                             what followed these words before
@@ -28,10 +28,12 @@ from .drafters import DECODERS
 
 METHODS = ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup")
 _UNKNOWN_OPTIONS = {
-    "ar": {"num_speculative_tokens", "draft_budget", "chained"},
-    "shallow": {"chained"},
-    "shallow_lookup": {"chained"},
-    "prompt_lookup": {"draft_budget", "chained"},
+    "ar": {"num_speculative_tokens", "draft_budget", "chained", "draft_rule"},
+    "ptp": {"draft_rule"},
+    "pqd": {"draft_rule"},
+    "shallow": {"chained", "draft_rule"},
+    "shallow_lookup": {"chained", "draft_rule"},
+    "prompt_lookup": {"draft_budget", "chained", "draft_rule"},
 }
 
 
@@ -67,6 +69,7 @@ def new_trace(
     prompt: str,
     steps: list[DecodeStep],
     chained: bool = True,
+    draft_rule: str = "argmax",
 ) -> Trace:
     """A trace of steps that were decoded with these arguments."""
     return Trace(
@@ -83,6 +86,7 @@ def new_trace(
         steps=steps,
         notes=notes_on(model, method, sampling),
         chained=chained,
+        draft_rule=draft_rule,
     )
 
 
@@ -97,8 +101,9 @@ def generate(
     **options: Any,
 ) -> Trace:
     """Decodes to the end and returns the trace. Options: max_new_tokens, num_speculative_tokens,
-    draft_budget, chained, details (see the decoders). `prompt` is the text that the trace shows."""
+    draft_budget, chained, draft_rule, details (see the decoders). `prompt` is the text that the trace shows."""
     noise, sampling = noise or NoiseTape(0), sampling or SamplingConfig()
     steps = list(start_decoding(model, ids, method, noise, sampling, **options))
     shown = model.decode(ids) if prompt is None else prompt
-    return new_trace(model, ids, method, noise, sampling, shown, steps, options.get("chained", True))
+    recorded = {name: options[name] for name in ("chained", "draft_rule") if name in options}
+    return new_trace(model, ids, method, noise, sampling, shown, steps, **recorded)

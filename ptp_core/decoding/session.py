@@ -25,7 +25,7 @@ from ..trace import Branch, DecodeStep, Draft, DraftStatus, Emitted, Source
 from ..verify import ExtraKind, Verdict, verify
 from .drafters.branches import branch_probabilities, calibrated
 from .records import draft_status, emitted_record, step_kind
-from .settings import MAX_SLOTS
+from .settings import MAX_SLOTS, checked_rule
 from .slots import ChainStart, read_chains, read_slots
 from .stopwatch import Laps
 
@@ -75,6 +75,7 @@ class Run:
         num_speculative_tokens: int,
         reads_u: bool = True,
         chained: bool = True,
+        draft_rule: str = "argmax",
         details: bool = True,
         resume: Resume = START,
     ) -> None:
@@ -97,7 +98,9 @@ class Run:
         config = model.adapter
         self._lead = config.lead if config else 0
         self._shift = config.position_shift if config else -1
-        self._argmax = config is not None and config.variant == "o-ptp" and reads_u
+        self.draft_rule = checked_rule(draft_rule)
+        sees_u = config is not None and config.reads_u and reads_u
+        self._argmax = config is not None and (config.variant == "o-ptp" if sees_u else draft_rule == "argmax")
         self._chained = model.chain is not None and chained
         self.num_settled = config.num_settled if config else 1
         slots = min((num_speculative_tokens + 1) ** 2, MAX_SLOTS)
@@ -263,7 +266,8 @@ class Run:
 
     def _as_drafts(self, u: Sequence[float], drawn: Sequence[tuple[int, float, float]]) -> list[Draft]:
         config = self.model.require_adapter()  # figures of an adapter that reads u say nothing about drafts without it
-        weights = config.figures(self._chained).confidence if self.reads_u or not config.reads_u else None
+        known = config.figures(self._chained, self.draft_rule)
+        weights = known.confidence if self.reads_u or not config.reads_u else None
         return [
             Draft(token, self.model.label(token), value, calibrated(prob, margin, weights), margin, "pending")
             for value, (token, prob, margin) in zip(u, drawn, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..model.ptp_model import PTPModel
 
+DRAFT_RULES = ("argmax", "pick")  # how a u-blind slot drafts: its likeliest token, or Pick(u, its distribution)
 MAX_SLOTS = 128  # u-slots of one call, whatever the budget
 
 
@@ -25,4 +26,11 @@ def checked_budget(value: int | str) -> int:
     """The number of slots per call; ValueError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_SLOTS:
         raise ValueError(f'draft_budget is "auto" or a whole number between 0 and {MAX_SLOTS}, got {value!r}.')
+    return value
+
+
+def checked_rule(value: str) -> str:
+    """How u-blind slots draft; ValueError for anything else."""
+    if value not in DRAFT_RULES:
+        raise ValueError(f"draft_rule is one of {', '.join(DRAFT_RULES)}, got {value!r}.")
     return value

@@ -20,8 +20,11 @@ def slot_distribution(logits: Tensor, order: str, full: bool = False) -> Candida
 def read_slots(
     logits: Tensor, u: Sequence[float], sampling: SamplingConfig, argmax: bool
 ) -> list[tuple[int, float, float]]:
-    """(token, probability, margin) of each row of logits (R, V): the argmax where the slot read its own u
-    (its margin is 1: there is no bin) or where the temperature is 0, else Pick(u, the slot's distribution)."""
+    """(token, probability, margin) of each row of logits (R, V), the drafts of slots with these u's.
+
+    With `argmax`, or at temperature 0, a draft is the likeliest token. Its margin is 1, for it has no bin.
+    Otherwise it is Pick(u, the slot's distribution).
+    """
     if argmax or sampling.temperature == 0:
         top, best = (logits - logits.logsumexp(-1, keepdim=True)).max(-1)
         return list(zip(best.tolist(), top.exp().tolist(), [1.0] * len(best), strict=True))

@@ -48,10 +48,11 @@ def redecode_steps(
     kept = kept_steps(trace, position)
     tokens = [token.token for step in kept for token in step.emitted]
     cache, shared = (contexts or Contexts()).filled(model, [*trace.prompt_tokens, *tokens][:-1])
-    options = {"chained": trace.chained, **options}
+    options = {"chained": trace.chained, "draft_rule": trace.draft_rule, **options}
     fresh = new_trace(
-        model, trace.prompt_tokens, trace.method, noise, trace.sampling, trace.prompt, kept, options["chained"]
-    )
+        model, trace.prompt_tokens, trace.method, noise, trace.sampling, trace.prompt, kept, options["chained"],
+        options["draft_rule"],
+    )  # fmt: skip
     fresh.notes.append(
         f"Decoded anew from call {len(kept) + 1} on, behind a text that was read already; the calls before are of the "
         "run on the earlier noise."

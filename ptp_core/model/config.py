@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from torch import Tensor
@@ -96,6 +96,9 @@ class AdapterConfig:
     draft_run_rejected  the same where that token replaced a wrong draft (empty: not measured)
     confidence       weights of the calibration [of logit(prob), of log(margin), constant]
     unchained        the last three for drafts that leave the chain head aside (None: not measured)
+    picked           of u-blind adapters: draft_run and the two behind it for drafts by Pick (None: not measured).
+                     Their own are for drafts by argmax
+    picked_unchained  the same without the chain head
     target           name, file, sha256, hidden_size, num_layers, vocab_size of the frozen model
     """
 
@@ -114,6 +117,8 @@ class AdapterConfig:
     draft_run_rejected: tuple[float, ...] = ()
     confidence: tuple[float, float, float] | None = None
     unchained: DraftFigures | None = None
+    picked: DraftFigures | None = None
+    picked_unchained: DraftFigures | None = None
     target: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
@@ -137,19 +142,32 @@ class AdapterConfig:
 
         Unknown fields are left out. KeyError, TypeError or ValueError if the rest is no configuration.
         """
-        nested: dict[str, Any] = {"unchained": DraftFigures, "shallow": ShallowConfig}
+        nested: dict[str, Any] = {
+            "unchained": DraftFigures, "picked": DraftFigures, "picked_unchained": DraftFigures, "shallow": ShallowConfig
+        }  # fmt: skip
         values = _known_fields(cls, raw)
         parsed = {key: kind.from_json(values[key]) for key, kind in nested.items() if values.get(key) is not None}
-        return cls(**{**values, **parsed, "lora": lora})
+        found = cls(**{**values, **parsed, "lora": lora})
+        return found if found.variant != "independent" or "picked" in raw else found._measured_by_pick()
+
+    def _measured_by_pick(self) -> Self:
+        """An older u-blind adapter, measured by Pick: for argmax its runs are a first guess, its confidence is none."""
+        whole, alone = self.figures(), self.unchained
+        return replace(
+            self, confidence=None, unchained=None if alone is None else replace(alone, confidence=None),
+            picked=whole, picked_unchained=alone,
+        )  # fmt: skip
 
     @property
     def reads_u(self) -> bool:
         return U_EMBEDDINGS[self.u_embedding["kind"]].reads_u
 
-    def figures(self, chained: bool = True) -> DraftFigures:
-        """What drafts are worth, with the chain head or without it."""
-        own = DraftFigures(self.draft_run, self.draft_run_rejected, self.confidence)
-        return own if chained or not self.chain or self.unchained is None else self.unchained
+    def figures(self, chained: bool = True, draft_rule: str = "argmax") -> DraftFigures:
+        """What drafts are worth, with the chain head or without it, and of u-blind adapters by this rule."""
+        whole, alone = DraftFigures(self.draft_run, self.draft_run_rejected, self.confidence), self.unchained
+        if draft_rule == "pick" and self.picked is not None:
+            whole, alone = self.picked, self.picked_unchained
+        return whole if chained or not self.chain or alone is None else alone
 
     @property
     def lead(self) -> int:

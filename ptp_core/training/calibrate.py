@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,13 @@ from ..statistics import expected_calibration_error, survival
 from ..trace import DecodeStep, Draft
 
 _RIDGE = 1e-3
+# what is measured of slots, by its name in with_calibration: in words, with the chain head or not, by which rule
+SLOT_FIGURES = {
+    "slots": ("slots", True, "argmax"),
+    "unchained": ("slots without the chain head", False, "argmax"),
+    "picked": ("slots by Pick", True, "pick"),
+    "picked_unchained": ("slots by Pick without the chain head", False, "pick"),
+}
 
 
 @dataclass(frozen=True)
@@ -50,15 +58,22 @@ def calibrate(
     max_new_tokens: int = 48,
     draft_budget: int = 24,
     chained: bool = True,
+    draft_rule: str = "argmax",
     seed: int = 0,
 ) -> Calibration:
-    """Decodes every prompt with its sampling; the model's own calibration is put aside meanwhile. chained=False
-    leaves the chain head aside."""
+    """Decodes every prompt with its sampling; the model's own calibration is put aside meanwhile.
+
+    chained=False leaves the chain head aside. draft_rule is how the drafts of a u-blind adapter are made.
+    """
     config = model.require_adapter()
     method = "independent" if config.variant == "independent" else "pqd"
-    model.adapter = replace(config, confidence=None, unchained=None)
+    rule = {"draft_rule": draft_rule} if method == "independent" else {}
+    model.adapter = replace(config, confidence=None, unchained=None, picked=None, picked_unchained=None)
     try:
-        runs = _decode(model, prompts, samplings, method, max_new_tokens, draft_budget, seed, chained)
+        runs = _decode(
+            model, prompts, samplings, method, seed, max_new_tokens=max_new_tokens, draft_budget=draft_budget,
+            chained=chained, **rule,
+        )  # fmt: skip
     finally:
         model.adapter = config
     return summarise_runs(runs, longest=config.window)
@@ -77,7 +92,9 @@ def calibrate_shallow(
     config = slots.config
     slots.config = replace(config, confidence=None)
     try:
-        runs = _decode(model, prompts, samplings, "shallow", max_new_tokens, config.window, seed)
+        runs = _decode(
+            model, prompts, samplings, "shallow", seed, max_new_tokens=max_new_tokens, draft_budget=config.window
+        )
     finally:
         slots.config = config
     return summarise_runs(runs, longest=config.window)
@@ -88,13 +105,11 @@ def _decode(
     prompts: Sequence[Sequence[int]],
     samplings: Sequence[SamplingConfig],
     method: str,
-    max_new_tokens: int,
-    draft_budget: int,
     seed: int,
-    chained: bool = True,
+    **options: Any,
 ) -> list[list[DecodeStep]]:
     """The steps of every prompt."""
-    options = {"max_new_tokens": max_new_tokens, "draft_budget": draft_budget, "chained": chained, "details": False}
+    options |= {"details": False}
     asked = enumerate(zip(prompts, samplings, strict=True))
     return [generate(model, p, method, NoiseTape(seed + i), s, prompt="", **options).steps for i, (p, s) in asked]
 
@@ -134,16 +149,25 @@ def fit_confidence(
 
 
 def with_calibration(
-    config: AdapterConfig, found: Calibration, unchained: Calibration | None = None, shallow: Calibration | None = None
+    config: AdapterConfig,
+    slots: Calibration,
+    unchained: Calibration | None = None,
+    shallow: Calibration | None = None,
+    picked: Calibration | None = None,
+    picked_unchained: Calibration | None = None,
 ) -> AdapterConfig:
-    """The configuration with these figures to plan with: of its drafts, of those without its chain head, and of its
-    shallow slots."""
+    """The configuration with these figures to plan with: of its drafts, of those without its chain head, of its
+    shallow slots, and of a u-blind adapter's drafts by Pick."""
     if shallow is not None:
         assert config.shallow is not None
-        slots = replace(config.shallow, draft_run=shallow.draft_run, confidence=shallow.confidence)
-        config = replace(config, shallow=slots)
-    own = found.figures
+        ahead = replace(config.shallow, draft_run=shallow.draft_run, confidence=shallow.confidence)
+        config = replace(config, shallow=ahead)
+    own = slots.figures
     return replace(
         config, draft_run=own.draft_run, draft_run_rejected=own.draft_run_rejected, confidence=own.confidence,
-        unchained=None if unchained is None else unchained.figures,
+        unchained=_figures(unchained), picked=_figures(picked), picked_unchained=_figures(picked_unchained),
     )  # fmt: skip
+
+
+def _figures(found: Calibration | None) -> DraftFigures | None:
+    return None if found is None else found.figures

@@ -144,8 +144,8 @@ def _right(model: PTPModel, batch: Batch, hidden: Tensor, skip: int) -> Tensor:
     config, targets = model.require_adapter(), batch.targets[0, :, skip:]
     logits = model.logits(hidden[0].flatten(0, 1))  # (N (L - skip), V)
     u = batch.own_u[0, :, skip:].flatten()
-    greedy = float(batch.temperature[0]) == 0  # then drafts are argmax, as in decoding
-    return draft_tokens(logits, u, "o-ptp" if greedy else config.variant, config.order).view(targets.shape) == targets
+    picks = config.variant == "c-ptp" and float(batch.temperature[0]) > 0  # else drafts are argmax, as in decoding
+    return draft_tokens(logits, u, config.variant if picks else "o-ptp", config.order).view(targets.shape) == targets
 
 
 def _shallow_right(model: PTPModel, batch: Batch, hidden: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig
         variant, anchor = config.variant, config.anchor  # a start may be continued as another variant
         found = replace(
             found, variant=variant, anchor=anchor, window=config.window, confidence=None, draft_run_rejected=(),
-            unchained=None,
+            unchained=None, picked=None, picked_unchained=None,
         )  # fmt: skip
         adapter = _with_parts(replace(adapter, config=found), config, int(target.model.config.hidden_size))
         found = adapter.config

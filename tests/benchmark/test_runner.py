@@ -9,13 +9,13 @@ from ptp_core import NoiseTape, SamplingConfig, warp
 from ptp_core.__main__ import main
 from ptp_core.benchmark import runner as bench_module
 from ptp_core.benchmark.config import BenchConfig, Point, parse_sweep
-from ptp_core.benchmark.environment import PeakMemory
+from ptp_core.benchmark.environment import PeakMemory, environment
 from ptp_core.benchmark.profile import _summary, _Tally
 from ptp_core.benchmark.questions import Question, load_questions, typed_questions
 from ptp_core.benchmark.result import BenchResult
 from ptp_core.benchmark.rows_file import MixedSettings, RowsFile
 from ptp_core.benchmark.runner import Lineup, iter_bench, probability_gap, run_bench
-from ptp_core.benchmark.summary import summarise
+from ptp_core.benchmark.summary import csv_text, summarise
 from ptp_core.decoding.costs import CostCurve
 from ptp_core.training.writing import read_prompts
 
@@ -52,11 +52,11 @@ def test_every_exact_method_is_exact_and_counted(make_model):
 def test_a_text_that_differs_is_counted_with_its_place_and_margin(make_model, monkeypatch):
     real = bench_module.new_trace
 
-    def other_noise(model, ids, method, noise, sampling, prompt, steps, chained):
+    def other_noise(model, ids, method, noise, sampling, prompt, steps, *options):
         if method == "pqd":  # negative control: a decoder that is not exact
             other = NoiseTape(noise.seed + 99)
             steps = list(bench_module.start_decoding(model, ids, "ar", other, sampling, max_new_tokens=6))
-        return real(model, ids, method, noise, sampling, prompt, steps, chained)
+        return real(model, ids, method, noise, sampling, prompt, steps, *options)
 
     monkeypatch.setattr(bench_module, "new_trace", other_noise)
     figures = summarise(run_bench(Lineup(make_model()), QUESTIONS, SHORT))["pqd"]
@@ -120,6 +120,39 @@ def test_sweeps_run_point_by_point_beside_one_baseline(make_model):
     result = BenchResult({}, config, QUESTIONS[:2], rows)
     assert result.points["draft_budget=0"]["pqd"]["speedup_vs_ar"] is not None
     assert result.points["temperature=1.0"]["ar"]["speedup_vs_ar"] == 1
+
+
+def test_both_rules_of_drafts_without_u_stand_in_one_result(make_model, tmp_path):
+    model, blind = make_model(), make_model(kind="blank", variant="independent")
+    config = BenchConfig(
+        ("ar", "pqd", "independent"), max_new_tokens=12, draft_budget=9, sweep=parse_sweep("draft_rule=argmax,pick")
+    )  # fmt: skip
+    rows = run_bench(Lineup(model, blind), QUESTIONS[:2], config)
+    jobs = [(r.point, r.method, r.draft_rule) for r in rows if r.question_id == "0"]
+    assert jobs == [
+        ("", "ar", ""), ("", "pqd", ""),
+        ("draft_rule=argmax", "independent", "argmax"), ("draft_rule=pick", "independent", "pick"),
+    ]  # fmt: skip
+    assert all(r.identical_to_ar for r in rows)
+    by_rule = {rule: [r.calls for r in rows if r.draft_rule == rule] for rule in ("argmax", "pick")}
+    drafted = {rule: [c.confidences for calls in found for c in calls] for rule, found in by_rule.items()}
+    assert drafted["argmax"] != drafted["pick"]
+    BenchResult(environment(model, blind), config, QUESTIONS[:2], rows).to_json(tmp_path / "r.json")
+    again = BenchResult.from_json(tmp_path / "r.json")
+    assert again.rows == rows and again.config == config
+    assert "draft_rule" in csv_text(again.rows).splitlines()[0]
+
+
+def test_results_that_know_no_rule_were_made_by_pick(make_model, tmp_path):
+    model, config = make_model(), BenchConfig(("ar", "independent"), max_new_tokens=6, draft_budget=4)
+    result = BenchResult(environment(model), config, QUESTIONS[:1], run_bench(Lineup(model), QUESTIONS[:1], config))
+    older = json.loads(json.dumps(result.to_dict()))
+    del older["config"]["draft_rule"]
+    for row in older["rows"]:
+        del row["draft_rule"]
+    read = BenchResult.from_dict(older)
+    assert (read.config.draft_rule, [r.draft_rule for r in read.rows]) == ("pick", ["", "pick"])
+    assert result.config.draft_rule == "argmax"
 
 
 @pytest.mark.parametrize("repeats", [1, 2])

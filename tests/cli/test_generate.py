@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+from support.tiny_model import make_adapter, save_whole
 
 from ptp_core import Trace
 from ptp_core.__main__ import main
@@ -22,8 +23,6 @@ def test_generate_writes_text_stats_and_trace(tiny_folder, tmp_path, capsys):
 
 
 def test_every_method_prints_the_same_text(tiny_folder, tmp_path, capsys):
-    from support.tiny_model import make_adapter, save_whole
-
     adapter = make_adapter()
     save_whole(tmp_path / "a", adapter)
     texts = set()
@@ -42,6 +41,26 @@ def test_every_method_prints_the_same_text(tiny_folder, tmp_path, capsys):
         assert main([*arguments, "--seed", "3", "--max-new-tokens", "16", *budget]) == 0
         texts.add(capsys.readouterr().out)
     assert len(texts) == 1
+
+
+def test_drafts_without_u_are_made_as_asked(tiny_folder, tmp_path):
+    save_whole(tmp_path / "a", make_adapter(kind="blank", variant="independent"))
+    trace = tmp_path / "t.json"
+    asked = [
+        "generate",
+        "abc",
+        "--model",
+        str(tiny_folder),
+        "--adapter",
+        str(tmp_path / "a"),
+        "--method",
+        "independent",
+    ]
+    for options, rule in (([], "argmax"), (["--draft-rule", "pick"], "pick")):
+        assert main([*asked, "--max-new-tokens", "6", "--draft-budget", "4", "--trace", str(trace), *options]) == 0
+        assert Trace.from_json(trace).draft_rule == rule
+    with pytest.raises(SystemExit):
+        main([*asked, "--draft-rule", "likeliest"])
 
 
 @pytest.mark.parametrize(

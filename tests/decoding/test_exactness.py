@@ -81,6 +81,20 @@ def test_every_variant_of_adapter_is_exact(make_model, variant, num_speculative_
             assert_same_text(reference, trace)
 
 
+@pytest.mark.parametrize("chain", [0, 16], ids=["alone", "chained"])
+@pytest.mark.parametrize("rule", ["argmax", "pick"])
+def test_drafts_without_u_are_exact_by_both_rules(make_model, rule, chain):
+    model = make_model(variant="independent", kind="blank", chain=chain)
+    sampling, accepted = SamplingConfig(temperature=0.4), 0
+    for seed in range(12):
+        options = {"noise": NoiseTape(seed), "sampling": sampling, "max_new_tokens": 20}
+        reference = generate(model, prompt_of(seed), "ar", **options)
+        trace = generate(model, prompt_of(seed), "independent", **options, draft_budget=9, draft_rule=rule)
+        assert_same_text(reference, trace)
+        accepted += sum(step.num_accepted for step in trace.steps)
+    assert accepted > 5, "hardly any draft was accepted: the test would prove little"
+
+
 @pytest.mark.slow
 def test_hundreds_of_seeds(make_model):
     accepted = dict.fromkeys(SPECULATIVE, 0)
@@ -277,6 +291,8 @@ def test_other_bad_arguments(make_model):
     for budget in (-1, 1.5, "much", True, 10_000):
         with pytest.raises(ValueError, match="draft_budget"):
             generate(make_model(), [3], "pqd", draft_budget=budget)
+    with pytest.raises(ValueError, match="draft_rule"):
+        generate(make_model(), [3], "independent", draft_rule="likeliest")
     for method in ("ptp", "pqd", "independent"):
         with pytest.raises(ValueError, match="no PTP adapter"):
             generate(make_model(adapter=False), [3], method)

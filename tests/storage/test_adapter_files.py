@@ -1,12 +1,14 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 from peft import PeftModel
 from support.tiny_model import make_adapter, make_target, make_tokenizer, save_whole
 
-from ptp_core import NoiseTape, generate, load_adapter
+from ptp_core import NoiseTape, generate, load_adapter, save_adapter
+from ptp_core.model.config import DraftFigures
 from ptp_core.model.ptp_model import PTPModel
 
 
@@ -38,6 +40,22 @@ def test_a_loaded_adapter_decodes_as_the_saved_one(saved):
     assert [[d.token for d in s.drafts] for s in traces[0].steps] == [
         [d.token for d in s.drafts] for s in traces[1].steps
     ]
+
+
+def test_older_adapters_without_u_were_measured_by_pick(tmp_path):
+    weights, figures = (0.9, 0.1, 0.4), DraftFigures((0.3,), (0.2,), (0.8, 0.0, 0.1))
+    adapter = make_adapter(variant="independent", kind="blank", shallow=None, confidence=weights)
+    save_adapter(tmp_path, replace(adapter.config, unchained=figures), adapter.lora, adapter.u_embed)
+    written = json.loads((tmp_path / "ptp_config.json").read_text())
+    del written["picked"], written["picked_unchained"]
+    (tmp_path / "ptp_config.json").write_text(json.dumps(written))
+    found = load_adapter(tmp_path).config
+    assert found.picked == DraftFigures(adapter.config.draft_run, (), weights)
+    assert found.picked_unchained == figures
+    assert (found.draft_run, found.confidence) == (adapter.config.draft_run, None)
+    assert found.unchained == replace(figures, confidence=None)
+    save_adapter(tmp_path, found, adapter.lora, adapter.u_embed)
+    assert load_adapter(tmp_path).config == found
 
 
 def test_peft_loads_the_lora_part(saved):

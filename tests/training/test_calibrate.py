@@ -78,6 +78,25 @@ def test_drafts_without_the_chain_head_have_figures_of_their_own(make_model, tmp
         model.adapter = before
 
 
+def test_each_rule_of_drafts_without_u_has_figures_of_its_own(make_model, tmp_path):
+    model = make_model(variant="independent", kind="blank", seed=5)
+    prompts, samplings = [[3, 4, 5], [6, 7], [8, 9, 10, 11]], [SamplingConfig(0.6)] * 3
+    options = {"max_new_tokens": 30, "draft_budget": 9}
+    likeliest = calibrate(model, prompts, samplings, **options)
+    picked = calibrate(model, prompts, samplings, draft_rule="pick", **options)
+    assert likeliest != picked
+    config = with_calibration(model.adapter, likeliest, picked=picked)
+    assert config.figures() == likeliest.figures
+    assert config.figures(draft_rule="pick") == picked.figures
+    assert config.figures(chained=False, draft_rule="pick") == picked.figures
+    before, model.adapter = model.adapter, config
+    try:
+        assert allocator_runs(model)[0] == likeliest.draft_run
+        assert allocator_runs(model, draft_rule="pick")[0] == picked.draft_run
+    finally:
+        model.adapter = before
+
+
 def test_an_adapter_without_a_chain_head_or_measurement_has_one_set_of_figures():
     figures = DraftFigures((0.2,), (0.1,), (1.0, 0.0, 0.0))
     assert AdapterConfig(draft_run=(0.5,), unchained=figures).figures(chained=False).draft_run == (0.5,)

@@ -79,20 +79,24 @@ def decode_independent(
     num_speculative_tokens: int | None = None,
     draft_budget: int | str = "auto",
     chained: bool = True,
+    draft_rule: str = "argmax",
     details: bool = True,
     resume: Resume = START,
 ) -> Iterator[DecodeStep]:
-    """As decode_pqd, but the slots do not see u: drafts are Pick(u, marginal), or with a chain head Pick(u, P given
-    the drafts before). The baseline that PTP is compared with; fair only with an adapter that was trained
-    u-blind (notes_on says so). chained=False predicts each token independently, as in the paper.
+    """As decode_pqd, but the slots do not see u. The baseline that PTP is compared with.
+
+    A draft is the slot's likeliest token. With draft_rule="pick" it is Pick(u, the slot's distribution).
+    Behind a chain head each slot's distribution knows the drafts before. chained=False predicts every token
+    independently, as in the paper. The comparison is fair only with an adapter that was trained without u
+    (notes_on says so).
 
     Raises ValueError without an adapter.
     """
     model.require_adapter()
     window = window_of(model, num_speculative_tokens)
     run = Run(
-        model, ids, noise, sampling, max_new_tokens, window, reads_u=False, chained=chained, details=details,
-        resume=resume,
+        model, ids, noise, sampling, max_new_tokens, window, reads_u=False, chained=chained,
+        draft_rule=draft_rule, details=details, resume=resume,
     )  # fmt: skip
     return drive_in_branches(run, model, draft_budget, chained)
 
@@ -100,7 +104,7 @@ def decode_independent(
 def drive_in_branches(run: Run, model: PTPModel, draft_budget: int | str, chained: bool = True) -> Iterator[DecodeStep]:
     """PQD's loop around a budget that learns from each call."""
     curve = cost_curve(model) if draft_budget == "auto" else None
-    measured, after_rejection = allocator_runs(model, chained)
+    measured, after_rejection = allocator_runs(model, chained, run.draft_rule)
     longest = run.max_drafts + run.num_settled
     amount = draft_budget if draft_budget == "auto" else checked_budget(draft_budget)
     budget = DraftBudget(measured, after_rejection, run.num_settled, longest, amount, curve)
@@ -122,8 +126,10 @@ def drive_in_branches(run: Run, model: PTPModel, draft_budget: int | str, chaine
     return steps()
 
 
-def allocator_runs(model: PTPModel, chained: bool = True) -> tuple[Sequence[float], Sequence[float]]:
+def allocator_runs(
+    model: PTPModel, chained: bool = True, draft_rule: str = "argmax"
+) -> tuple[Sequence[float], Sequence[float]]:
     """P(N >= k) that the allocator plans with, behind right drafts and behind a rejection."""
-    known = model.require_adapter().figures(chained)
+    known = model.require_adapter().figures(chained, draft_rule)
     measured = known.draft_run or DEFAULT_RUN
     return measured, known.draft_run_rejected or measured
