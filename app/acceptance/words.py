@@ -20,7 +20,6 @@ FIELDS = {
     "draft_budget": "draft budget",
     "num_speculative_tokens": "drafts per call",
     "chained": "chain head (0 left aside, 1 used)",
-    "draft_rule": "how u-blind slots draft",
     "temperature": "temperature",
     "draft_rule": "how u-blind slots draft",
 }

@@ -142,9 +142,8 @@ class AdapterConfig:
 
         Unknown fields are left out. KeyError, TypeError or ValueError if the rest is no configuration.
         """
-        nested: dict[str, Any] = {
-            "unchained": DraftFigures, "picked": DraftFigures, "picked_unchained": DraftFigures, "shallow": ShallowConfig
-        }  # fmt: skip
+        figures = dict.fromkeys(("unchained", "picked", "picked_unchained"), DraftFigures)
+        nested: dict[str, Any] = {**figures, "shallow": ShallowConfig}
         values = _known_fields(cls, raw)
         parsed = {key: kind.from_json(values[key]) for key, kind in nested.items() if values.get(key) is not None}
         found = cls(**{**values, **parsed, "lora": lora})
