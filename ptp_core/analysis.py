@@ -1,7 +1,7 @@
 """What noise does to a text: bins, what-ifs, sweeps, the unit square, the staircase. No UI, no hidden noise.
 
-All functions take a trace that `generate` made (or that was loaded) and the model that wrote it. Passing
-the same `contexts` to several of them saves reading the text again each time.
+Most functions take a trace, made by `generate` or loaded, and the model that wrote it. Pass the same `contexts` to
+several of them, and the text is read once.
 """
 
 from __future__ import annotations

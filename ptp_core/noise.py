@@ -1,7 +1,7 @@
-"""NoiseTape: the uniforms u_i that decide every generated token.
+"""NoiseTape: the uniform random numbers u_i that decide every generated token.
 
-A tape is a pure function of its seed and its edits: `tape[i]` is the same on every device, in every
-process and in any order of access, because the generator is counter-based (Philox 4x64).
+A tape is a pure function of its seed and its edits. `tape[i]` is the same on every device and in every process.
+The order of access does not matter: the generator is counter-based (Philox 4x64).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _as_u(value: float) -> float:
 
 @dataclass(frozen=True)
 class NoiseTape:
-    """u in [0, 1) for each generated position 0, 1, 2, ...; every value is exact in float32.
+    """One u in [0, 1) for each generated position 0, 1, 2, ... Every value is exact in float32.
 
     `edits` maps positions to values that replace the seed's own noise.
     """
@@ -69,7 +69,7 @@ class NoiseTape:
 
     @classmethod
     def from_values(cls, values: Sequence[float], seed: int = 0) -> NoiseTape:
-        """A tape that starts with the given values; behind them it goes on with the seed's noise."""
+        """A tape that starts with the given values and continues with the seed's noise."""
         return cls(seed, dict(enumerate(values)))
 
     def to_json(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class NoiseTape:
         return cls(data["seed"], {int(i): u for i, u in data["edits"].items()})
 
     def _draw(self, count: int) -> None:
-        """Extends the drawn prefix to at least `count` values: the top 24 bits of Philox's words."""
+        """Extends the drawn values to at least `count`. A value is the top 24 bits of one of Philox's words."""
         size = -(-count // _CHUNK) * _CHUNK
         words = np.random.Philox(key=self.seed).random_raw(size)
         self._drawn[:] = ((words >> np.uint64(40)).astype(np.float64) * 2.0**-24).tolist()

@@ -1,7 +1,7 @@
 """The final sampling distribution and its inverse CDF: t = Pick(u, P).
 
-There is one filter and one CDF in this project. Decoding, training, analysis and every picture
-come through `candidates`, which enumerates the tokens of the distribution in CDF order.
+This project has one filter and one CDF. Decoding, training, analysis and every picture call `candidates`.
+It enumerates the tokens of the distribution in CDF order.
 
     R rows of logits    V vocabulary    K enumerated tokens, in CDF order
 """
@@ -18,16 +18,16 @@ from torch import Tensor
 ORDERS = ("probability", "token_id")
 FILTERS = ("standard", "reference")
 _GREEDY_BELOW = 1e-30  # what float32 cannot divide by
-_SHORTLIST = 1024  # without top-k: the most probable tokens that are looked at before a full sort
+_SHORTLIST = 1024  # without top-k: so many of the most probable tokens are tried before a full sort
 
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """How logits become the distribution that u is dropped on.
+    """How logits become the distribution from which u picks a token.
 
-    temperature 0 is greedy, top_k 0 and top_p 1 switch a filter off. `order` is the order in which
-    the CDF runs through the vocabulary. filter="reference" takes top-p on probabilities that were
-    not renormalised after top-k, as the paper's reference decoder does.
+    Temperature 0 is greedy. top_k 0 and top_p 1 switch these filters off. The CDF runs through the vocabulary in
+    `order`. filter="reference" takes top-p on probabilities that were not renormalised after top-k. The paper's
+    reference decoder does so.
     """
 
     temperature: float = 0.7
@@ -64,9 +64,8 @@ def _is_number(value: object) -> bool:
 class Candidates:
     """The distribution of R positions, its tokens in CDF order.
 
-    tokens (R, K) int64; probs (R, K) float32, 0 where a filter removed the token; right (R, K)
-    float32, the right edge of each token's bin. `complete` is False when K is a shortlist that misses
-    part of the mass.
+    tokens: (R, K) int64. probs: (R, K) float32, 0 where a filter removed the token. right: (R, K) float32, the right
+    edge of each token's bin. `complete` is False when K is a shortlist that misses part of the mass.
     """
 
     tokens: Tensor
@@ -79,7 +78,7 @@ class Candidates:
         return torch.cat([torch.zeros_like(self.right[:, :1]), self.right[:, :-1]], dim=-1)
 
     def find(self, u: Tensor) -> Tensor:
-        """Column of min{j : F_j > u} for each row's u (R,); K where a shortlist ends before u."""
+        """The column of min{j : F_j > u} for each row's u (R,). It is K where a shortlist ends before u."""
         return torch.searchsorted(self.right, u[:, None].contiguous(), right=True).squeeze(-1)
 
     def dense(self, vocab_size: int) -> Tensor:  # (R, V)
@@ -87,10 +86,10 @@ class Candidates:
 
 
 def _sorted(values: Tensor, depth: int) -> tuple[Tensor, Tensor]:
-    """The `depth` largest values of each row, descending, ties to the lower index: values, indices."""
+    """The `depth` largest values of each row and their indices, descending. In a tie the lower index comes first."""
     if depth < values.shape[-1]:
         top, index = values.topk(depth + 1, dim=-1, sorted=True)
-        if not bool((top[:, depth - 1] == top[:, depth]).any()):  # else the cut would part a tie
+        if not bool((top[:, depth - 1] == top[:, depth]).any()):  # else the cut would fall inside a tie
             index, by_id = index[:, :depth].sort(dim=-1)
             top, by_value = top.gather(1, by_id).sort(dim=-1, descending=True, stable=True)
             return top, index.gather(1, by_value)
@@ -99,7 +98,7 @@ def _sorted(values: Tensor, depth: int) -> tuple[Tensor, Tensor]:
 
 
 def _right_edges(probs: Tensor) -> Tensor:
-    """CDF of probs (R, K) in the given order; from the last supported token on it is exactly 1."""
+    """The CDF of probs (R, K) in the given order. It is exactly 1 from the last token with probability on."""
     edges = probs.cumsum(-1).clamp_(max=1.0)
     if edges.device.type != "cpu":
         edges = edges.cummax(-1).values  # a parallel scan's rounding need not be monotone
@@ -118,8 +117,8 @@ def _in_order(tokens: Tensor, probs: Tensor, order: str) -> Candidates:
 def candidates(logits: Tensor, sampling: SamplingConfig, full: bool = True) -> Candidates:
     """The final distribution of each row of logits (R, V), its tokens in CDF order.
 
-    full=False may stop at a shortlist of the most probable tokens (`complete` says so); bins inside
-    the shortlist are the same either way. Raises ValueError on NaN logits.
+    full=False may stop at a shortlist of the most probable tokens; `complete` then is False. Bins inside the
+    shortlist are the same either way. Raises ValueError on logits that are not finite.
     """
     logits = logits.float()
     vocab = logits.shape[-1]
@@ -149,14 +148,14 @@ def candidates(logits: Tensor, sampling: SamplingConfig, full: bool = True) -> C
 
 
 def at_temperature(logits: Tensor, temperature: float) -> Tensor:
-    """Probabilities (..., V) before any filter; all on the first maximum where the temperature is 0."""
+    """Probabilities (..., V) before any filter. At temperature 0 the first maximum has probability 1."""
     if temperature == 0:
         return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
     return ((logits - logits.amax(-1, keepdim=True)) / temperature).softmax(-1)
 
 
 def _unfiltered(probs: Tensor, order: str, full: bool) -> Candidates:
-    """The whole vocabulary (R, V) in CDF order, or its shortlist in order of probability."""
+    """The whole vocabulary (R, V) in CDF order, or a shortlist in order of probability."""
     if order == "token_id":
         tokens = torch.arange(probs.shape[-1], device=probs.device).expand_as(probs)
         return Candidates(tokens, probs, _right_edges(probs))

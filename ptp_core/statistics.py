@@ -23,7 +23,7 @@ def wilson(right: int, count: int) -> tuple[float, float]:
 def survival(outcomes: Sequence[Sequence[bool]], longest: int) -> tuple[float, ...]:
     """P(N >= k) for k = 1..longest from runs that may have been cut short (Kaplan and Meier's estimate).
 
-    One pseudo-count of each kind keeps a rare depth from saying never or always.
+    One observation with a rate of 0.3 is added at each depth. So a depth that was rarely reached gives neither 0 nor 1.
     """
     alive, result = 1.0, []
     for k in range(longest):
@@ -34,7 +34,7 @@ def survival(outcomes: Sequence[Sequence[bool]], longest: int) -> tuple[float, .
 
 
 def expected_calibration_error(confidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
-    """Mean distance between confidence and share of right drafts over equal bins, weighted by their size."""
+    """The mean distance between confidence and share of right drafts, over equal bins weighted by their size."""
     if not len(confidence):
         return 0.0
     c, r = np.asarray(confidence), np.asarray(right, dtype=float)
@@ -49,7 +49,7 @@ _BOOTSTRAP_DRAWS = 2000
 
 
 def bootstrap_ratio(pairs: Sequence[tuple[float, float]], seed: int = 0) -> list[float] | None:
-    """95 % interval of sum(a) / sum(b) over questions drawn with replacement; None for fewer than two."""
+    """The 95 % interval of sum(a) / sum(b) over questions drawn with replacement. None for fewer than two."""
     figures = np.array(pairs, dtype=float).reshape(-1, 2)
     if len(figures) < 2 or not (figures[:, 1] > 0).all():
         return None
@@ -58,7 +58,7 @@ def bootstrap_ratio(pairs: Sequence[tuple[float, float]], seed: int = 0) -> list
 
 
 def resampled(figures: np.ndarray, seed: int) -> np.ndarray:
-    """(draws, columns): sums over questions drawn with replacement."""
+    """Sums over questions drawn with replacement: (draws, columns)."""
     draws = np.random.default_rng(seed).integers(0, len(figures), (_BOOTSTRAP_DRAWS, len(figures)))
     return figures[draws].sum(1)
 

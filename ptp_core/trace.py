@@ -1,6 +1,6 @@
 """What a run did: steps, trace, statistics, and their JSON. Pictures read nothing else.
 
-JSON keys are the field names. `Trace.from_json` accepts only whole traces of a known version.
+The JSON keys are the field names. `Trace.from_json` accepts only whole traces of a known version.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ Source = Literal["accepted", "recovered", "bonus"]
 
 @dataclass(frozen=True)
 class Draft:
-    """A drafted token, the u it was drafted with, the confidence in it, u's distance to the edge of the
-    drafted bin (1 where the draft read u itself and has no bin), and what became of it:
-    accepted | rejected | discarded (behind the first wrong one) | settled (stands for the token that
-    verification decides itself) | pending (kept for the next call) | unused (its branch did not come true)."""
+    """A drafted token, the u it was drafted with, and what became of it.
+
+    prob: the confidence in it. margin: u's distance to the edge of the drafted bin. It is 1 where the draft has no
+    bin. status: accepted | rejected | discarded (after the first wrong one) | settled (a placeholder for the token
+    that verification decides) | pending (kept for the next call) | unused (its branch did not come true).
+    """
 
     token: int
     text: str
@@ -42,9 +44,10 @@ class Draft:
 
 @dataclass(frozen=True)
 class Branch:
-    """Slots that assumed num_assumed drafts right; probability is the estimate before verification.
+    """Slots that assume that num_assumed drafts are right. probability is the estimate before verification.
 
-    drafts may be fewer than num_slots where nobody reads them; num_slots is null in older traces."""
+    There may be fewer drafts than num_slots: not every slot is read. num_slots is null in older traces.
+    """
 
     num_assumed: int
     probability: float
@@ -77,10 +80,10 @@ class Excluded:
 class Emitted:
     """A verified token of the text.
 
-    position counts generated tokens from 0; margin is u's distance to the nearer edge that another
-    token lies behind (null when there is no other); omitted_mass is the final probability of tokens
-    not listed in candidates; excluded_mass what the filters removed before renormalising; entropy that
-    of the final distribution, in nats (null in older traces).
+    position: the number of generated tokens before it. margin: u's distance to the nearest other token's bin; null
+    where there is no other token. omitted_mass: the final probability of tokens that candidates does not list.
+    excluded_mass: what the filters removed before renormalising. entropy: of the final distribution, in nats; null in
+    older traces.
     """
 
     position: int
@@ -103,8 +106,8 @@ class Emitted:
 class DecodeStep:
     """One model call: what it verified, what it emitted, what it drafted, what it cost.
 
-    target_tokens are the target's picks behind 0, 1, ... right drafts. extra_token is null only
-    where the text ended inside the accepted drafts.
+    target_tokens are the target's picks after 0, 1, ... right drafts. extra_token is null only where the text ended
+    within the accepted drafts.
     """
 
     index: int
@@ -124,8 +127,8 @@ class DecodeStep:
 class TraceStats:
     """Counts of verified tokens and of all calls, prefill and draft-only calls included.
 
-    mean_accepted_length = mean(num_accepted + 1) over verifying calls; acceptance_rate = accepted /
-    drafted over the drafts that were verified. Both are null where nothing was verified.
+    mean_accepted_length is the mean of num_accepted + 1 over verifying calls. acceptance_rate is accepted / drafted
+    over the verified drafts. Both are null where nothing was verified.
     """
 
     num_tokens: int
@@ -206,7 +209,7 @@ class Trace:
 
     @classmethod
     def from_dict(cls, data: Any) -> Trace:
-        """The inverse of to_dict; ValueError with a sentence on anything else."""
+        """The inverse of to_dict. Raises ValueError with one sentence on anything else."""
         if not isinstance(data, dict) or "schema_version" not in data or "steps" not in data:
             raise ValueError("This is not a PTP Lab trace: it has no schema_version and steps.")
         if data["schema_version"] != SCHEMA_VERSION:
@@ -229,7 +232,7 @@ class Trace:
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Trace:
-        """Reads a trace from a file; ValueError with a sentence on anything that is not a whole one."""
+        """Reads a trace from a file. Raises ValueError with one sentence if the file is not a whole trace."""
         try:
             if Path(path).stat().st_size > MAX_FILE_BYTES:
                 raise ValueError(f"This file is larger than {MAX_FILE_BYTES >> 20} MB, too large for a trace.")
@@ -246,7 +249,7 @@ _SCHEMA = TypeAdapter(Trace)
 
 
 def _check_story(trace: Trace) -> None:
-    """What types alone cannot say: positions count up, steps are numbered, edges are in order."""
+    """Checks what types cannot: positions count up, steps are numbered, edges are in order."""
     if not trace.steps:
         raise ValueError("This trace is empty: it has no steps.")
     for expected, token in enumerate(trace.emitted):
@@ -264,7 +267,7 @@ def _check_story(trace: Trace) -> None:
 
 
 def first_divergence(a: Sequence[int], b: Sequence[int]) -> int | None:
-    """First position at which two token lists differ, a missing token included; None if they are equal."""
+    """The first position at which two token lists differ; a missing token differs too. None if they are equal."""
     for i, (x, y) in enumerate(zip(a, b, strict=False)):
         if x != y:
             return i

@@ -1,7 +1,7 @@
-"""Verification: the longest prefix of drafts that equals what the target picks with the same u's.
+"""Verification: how many drafts, from the first on, equal what the target picks with the same u's.
 
-Acceptance is equality. There is no ratio of probabilities and no residual distribution, so the
-text is the one that autoregressive decoding gives from the same noise, token for token.
+Acceptance is equality. There is no ratio of probabilities and no residual distribution. So the text is the one that
+autoregressive decoding gives from the same noise, token for token.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ ExtraKind = Literal["recovered", "bonus"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """num_accepted drafts were right; extra_token is the target's own next token: `recovered` in
-    place of the first wrong draft, or a `bonus` behind drafts that were all right."""
+    """num_accepted drafts were right. extra_token is the target's own next token.
+
+    It is `recovered` in place of the first wrong draft, or a `bonus` behind drafts that were all right.
+    """
 
     num_accepted: int
     extra_token: int
@@ -24,9 +26,9 @@ class Verdict:
 
 
 def verify(draft_tokens: Sequence[int], target_tokens: Sequence[int]) -> Verdict:
-    """Compares g drafts with the target's g + 1 picks; ValueError for other lengths.
+    """Compares g drafts with the target's g + 1 picks. Raises ValueError for other lengths.
 
-    target_tokens[i] is the pick behind the first i drafts, so it counts only while those are right.
+    target_tokens[i] is the target's pick after the first i drafts. It counts only if all of these are right.
     """
     if len(target_tokens) != len(draft_tokens) + 1:
         raise ValueError(
