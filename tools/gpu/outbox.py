@@ -1,0 +1,122 @@
+"""What comes back from the machine: results, records and the adapter in at most eight files, each under 16 MiB.
+
+    python -m tools.gpu.outbox open FOLDER --into FOLDER     on the own machine, once the files are there
+
+results.json holds all figures and the hashes of the adapter's parts; records.zip the runs' metrics and benchmark
+rows; adapter.tar.1, .2, ... the newest adapter. All files of one save are written aside first and then renamed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PART_BYTES = 15 << 20
+MOST_FILES = 8
+RESULTS, RECORDS, ADAPTER = "results.json", "records.zip", "adapter.tar"
+EVERY = 60.0  # seconds between two saves
+
+
+class Outbox:
+    """Writes into the folder whose files come back; `save` always, `tick` when a minute has passed."""
+
+    def __init__(self, folder: Path, every: float = EVERY, now: Callable[[], float] = time.monotonic) -> None:
+        self._folder, self._every, self._now = folder, every, now
+        self._last = now()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def is_due(self) -> bool:
+        return self._now() - self._last >= self._every
+
+    def save(self, results: Mapping[str, Any], records: Iterable[Path], adapter: Path | None) -> None:
+        """Replaces what lies in the folder. Records that do not fit are named in results.json and stay behind."""
+        parts = {} if adapter is None else _split(_as_tar(adapter))
+        if len(parts) + 2 > MOST_FILES:
+            raise ValueError(f"The adapter needs {len(parts)} files; {MOST_FILES - 2} can come back.")
+        zipped, left_out = _as_zip(records)
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
+        told = {**results, "adapter_parts": hashes, "records_left_out": left_out}
+        files = {RECORDS: zipped, **parts, RESULTS: json.dumps(told, indent=1, default=str).encode()}
+        aside = {name: self._folder / f".{name}.part" for name in files}
+        for name, data in files.items():
+            aside[name].write_bytes(data)
+        for name, path in aside.items():
+            path.replace(self._folder / name)
+        for old in self._folder.glob(f"{ADAPTER}.*"):
+            if parts and old.name not in parts:
+                old.unlink()
+        self._last = self._now()
+
+
+def open_outbox(folder: Path, into: Path) -> dict[str, Any]:
+    """Unpacks the adapter into into/adapter and the records into into/records; returns the results.
+
+    Raises ValueError where parts of the adapter are missing or come from two saves.
+    """
+    results: dict[str, Any] = json.loads((folder / RESULTS).read_text())
+    with zipfile.ZipFile(folder / RECORDS) as archive:
+        archive.extractall(into / "records")
+    names = sorted(results["adapter_parts"], key=lambda name: int(name.rpartition(".")[2]))
+    whole = b""
+    for name in names:
+        data = (folder / name).read_bytes() if (folder / name).is_file() else b""
+        if hashlib.sha256(data).hexdigest() != results["adapter_parts"][name]:
+            raise ValueError(f"{name} is not there, or it belongs to another save.")
+        whole += data
+    if names:
+        with tarfile.open(fileobj=io.BytesIO(whole)) as archive:
+            archive.extractall(into / "adapter", filter="data")
+    return results
+
+
+def _as_tar(folder: Path) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for file in sorted(folder.iterdir()):
+            if not file.name.startswith("."):
+                archive.add(file, file.name)
+    return out.getvalue()
+
+
+def _split(data: bytes) -> dict[str, bytes]:
+    starts = range(0, len(data), PART_BYTES)
+    return {f"{ADAPTER}.{i + 1}": data[start : start + PART_BYTES] for i, start in enumerate(starts)}
+
+
+def _as_zip(files: Iterable[Path]) -> tuple[bytes, list[str]]:
+    """The files that fit into one part, and the names of the others."""
+    out, left_out, room = io.BytesIO(), [], PART_BYTES
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            name = f"{file.parent.name}/{file.name}"
+            before = out.tell()
+            if file.stat().st_size < room:  # it can only shrink
+                archive.write(file, name)
+                room -= out.tell() - before
+            else:
+                left_out.append(name)
+    return out.getvalue(), left_out
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    opening = parser.add_subparsers(dest="command", required=True).add_parser("open")
+    opening.add_argument("folder", type=Path)
+    opening.add_argument("--into", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    results = open_outbox(options.folder, options.into)
+    stages = {name: found.get("state") for name, found in results.get("stages", {}).items()}
+    print(json.dumps(stages, indent=1))
+
+
+if __name__ == "__main__":
+    main()

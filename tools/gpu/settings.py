@@ -1,0 +1,62 @@
+"""How much of everything the programme does: on a GPU, and in the rehearsal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sizes of the real day; the rehearsal overrides what would take long."""
+
+    name: str = "real"
+    adapter: str = "smollm2-135m-ptp"
+    tiny: bool = False
+    fixed_rows: int = 32  # rows of the call shape whose invariance is tried
+    max_new_tokens: int = 64
+    prompts: int = 20  # decoded on the CPU and on the device
+    questions: int = 40
+    repeats: int = 3
+    draft_budget: int = 32
+    methods: tuple[str, ...] = ("ar", "pqd", "shallow", "prompt_lookup", "hf_generate")
+    counted: tuple[str, ...] = ("ar", "pqd", "shallow", "prompt_lookup")
+    calibration_rows: int = 40
+    recipe: Mapping[str, Any] = field(
+        default_factory=lambda: {"seed": 21, "shard_size": 2000, "batch_size": 1024, "conversations": 100_000}
+    )
+    training: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "window": 6, "starts": 128, "focus": 0.5, "batch": 16, "accumulate": 1, "learning_rate": 8e-4,
+            "chain_rate": 1.0, "warmup": 100, "final_share": 0.02, "evaluate_every": 1000, "evaluate_rows": 100,
+            "save_every": 500, "dtype": "bfloat16",
+        }
+    )  # fmt: skip
+
+    @property
+    def questions_file(self) -> Path:
+        return ROOT / "assets/questions/spec-bench-dev.jsonl"
+
+
+REAL = Settings()
+TINY = Settings(
+    name="tiny",
+    adapter="tiny",
+    tiny=True,
+    fixed_rows=8,
+    max_new_tokens=8,
+    prompts=2,
+    questions=2,
+    repeats=1,
+    draft_budget=6,
+    calibration_rows=3,
+    recipe={"seed": 21, "shard_size": 80, "batch_size": 80, "conversations": 160},
+    training={
+        "window": 4, "starts": 8, "batch": 2, "accumulate": 1, "warmup": 3, "evaluate_every": 1000,
+        "evaluate_rows": 3, "save_every": 4, "dtype": "float32", "max_tokens": 300, "minutes": 0.02,
+    },
+)  # fmt: skip
