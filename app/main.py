@@ -30,12 +30,12 @@ CITATION = """@inproceedings{draxler2026ptp,
 PAGES: dict[str, tuple[str, str, Build]] = {  # path: (name, what it shows, its page)
     "": (
         "Race",
-        "Same noise, same text: once token by token, once several tokens a call.",
+        "The same answer, written twice: one token per model call on the left, several per call on the right.",
         lambda shelf, _: race.build(shelf),
     ),
     "noise": (
         "Noise",
-        "Every token is a function of the context and its noise: move the noise, see the text.",
+        "A random number u picks each token. Move one, and watch the text change.",
         lambda shelf, _: noise.build(shelf),
     ),
     "acceptance": ("Acceptance", "What was accepted, why, and what it is worth.", acceptance.build),

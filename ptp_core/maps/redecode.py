@@ -54,7 +54,7 @@ def redecode_steps(
         options["draft_rule"],
     )  # fmt: skip
     fresh.notes.append(
-        f"Decoded anew from call {len(kept) + 1} on, behind a text that was read already; the calls before are of the "
+        f"Decoded anew from call {len(kept) + 1} on, after a text that was read already. The calls before are from the "
         "run on the earlier noise."
     )
     steps = start_decoding(
