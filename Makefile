@@ -15,7 +15,7 @@ BENCH = $(BIN)/python -m ptp_core bench --questions assets/questions/spec-bench-
 COUNTED := ar,pqd,shallow,independent,prompt_lookup
 METHODS := ar,ptp,pqd,shallow,shallow_lookup,independent,prompt_lookup,hf_generate,hf_prompt_lookup
 
-.PHONY: demo test test-all lint browser assets results clean help
+.PHONY: demo test test-all lint browser assets results clean help gpu-dry
 
 help:
 	@grep -E '^# make' Makefile; echo "make test-all adds the slow checks; make assets rebuilds recorded races, results and their tables; make clean removes $(VENV)"
@@ -28,6 +28,11 @@ test: $(VENV)/.dev browser lint
 
 test-all: $(VENV)/.dev browser lint
 	$(TESTS)
+
+# make gpu-dry: rehearses a day with a GPU (docs/gpu.md) on the CPU, with a tiny model. The tests hold it, too
+gpu-dry: $(VENV)/.run
+	@scratch=$$(mktemp -d) && $(BIN)/python -m tools.gpu.day all --tiny --device cpu --timeout 150 --out $$scratch/out --store $$scratch/store; \
+	  done=$$?; rm -rf $$scratch; exit $$done
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

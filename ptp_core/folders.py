@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import platformdirs
-
 CACHE_VARIABLE = "PTP_LAB_CACHE"
 
 
 def cache_folder() -> Path:
     """Where weights and measurements are kept: $PTP_LAB_CACHE or the user's cache folder."""
-    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("ptp-lab"))
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("ptp-lab"))
 
 
 def adapters_folder() -> Path:

@@ -9,14 +9,16 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, Literal
 
 from .noise import NoiseTape
 from .sampling import SamplingConfig
 from .verify import ExtraKind
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 SCHEMA_VERSION = 1
 MAX_FILE_BYTES = 64 << 20
@@ -216,11 +218,13 @@ class Trace:
             raise ValueError(
                 f"This trace has schema version {data['schema_version']!r}; this lab reads version {SCHEMA_VERSION}."
             )
+        from pydantic import ValidationError
+
         try:
             noise = NoiseTape.from_json(data["noise"])
             sampling = SamplingConfig(**data["sampling"])
             rest = {**data, "noise": {}, "sampling": {}}
-            checked = _SCHEMA.validate_python({**rest, "noise": noise, "sampling": sampling})
+            checked = _schema().validate_python({**rest, "noise": noise, "sampling": sampling})
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
@@ -245,7 +249,12 @@ class Trace:
             raise ValueError("This file is nested too deeply to be a trace.") from None
 
 
-_SCHEMA = TypeAdapter(Trace)
+@cache
+def _schema() -> TypeAdapter[Trace]:
+    """What the types allow. Only reading a trace needs pydantic; decoding does not."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Trace)
 
 
 def _check_story(trace: Trace) -> None:

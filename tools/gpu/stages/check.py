@@ -141,7 +141,7 @@ def training_step(day: Day, budget: Budget) -> None:
         for device in ("cpu", day.device):
             model = tiny_model(device, chain=8)
             config = TrainConfig("", "", objective=objective, init="tiny", window=4, starts=6, dtype="float32")
-            parameters = model.train_adapter("shallow" if objective == "shallow" else "slots")
+            parameters = model.train_adapter(["shallow"]) if objective == "shallow" else model.train_adapter()
             loss, count = Distiller(model, config)([row], torch.Generator().manual_seed(1))
             loss.backward()
             norm = sum(float(p.grad.double().pow(2).sum()) for p in parameters if p.grad is not None) ** 0.5

@@ -1,0 +1,180 @@
+"""The programme: its clock, its outbox, stops and going on, and the whole of it rehearsed."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from tools.gpu import outbox as outbox_module
+from tools.gpu.clock import Clock, Stopped, stopping
+from tools.gpu.day import CUT, DONE, FAILED, Day, Stage, main, take_parts
+from tools.gpu.outbox import ADAPTER, MOST_FILES, RESULTS, Outbox, open_outbox
+from tools.gpu.settings import TINY
+
+
+class Hands:
+    """A clock's hands that a test moves."""
+
+    def __init__(self):
+        self.at = 100.0
+
+    def __call__(self):
+        return self.at
+
+
+def test_stages_share_what_is_left():
+    hands = Hands()
+    clock = Clock(125, reserve=25, now=hands)
+    first = clock.share(1, 3)
+    assert first.left == pytest.approx(25)
+    hands.at += 10  # it took less than it had
+    second = clock.share(1, 2)
+    assert second.left == pytest.approx(30)
+    assert second.part(0.5).left == pytest.approx(15)
+    hands.at += 40  # and this one more
+    assert second.over
+    assert clock.share(1, 0).left == pytest.approx(50)
+    hands.at += 500
+    assert clock.left == 0
+    assert clock.budget(10).over
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGALRM])
+def test_a_signal_stops_once_and_leaves_the_handlers_as_they_were(kind):
+    before = signal.getsignal(kind)
+    with stopping(Clock(1000)):
+        with pytest.raises(Stopped):
+            os.kill(os.getpid(), kind)
+            time.sleep(5)
+        os.kill(os.getpid(), kind)  # while we save: no second time
+    assert signal.getsignal(kind) == before
+
+
+def test_the_deadline_itself_stops():
+    with stopping(Clock(0.05, reserve=0)), pytest.raises(Stopped):
+        time.sleep(5)
+
+
+def make_day(tmp_path, timeout=1000.0):
+    return Day(Clock(timeout, reserve=0), Outbox(tmp_path / "out"), tmp_path / "store", TINY, "cpu")
+
+
+def test_what_was_stopped_goes_on_and_what_failed_is_told(tmp_path):
+    ran = []
+
+    def stage(name, body=lambda day: None):
+        def run(day, budget):
+            ran.append(name)
+            day.found(name, seen=True)
+            body(day)
+
+        return Stage(name, 1, run)
+
+    def broken(day):
+        raise RuntimeError("no such kernel")
+
+    def killed(day):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    stages = [stage("first"), stage("broken", broken), stage("killed", killed), stage("last")]
+    assert not make_day(tmp_path).run(stages)
+    assert ran == ["first", "broken", "killed"]
+    told = json.loads((tmp_path / "out" / RESULTS).read_text())["stages"]
+    assert [told[name]["state"] for name in ran] == [DONE, FAILED, CUT]
+    assert told["broken"]["reason"] == "RuntimeError: no such kernel"
+    assert told["killed"]["seen"]
+
+    ran.clear()
+    assert make_day(tmp_path).run([stage("first"), stage("broken"), stage("killed"), stage("last")])
+    assert ran == ["broken", "killed", "last"]  # the first one is done
+    told = json.loads((tmp_path / "out" / RESULTS).read_text())["stages"]
+    assert {found["state"] for found in told.values()} == {DONE}
+
+
+def test_the_outbox_is_written_every_minute(tmp_path):
+    hands = Hands()
+    box = Outbox(tmp_path, every=60, now=hands)
+    assert not box.is_due
+    hands.at += 61
+    assert box.is_due
+    box.save({}, [], None)
+    assert not box.is_due
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    monkeypatch.setattr(outbox_module, "PART_BYTES", 10_000)
+
+
+def make_adapter(folder, size, letter="x"):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "adapter_model.safetensors").write_bytes(letter.encode() * size)
+    (folder / ".half.part").write_text("half")
+    return folder
+
+
+def test_an_adapter_comes_back_whole_in_few_files(tmp_path, small_parts):
+    box = Outbox(tmp_path / "out")
+    box.save({"stages": {}}, [], make_adapter(tmp_path / "a", 41_000))
+    box.save({"stages": {"x": {"state": DONE}}}, [], make_adapter(tmp_path / "a", 23_000, "y"))  # fewer parts now
+    files = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert len(files) <= MOST_FILES
+    assert max(file.stat().st_size for file in (tmp_path / "out").glob(f"{ADAPTER}.*")) <= 10_000
+    assert open_outbox(tmp_path / "out", tmp_path / "back")["stages"] == {"x": {"state": DONE}}
+    assert [f.name for f in (tmp_path / "back/adapter").iterdir()] == ["adapter_model.safetensors"]
+    assert (tmp_path / "back/adapter/adapter_model.safetensors").read_bytes() == b"y" * 23_000
+    with pytest.raises(ValueError, match="can come back"):
+        box.save({}, [], make_adapter(tmp_path / "a", 90_000))
+
+
+def test_parts_of_two_saves_are_told_apart(tmp_path, small_parts):
+    box = Outbox(tmp_path / "out")
+    box.save({}, [], make_adapter(tmp_path / "a", 30_000))
+    old = (tmp_path / "out" / f"{ADAPTER}.2").read_bytes()
+    box.save({}, [], make_adapter(tmp_path / "a", 30_000, "y"))
+    (tmp_path / "out" / f"{ADAPTER}.2").write_bytes(old)
+    with pytest.raises(ValueError, match="another save"):
+        open_outbox(tmp_path / "out", tmp_path / "back")
+
+
+def test_records_that_do_not_fit_are_named(tmp_path, small_parts):
+    (tmp_path / "large.jsonl").write_bytes(os.urandom(20_000))
+    (tmp_path / "small.jsonl").write_text("{}\n")
+    box = Outbox(tmp_path / "out")
+    box.save({}, [tmp_path / "large.jsonl", tmp_path / "small.jsonl"], None)
+    told = open_outbox(tmp_path / "out", tmp_path / "back")
+    assert told["records_left_out"] == [f"{tmp_path.name}/large.jsonl"]
+    assert (tmp_path / "back/records" / tmp_path.name / "small.jsonl").exists()
+
+
+def test_parts_of_earlier_calls_stay(tmp_path):
+    for number in (1, 2):
+        incoming = tmp_path / f"call-{number}"
+        incoming.mkdir()
+        (incoming / f"part-{number}.zip").write_text(str(number))
+        take_parts(incoming, tmp_path / "store")
+    take_parts(None, tmp_path / "store")
+    assert sorted(file.name for file in (tmp_path / "store/parts").iterdir()) == ["part-1.zip", "part-2.zip"]
+
+
+def test_the_whole_programme_in_small(tmp_path, monkeypatch):
+    monkeypatch.setenv("PTP_LAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PTP_LAB_ADAPTERS", str(tmp_path / "store/adapters"))
+    where = ["--tiny", "--device", "cpu", "--out", str(tmp_path / "out"), "--store", str(tmp_path / "store")]
+    assert main(["all", "--timeout", "150", *where]) == 0
+    told = open_outbox(tmp_path / "out", tmp_path / "back")["stages"]
+    assert {found["state"] for found in told.values()} == {DONE}
+    assert told["exactness"]["as_on_the_cpu"] == told["exactness"]["cases"]
+    assert told["training"]["targets"] > 0
+    assert told["counts"]["answers"] == told["counts"]["of"] > 0
+    for method, figures in told["speed float32"]["methods"].items():
+        assert figures["identical_to_ar"] in (None, [2, 2]), method
+    assert (tmp_path / "back/adapter/ptp_config.json").is_file()
+    assert (tmp_path / "back/records/run/metrics.jsonl").is_file()
+    seconds = {name: found["seconds"] for name, found in told.items()}
+    assert main(["all", "--timeout", "150", *where]) == 0  # all is done: nothing runs again
+    again = json.loads((tmp_path / "out" / RESULTS).read_text())["stages"]
+    assert {name: found["seconds"] for name, found in again.items()} == seconds
