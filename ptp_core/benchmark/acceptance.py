@@ -1,8 +1,8 @@
 """What is accepted, and why: pure functions over a benchmark's rows. No model, no clock.
 
-A draft is *reached* when all drafts before it in its call were right: only then does verification decide
-it against the text. Shares carry Wilson's 95 % interval, which takes tokens as independent of one another;
-tokens of one text are not quite, so it is a little narrow.
+A draft is *reached* when all drafts before it in its call were right. Only then does verification compare it with
+the text. Shares carry Wilson's 95 % interval, which takes tokens as independent. Tokens of one text are not quite
+independent, so the interval is a little narrow.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ class Share:
 
 @dataclass(frozen=True)
 class DraftFact:
-    """A drafted token. position counts from 1 within its call; right is None behind the text's end, as are the
-    target's entropy, the margin of u (also None where the target left no choice) and the class."""
+    """A drafted token. position counts from 1 within its call.
+
+    right, the target's entropy, the margin of u and the class are None behind the text's end. The margin is also None
+    where the target left no choice.
+    """
 
     question_id: str
     position: int
@@ -93,8 +96,8 @@ def drafts_of(rows: Iterable[Row]) -> list[DraftFact]:
 def by_position(drafts: Sequence[DraftFact], given: str = "earlier right") -> list[Share]:
     """Right drafts by their position in the call.
 
-    given = "earlier right": accepted of those reached (conditional); "all": accepted of all drafted there;
-    "alone": equal to the text's token at their place, whatever came before them.
+    given = "earlier right": the accepted among those reached. "all": the accepted among all drafts at that position.
+    "alone": the drafts that equal the text's token at their place, whatever came before them.
     """
     if given not in ("earlier right", "all", "alone"):
         raise ValueError(f'given is "earlier right", "all" or "alone", got {given!r}.')
@@ -186,7 +189,7 @@ def _binned(
 def accepted_lengths(calls: Sequence[Call]) -> dict[str, Any]:
     """How many drafts verifying calls accepted, beside what one constant chance per draft would give.
 
-    rate = accepted / reached drafts (the geometric fit, which knows that a call ends with its last draft);
+    rate = accepted / reached drafts. This is the geometric fit; it knows that a call ends with its last draft.
     observed and expected count calls by number of accepted drafts.
     """
     verifying = [(len(c.confidences), c.accepted) for c in calls if c.confidences]

@@ -22,9 +22,12 @@ _ENOUGH_CALLS = 20  # verifying calls from which a run's own acceptance is taken
 
 @dataclass(frozen=True)
 class Drafter:
-    """How a method drafts: "branches" (slots ride along with verification), "turns" (a draft call, then a verify
-    call), "ahead" (shallow slots between calls, at `costs`) or "lookup" (no slots). run[k-1] = P(N >= k) stands in
-    where a run verified too little itself."""
+    """How a method drafts.
+
+    kind: "branches" (verification and slots share a call), "turns" (a draft call, then a verify call), "ahead"
+    (shallow slots between calls, at `costs`) or "lookup" (no slots). run[k-1] = P(N >= k) is used where a run itself
+    verified too few drafts.
+    """
 
     kind: str
     num_settled: int = 1

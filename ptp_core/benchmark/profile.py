@@ -1,8 +1,8 @@
 """Where a call's time goes: the parts of real calls, timed on the machine at hand.
 
-A call's layers run as one product over real rows and slots, so no clock can stand between the two. Each call
-is therefore followed by two more passes over the same cache, outside its time: its real rows alone, and as many
-rows without the low-rank delta. Differences give what slots cost and how much of that is the delta.
+A call's layers run as one product over real rows and slots, so no clock can separate the two. After each call, two
+more passes run over the same cache, outside its time. One has the call's real rows alone. The other has as many rows as
+the call, without the low-rank delta. The differences give what slots cost, and how much of that is the delta.
 """
 
 from __future__ import annotations
@@ -92,8 +92,10 @@ class _Tally(Run):
         return hidden
 
     def _again(self, real: int, slots: int, positions: Tensor, mask: Tensor) -> None:
-        """The same layers over as many plain rows, then over the real rows alone; the real rows' keys and values
-        are put back, the slots' are not kept by any call."""
+        """The same layers over as many plain rows, then over the real rows alone.
+
+        The real rows' keys and values are put back. No call keeps those of slots.
+        """
         tokens = torch.zeros(1, real + slots, dtype=torch.long, device=self.model.device)
         kept = self._cache.length
         seen = kept + real

@@ -142,8 +142,10 @@ class Place:
         return slot_distribution(logits[depth - 1 :: depth], self.sampling.order, full=True)
 
     def blind_distributions(self) -> Candidates:
-        """What slots that do not read u say of the next two tokens (2 rows); the first is the target's own
-        where the adapter's slots begin one token later."""
+        """The distributions of the next two tokens (2 rows) from slots that do not read u.
+
+        Where the adapter's slots begin one token later, the first row is the target's own.
+        """
         lead = self.model.require_adapter().lead
         logits = self.slot_logits([WITHOUT_U] * (2 - lead), list(range(-1, 1 - lead)))
         drafted = slot_distribution(logits, self.sampling.order, full=True)

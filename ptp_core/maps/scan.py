@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 _GRID = 32  # first points over [0, 1)
-_TOLERANCE = 1 / 512  # a change of the answer is located this well
-_PROBES = 32  # points, all over [0, 1) and off the grid, at which a finished scan is put to the test
+_TOLERANCE = 1 / 512  # the width to which a change of the answer is located
+_PROBES = 32  # fresh points all over [0, 1), off the grid, at which a finished scan is tested
 _GOLDEN = 0.6180339887498949
 T = TypeVar("T")
 Steps = Generator[float, None, T]

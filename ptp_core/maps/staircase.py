@@ -19,8 +19,10 @@ MAX_LISTED = 400
 
 
 def distribution(model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None) -> Emitted:
-    """The record of one token with all its candidates (MAX_LISTED at most): bins in CDF order, the tokens
-    that the filters removed, and both omitted masses. One call of one row once the context is known.
+    """The record of one token with all its candidates (MAX_LISTED at most).
+
+    It has the bins in CDF order, the tokens that the filters removed, and both omitted masses. Once the context is
+    known, it takes one call of one row.
 
     Raises ValueError for a position outside the text and for a trace of another model.
     """
@@ -53,11 +55,13 @@ def nearest_flip(token: Emitted) -> float | None:
 class Staircase:
     """One position's inverse CDF (the bins of `target`) and the draft's own map from u to the token there.
 
-    kind: "argmax" (O-PTP, which reads u: asked at points; `error` = summed width of the gaps that hold its
-    changes, `probes` = fresh points asked afterwards and at how many the map is wrong) or "recovered"
-    (C-PTP, whose slot holds the distribution: exact); null, with no draft, without an adapter and where C-PTP
-    begins one token later. agreement: share of u on which both give the same token. total_variation: half
-    the summed difference of the tokens' shares of u. texts: token -> label.
+    kind: how the draft's map was found.
+        "argmax"     O-PTP, which reads u. The draft was asked at points. `error` is the summed width of the gaps that
+                     hold its changes. `probes` are the fresh points asked afterwards, and how many the map has wrong.
+        "recovered"  C-PTP, whose slot holds the distribution. This is exact.
+        null         There is no draft: no adapter, or C-PTP begins one token later.
+    agreement: share of u on which both give the same token. total_variation: half the summed difference of the
+    tokens' shares of u. texts: token -> label.
     """
 
     target: Emitted

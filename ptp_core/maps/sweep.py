@@ -31,12 +31,12 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Tokens first..last as the u of `first`, now u, runs over [0, 1); a text that ends is shorter.
+    """Tokens first..last as the u of `first`, now u, runs over [0, 1). A text that ends is shorter.
 
-    target: exact, save for `omitted`, the probability of tokens beyond the MAX_LANES followed.
-    draft: its own window (null without an adapter); draft_error = summed width of the gaps in which its
-    changes lie. A draft may change and change back between two points of the first grid: probes = fresh
-    points that were asked afterwards, and at how many of them the map is wrong. texts: token -> label.
+    target: exact, except for `omitted`, the probability of tokens beyond the MAX_LANES followed.
+    draft: its own window (null without an adapter). draft_error: the summed width of the gaps in which its changes
+    lie. A draft may change and change back between two points of the first grid. So fresh points are asked
+    afterwards: probes are their number, and at how many of them the map is wrong. texts: token -> label.
     """
 
     first: int
@@ -117,9 +117,11 @@ def _until_end(model: PTPModel, tokens: list[int]) -> list[int]:
 
 @dataclass(frozen=True)
 class SafeInterval:
-    """How far the u of a position may move: [left, right) leaves the token and hence the text as it is;
-    [draft_left, draft_right) leaves the draft window that begins there as it is (null without an adapter),
-    each edge known up to draft_error."""
+    """How far the u of a position may move.
+
+    In [left, right) the token does not change, nor does the text. In [draft_left, draft_right) the draft window that
+    begins there does not change; its edges are known up to draft_error. They are null without an adapter.
+    """
 
     position: int
     u: float

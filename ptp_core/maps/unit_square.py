@@ -1,8 +1,8 @@
 """The unit square: which pair of tokens each (u1, u2) gives, for the target and for two kinds of draft.
 
-The target's square is exact, since its bins are nested: u1 picks the first token, and with it the bins
-that u2 falls into. A draft without u can only be a grid, the same second tokens above every first one;
-it is exact too. The PTP draft reads u and is asked at points, more densely where its answer changes.
+The target's square is exact, since its bins are nested: u1 picks the first token, and with it the bins for u2. A draft
+without u can only be a grid: it has the same second tokens above every first one. It is exact too. The PTP draft reads
+u. It is asked at points, more densely where its answer changes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .position import Place, listed
 from .scan import Scan, Steps, finish, middles
 
 MAX_FIRST, MAX_SECOND = 48, 64  # bins listed of the first token, and of the second above each
-_COLUMNS = 24  # u1's at which the draft is asked, at least
+_COLUMNS = 24  # the fewest u1 at which the draft is asked
 _THIN = 1 / 256  # bins of u1 that are wider get a column of their own
-_POINTS, _TOLERANCE = 12, 1 / 128  # first points over u2; how well a change is located
+_POINTS, _TOLERANCE = 12, 1 / 128  # first points over u2; the width to which a change is located
 _CONFIDENCE = 1.96
 
 
@@ -222,8 +222,8 @@ def _agreement(columns: Sequence[Column], u1: Sequence[float], target: Sequence[
 def _half_width(values: np.ndarray, widths: np.ndarray) -> float:
     """Half of a 95 % interval for the mean of values in [0, 1], one random draw per strip.
 
-    A strip's variance is read off its neighbours' differences, and never taken to be less than 1/24 (an even
-    spread over [0, 1) has 1/12), for what lies between the points above one u1 stays unseen.
+    A strip's variance is estimated from the differences of its neighbours. It is never taken to be less than 1/24,
+    since nobody sees what lies between the points above one u1. An even spread over [0, 1) has 1/12.
     """
     steps = np.diff(values) ** 2 / 2
     spread = np.maximum(np.append(steps, 0.0), np.insert(steps, 0, 0.0))

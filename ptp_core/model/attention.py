@@ -151,8 +151,8 @@ def attend_windows(
 ) -> Tensor:
     """Windows of L = length slots: each sees the context that `mask` allows and, causally, its own window.
 
-    query (B, H, N L, D), key and value (B, G, N L, D), context (B, G, S, D), mask additive
-    (B, 1, N L, S) -> (B, H, N L, D). The same as one big masked product, without the N^2 windows.
+    query: (B, H, N L, D). key, value: (B, G, N L, D). context: (B, G, S, D). mask: additive, (B, 1, N L, S).
+    Returns (B, H, N L, D). It equals one big masked product, without the N^2 windows.
     """
     batch, heads, rows, size = query.shape
     groups, shared, count = key.shape[1], heads // key.shape[1], rows // length

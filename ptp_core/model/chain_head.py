@@ -1,16 +1,15 @@
-"""The chain: drafts that are told their predecessors, one after the other.
+"""The chain: drafts that are told the tokens before them, one after the other.
 
     R rows    E hidden size    V vocabulary
 
-A u-slot has to guess the tokens before its own. Once verification has settled the first token of a branch,
-that guess is known to be right or wrong, and the drafts behind it need not repeat it. The chain head takes
-a slot's last hidden state, the embeddings of the two tokens in front and the target's hidden state that settled
-the branch, and returns the slot's hidden state as it would be had it known. Each draft then is the next
-one's predecessor. It costs a small network a draft and no call of the model.
+A u-slot has to guess the tokens before its own. But verification settles the first token of a branch: it becomes known.
+The chain head corrects the slots behind it. It reads a slot's last hidden state, the embeddings of the two tokens
+before the draft, and the target's hidden state that settled the branch. It returns a new hidden state for the slot. The
+draft read from it is then a token before the next one. A draft costs one small network, and no call of the model.
 
-This is the lab's addition to the paper's PTP: its slots draft in one step, from u alone. Sequentially
-dependent draft heads are known from Hydra (Ankner et al. 2024) and EAGLE (Li et al. 2024), there over the
-target's states, without u.
+This is the lab's addition to the paper's PTP, whose slots draft in one step, from u alone. Draft heads that depend on
+one another are known from Hydra (Ankner et al. 2024) and EAGLE (Li et al. 2024). Those read the target's states,
+without u.
 """
 
 from __future__ import annotations
@@ -21,12 +20,15 @@ from torch import Tensor, nn
 
 from .kernels.products import PackedLinear
 
-NUM_BEFORE = 2  # tokens in front of a draft that it is told
+NUM_BEFORE = 2  # how many tokens before it a draft is told
 
 
 class ChainHead(nn.Module):
-    """slots (R, E), embeddings of the tokens in front (R, 2, E), nearest last, and settling states (R, E) to the slots'
-    hidden states (R, E), float32; before training, the slots' own."""
+    """From slots (R, E) to their new hidden states (R, E), float32. Before training these are the slots' own.
+
+    before: embeddings of the two tokens before each draft (R, 2, E), nearest last. settling: the target's states that
+    settled the branches (R, E).
+    """
 
     def __init__(self, hidden_size: int, width: int) -> None:
         super().__init__()
@@ -41,8 +43,10 @@ class ChainHead(nn.Module):
 
 
 class PackedChain:
-    """A chain head and the output layer behind it on the CPU, prepacked for oneDNN. In bfloat16 where the processor
-    has it: a draft that rounding changes is a draft like any other, the target checks it all the same."""
+    """A chain head and the output layer behind it on the CPU, prepacked for oneDNN.
+
+    It runs in bfloat16 where the processor has it. Rounding may change a draft; the target checks every draft anyway.
+    """
 
     def __init__(self, chain: ChainHead, output: nn.Linear) -> None:
         self._dtype = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32

@@ -11,9 +11,8 @@ A decoding call's rows, with g drafts and branches that assume m of them right:
     drafts     all            all       causal
     slots of m all            all       d_1..d_m     own branch, causal; nothing of the others
 
-No real row ever attends to a slot, so slots change nothing about the target. A slot that predicts
-the token at position p has RoPE position p + shift (shift -1: where the target's own logits for
-that token come from).
+No real row ever attends to a slot, so slots change nothing about the target. A slot that predicts the token at position
+p has RoPE position p + shift. With shift -1 this is the row from which the target predicts that token.
 """
 
 from __future__ import annotations
@@ -27,8 +26,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class CallLayout:
-    """positions (Q,) int64 RoPE positions; mask (Q, C + Q) bool, True where a row may attend;
-    branch_rows[i] the slot rows of branch i, counted from the first slot."""
+    """positions: RoPE positions (Q,) int64. mask: (Q, C + Q) bool, True where a row may attend.
+
+    branch_rows[i]: the slot rows of branch i, counted from the first slot.
+    """
 
     positions: Tensor
     mask: Tensor
@@ -45,8 +46,8 @@ def call_layout(
 ) -> CallLayout:
     """Layout of one decoding call; `branches` holds (assumed drafts m, number of slots) pairs.
 
-    lead = how many tokens behind the assumed prefix a branch's first slot predicts: 0 for the very
-    next token (O-PTP), 1 for the one after it (C-PTP, whose slot carries the u of the next token).
+    lead tells which token a branch's first slot predicts. 0: the next token behind the assumed prefix (O-PTP). 1: the
+    one after it (C-PTP, whose slot carries the u of the next token).
     """
     real = num_pending + num_drafts
     rows = real + sum(length for _, length in branches)

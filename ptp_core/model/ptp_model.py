@@ -193,12 +193,12 @@ class PTPModel(TextSide, nn.Module):
         anchors: Tensor,
         parents: Tensor | None = None,
     ) -> Tensor:
-        """Input embeddings (R, E), in the model's dtype, of R slots with u (R,), window behind window.
+        """Input embeddings (R, E), in the model's dtype, of R slots with u (R,), one window after the other.
 
-        A slot carries its u; with a start slot, it carries the u before and the window's first one a
-        learned vector. firsts (W,): the rows at which a window or branch begins; anchors (W,): the last
-        token before each, whose embedding the first slot also gets if the adapter was trained so.
-        parents (R,): the slot before each where slots form a tree instead (-1: none).
+        A slot carries its u. With a start slot, it carries the u before, and the window's first slot carries a
+        learned vector. firsts (W,): the rows at which a window or branch begins. anchors (W,): the last token before
+        each; if the adapter was trained so, the first slot also gets its embedding. parents (R,): the slot before each
+        where slots form a tree instead (-1: none).
         """
         config, firsts = self.require_adapter(), firsts.to(self.device)
         slots = self.u_embed(u.to(self.device), temperature)

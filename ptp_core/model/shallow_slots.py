@@ -4,14 +4,15 @@
     W tokens of the draft vocabulary
 
 A slot of the paper runs through every layer, in the call that verifies, once per branch. A shallow slot runs through
-the last `depth` layers, after that call: there is one branch left, and its first token is known. What the other layers
-would have made of a token is estimated from its embedding and from the target's state that chose the first one, by one
-linear map (the entry); the slot's u is added to that. From there on the layers are the target's with a low-rank delta,
-over the keys and values that the target has cached for them. So even before training a shallow slot predicts, like the
-target with its lower layers left out. Slots draft one after another, each told the token in front of its own.
+the last `depth` layers, after that call. One branch is left then, and its first token is known.
 
-This is the lab's addition to the paper's PTP. Drafting from the target's states and the last token is known from EAGLE
-(Li et al. 2024), drafting with a part of the target's layers from LayerSkip (Elhoushi et al. 2024); neither reads u.
+One linear map, the entry, estimates what the other layers would have made of a token. It reads the token's embedding
+and the target's state that chose the first one. The slot's u is added. The last layers are the target's with a low-rank
+delta. They read the keys and values that the target has cached for them. So a shallow slot predicts even before
+training, like the target without its lower layers. Slots draft one after another. Each is told the token before its own.
+
+This is the lab's addition to the paper's PTP. EAGLE (Li et al. 2024) also drafts from the target's states and the last
+token. LayerSkip (Elhoushi et al. 2024) also drafts with a part of the target's layers. Neither reads u.
 """
 
 from __future__ import annotations
@@ -141,8 +142,8 @@ class ShallowSlots(nn.Module):
     ) -> Tensor:  # fmt: skip
         """Last hidden states (B, N, L, E) of windows of slots, differentiable in all that is trained.
 
-        u, temperature, tokens (the one in front of each slot's own) and positions (of that token) (B, N, L);
-        settling (B, N, E), the target's states that chose each window's first such token; seen (B, N, S) bool, the
+        u, temperature, tokens, positions: (B, N, L); tokens holds the one before each slot's own, positions its place.
+        settling: (B, N, E), the target's states that chose each window's first such token. seen: (B, N, S) bool, the
         context's rows that a window sees.
         """
         frozen = self._layers[0].frozen

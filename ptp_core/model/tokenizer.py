@@ -40,8 +40,10 @@ class TextSide:
         return self.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     def label(self, token: int) -> str:
-        """One token as it may stand in a list of candidates: its text or, for part of a character
-        or a special token, its vocabulary entry in angle brackets."""
+        """One token as a list of candidates shows it: its text.
+
+        A special token, or part of a character, is shown as its vocabulary entry in angle brackets.
+        """
         if token not in self._labels:
             text = self.tokenizer.decode([token], clean_up_tokenization_spaces=False)
             special = token in self.tokenizer.all_special_ids

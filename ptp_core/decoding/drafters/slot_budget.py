@@ -18,11 +18,10 @@ _OUTLIER = 2.0  # a call that took more than so many times its price was disturb
 class DraftBudget:
     """Chooses branch lengths call by call, and learns from what came true.
 
-    A fixed budget spends that many slots on every call. "auto" adds slots while the tokens that they
-    bring are worth more time than they cost: it knows the machine's cost curve, the adapter's
-    acceptance, and how both did in this run so far. Where drafts do not pay it spends nothing.
-    Calls of one position and larger ones learn their prices apart, as what decides is how they compare; of which
-    nothing was seen yet is taken to be as slow, or as quick, as the other.
+    A fixed budget spends that many slots on every call. "auto" adds slots while they save more time than they cost. It
+    knows the machine's cost curve and the adapter's acceptance, and learns how both do in this run. Where drafts do
+    not pay, it spends nothing. It learns the prices of one-position calls and of larger calls separately, since it
+    compares the two. As long as it has seen only one of the two kinds, it takes the other to be as slow or as quick.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
-"""The Llama layout as few CPU kernels as it takes. Inference only, one sequence at a time.
+"""Layers of Llama's layout in as few CPU kernels as possible. Inference only, one sequence at a time.
 
-transformers' layers spend two thirds of a one-token call outside the fastest product that this
-processor offers. Here q, k, v share one product, gate and up another, weights are prepacked for
-oneDNN, and the low-rank deltas of u-slots are added in place. Formulas and weights are those of the
-transformers class; load_model compares the logits of both. What it gives is in docs/log.md.
+transformers' layers spend two thirds of a one-token call outside the fastest product of this processor. Here q, k and v
+share one product; gate and up share another. Weights are prepacked for oneDNN. The low-rank deltas of u-slots are added
+in place. Formulas and weights are those of the transformers class; load_model compares the logits of both. docs/log.md
+has the gains.
 
     T rows of the call    E hidden size    H query heads    G key/value heads    D head size
 """

@@ -1,8 +1,8 @@
-"""The Llama layers of training on the CPU: the teacher's pass and the windows', with their gradients by hand.
+"""The Llama layers of training on the CPU: the passes of teacher and windows, with their gradients written by hand.
 
-Only slots and adapter receive gradients: the frozen weights need none, and the context's keys and
-values are constants. Layers of one input are one product. The formulas are those of the transformers
-class; lean_layers compares the outputs, tests the gradients. What it gives is in docs/log.md.
+Only slots and adapter receive gradients. The frozen weights need none, and the context's keys and values are constants.
+Layers that read the same input are one product. The formulas are those of the transformers class: lean_layers compares
+the outputs, and tests compare the gradients. docs/log.md has the gains.
 
     B sequences    R rows of the call, all sequences together: real tokens, or B N L slots of N windows
     E hidden size    D head size    G key/value heads    J query heads to each
@@ -114,8 +114,10 @@ class _SwiGLU(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class _Call:
-    """What all layers of a call share: rotary tables (R, 1, D) and the additive mask, which for windows is
-    (B G, N J L, W): context, own window, filling."""
+    """What all layers of a call share: rotary tables (R, 1, D) and the additive mask.
+
+    The mask of windows is (B G, N J L, W): context, own window, filling.
+    """
 
     sequences: int
     cos: Tensor
@@ -207,8 +209,10 @@ class TrainLlama:
         self._layers = [_Layer(layer) for layer in base_model.layers]
 
     def real(self, embeddings: Tensor, positions: Tensor, mask: Tensor, cache: KVCache) -> Tensor:
-        """Real rows without the delta: embeddings (B, T, E), positions (T,) or (B, T), mask additive (B or 1, 1, T, K)
-        -> last hidden states (B, T, E). Writes the cache."""
+        """Last hidden states (B, T, E) of real rows, without the delta. Writes the cache.
+
+        embeddings: (B, T, E). positions: (T,) or (B, T). mask: additive, (B or 1, 1, T, K).
+        """
         cos, turn = self._turns(embeddings, positions)
         call = _Call(len(embeddings), cos, turn, mask)
         return self._run(embeddings, call, cache)

@@ -1,10 +1,10 @@
-"""Drafting with shallow slots, one row at a time: everything merged that can be merged beforehand.
+"""Drafting with shallow slots, one row at a time, with everything merged beforehand that can be merged.
 
     E hidden size    D head size    G key/value heads    J query heads to each    K rows that a slot sees
 
-Deltas and norms' weights go into the products. On the CPU products are kept in eight bits where torch has a kernel
-for that: a draft is one row, and reading weights is what it costs. A draft that rounding changes is a draft like any
-other; the target checks it all the same. docs/log.md has the figures.
+Deltas and norms' weights go into the products. On the CPU, products are kept in eight bits where torch has a kernel for
+that: a draft is one row, so its time goes into reading weights. Rounding may change a draft; the target checks every
+draft anyway. docs/log.md has the figures.
 """
 
 from __future__ import annotations
