@@ -9,7 +9,7 @@ the last `depth` layers, after that call. One branch is left then, and its first
 One linear map, the entry, estimates what the other layers would have made of a token. It reads the token's embedding
 and the target's state that chose the first one. The slot's u is added. The last layers are the target's with a low-rank
 delta. They read the keys and values that the target has cached for them. So a shallow slot predicts even before
-training, like the target without its lower layers. Slots draft one after another. Each is told the token before its own.
+training, like the target without its lower layers. Slots draft in turn. Each is told the token before its own.
 
 This is the lab's addition to the paper's PTP. EAGLE (Li et al. 2024) also drafts from the target's states and the last
 token. LayerSkip (Elhoushi et al. 2024) also drafts with a part of the target's layers. Neither reads u.
