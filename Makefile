@@ -13,7 +13,7 @@ BENCH_OPTIONS :=
 BENCH = $(BIN)/python -m ptp_core bench --questions assets/questions/spec-bench-dev.jsonl \
   --independent-adapter smollm2-135m-u-blind $(BENCH_OPTIONS)
 COUNTED := ar,pqd,shallow,independent,prompt_lookup
-METHODS := ar,ptp,pqd,shallow,shallow_lookup,independent,prompt_lookup,hf_generate,hf_prompt_lookup
+METHODS := all
 
 .PHONY: demo test test-all lint browser assets results clean help gpu-dry
 

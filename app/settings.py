@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ptp_core import SamplingConfig
-from ptp_core.benchmark.config import SHALLOW
+from ptp_core.methods import AHEAD, TABLE
 
 from .serving.uploads import whole_characters
 
@@ -82,7 +82,7 @@ class RaceSettings:
 
 def default_budget(method: str) -> int | str:
     """Shallow slots stop by themselves where drafts no longer pay."""
-    return "auto" if method in SHALLOW else _BRANCH_BUDGET
+    return "auto" if TABLE[method].drafts == AHEAD else _BRANCH_BUDGET
 
 
 def number_between(value: Any, name: str, low: float, high: float) -> float:

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from ptp_core import NoiseTape, SamplingConfig, Trace, first_divergence, generate
-from ptp_core.decoding.decode import METHODS
+from ptp_core.methods import METHODS
 from ptp_core.model.tokenizer import PieceStream
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from app.settings import RACE_METHODS, RaceSettings
-from ptp_core.benchmark.config import DRAFTING
 from ptp_core.benchmark.rows import Row
 from ptp_core.folders import adapters_folder
+from ptp_core.methods import TABLE
 from ptp_core.storage.adapter_files import adapter_sha256
 from ptp_core.storage.load import DEFAULT_ADAPTER
 
@@ -20,7 +20,7 @@ def race_query(shown: Shown, row: Row) -> str | None:
         (q.prompt for q in shown.result.questions if q.question_id == row.question_id), ""
     )  # fmt: skip
     drafts = config.num_speculative_tokens
-    if not config.chained and row.method in DRAFTING:
+    if not config.chained and TABLE[row.method].by_slots:
         return None
     if drafts is None and shown.result.adapter_of(row.method):
         drafts = shown.result.drafter(row.method).longest

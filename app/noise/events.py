@@ -15,8 +15,8 @@ from app.serving.store import Store
 from app.serving.values import REFUSALS, Event, error_event
 from app.settings import MAX_NEW_TOKENS, RaceSettings, default_budget
 from ptp_core import NoiseTape, analysis
-from ptp_core.decoding.decode import METHODS
 from ptp_core.maps.scan import Steps
+from ptp_core.methods import METHODS
 from ptp_core.trace import Trace
 
 from .view import bins_view, square_view, staircase_view, sweep_view

@@ -10,8 +10,8 @@ from app.serving.models import ModelChoice, ModelShelf, gpu_seconds, on_gpu
 from app.serving.values import REFUSALS, Event, error_event
 from app.settings import MAX_PROMPT_TOKENS, RaceSettings, default_budget
 from ptp_core import NoiseTape, SamplingConfig
-from ptp_core.benchmark.config import SHALLOW
 from ptp_core.decoding.decode import new_trace, start_decoding
+from ptp_core.methods import TABLE
 from ptp_core.model.ptp_model import PTPModel
 from ptp_core.trace import DecodeStep, Trace
 
@@ -104,7 +104,7 @@ def parallel_method(model: PTPModel, settings: RaceSettings) -> str:
     """How the second lane decodes: without an adapter by prompt lookup, without shallow slots in branches."""
     if not model.adapter:
         return "prompt_lookup"
-    return "pqd" if settings.method in SHALLOW and model.shallow is None else settings.method
+    return "pqd" if TABLE[settings.method].needs == "shallow" and model.shallow is None else settings.method
 
 
 def into(race: Race, parts: Iterator[tuple[str, Part]]) -> Iterator[tuple[str, DecodeStep]]:

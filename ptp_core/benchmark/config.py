@@ -7,22 +7,11 @@ from typing import Any
 
 import torch
 
-from ..decoding.decode import METHODS
 from ..decoding.settings import checked_budget, checked_rule, checked_window
+from ..methods import METHODS, OUTSIDE_METHODS, SWEPT_FIELDS, TABLE
 from ..sampling import SamplingConfig
-from .transformers_peers import OUTSIDE_METHODS
 
-DRAFTING = ("ptp", "pqd", "independent")
-SHALLOW = ("shallow", "shallow_lookup")
 MAX_REPEATS = 99
-# the methods that a swept field matters to; the others run once, and count for all its points
-SWEEPS = {
-    "draft_budget": (*DRAFTING, *SHALLOW),
-    "num_speculative_tokens": (*DRAFTING, *SHALLOW, "prompt_lookup"),
-    "chained": DRAFTING,
-    "draft_rule": ("independent",),
-    "temperature": (*METHODS, *OUTSIDE_METHODS),
-}
 
 
 @dataclass(frozen=True)
@@ -86,13 +75,16 @@ class BenchConfig:
         return SamplingConfig(self.temperature, self.top_k, self.top_p, order)
 
     def jobs(self) -> list[Job]:
-        """What is run on each question, in this order; the baseline of a point always comes before it."""
+        """What is run on each question, in this order; the baseline of a point always comes before it.
+
+        A swept field matters to some methods. The others run once, and count for all its points.
+        """
         if not self.sweep:
             return [Job(None, m) for m in self.methods]
         swept = {p.field for p in self.sweep}
-        once = [m for m in self.methods if any(m not in SWEEPS[f] for f in swept)]
+        once = [m for m in self.methods if any(f not in TABLE[m].swept for f in swept)]
         return [Job(None, m) for m in once] + [
-            Job(p, m) for p in self.sweep for m in self.methods if m in SWEEPS[p.field]
+            Job(p, m) for p in self.sweep for m in self.methods if p.field in TABLE[m].swept
         ]
 
 
@@ -111,8 +103,10 @@ class Job:
 def parse_sweep(text: str) -> tuple[Point, ...]:
     """The points of FIELD=VALUE,VALUE,...; ValueError for another field or other values."""
     name, _, values = text.partition("=")
-    if name not in SWEEPS or not values:
-        raise ValueError(f"A sweep reads FIELD=VALUE,VALUE,... with FIELD one of {', '.join(SWEEPS)}; got {text!r}.")
+    if name not in SWEPT_FIELDS or not values:
+        raise ValueError(
+            f"A sweep reads FIELD=VALUE,VALUE,... with FIELD one of {', '.join(SWEPT_FIELDS)}; got {text!r}."
+        )
     return tuple(Point(name, _value(name, part.strip())) for part in values.split(","))
 
 

@@ -16,9 +16,10 @@ from typing import Any
 
 from ..decoding.costs import CostCurve, ShallowCosts
 from ..decoding.drafters.lookup import LOOKUP_DRAFTS
+from ..methods import AHEAD, LOOKUP, TABLE
 from .acceptance import analyse, drafting_methods
 from .bounds import Drafter
-from .config import SHALLOW, BenchConfig, config_from_dict
+from .config import BenchConfig, config_from_dict
 from .questions import Question
 from .rows import TOKEN_CLASSES, Row
 from .rows_file import row_from_dict
@@ -57,7 +58,7 @@ class BenchResult:
 
     def adapter_of(self, method: str) -> dict[str, Any]:
         """What the environment says about the adapter that drafted for this method; {} without one."""
-        own = self.environment.get("independent_adapter") if method == "independent" else None
+        own = None if TABLE[method].sees_u else self.environment.get("independent_adapter")
         return own or self.environment.get("adapter") or {}
 
     def select(self, method: str, point: str = "", category: str | None = None) -> list[Row]:
@@ -76,16 +77,14 @@ class BenchResult:
 
     def drafter(self, method: str) -> Drafter:
         """How the method drafts, with its adapter's figures."""
-        if method == "prompt_lookup":
-            return Drafter("lookup", 0, (), self.config.num_speculative_tokens or LOOKUP_DRAFTS)
+        kind = TABLE[method].drafts
+        if kind == LOOKUP:
+            return Drafter(kind, 0, (), self.config.num_speculative_tokens or LOOKUP_DRAFTS)
         facts, longest = self.adapter_of(method), self.config.num_speculative_tokens
-        if method in SHALLOW:
+        if kind == AHEAD:
             facts, costs = facts["shallow"], ShallowCosts(**self.environment["shallow_costs"])
-            return Drafter(
-                "ahead", 0, tuple(facts["draft_run"]), facts["window"] if longest is None else longest, costs
-            )
+            return Drafter(kind, 0, tuple(facts["draft_run"]), facts["window"] if longest is None else longest, costs)
         longest = max(int(facts["window"]) - int(facts["num_settled"]), 1) if longest is None else longest
-        kind = "turns" if method == "ptp" else "branches"
         run = facts.get(_run_name(self.config)) or facts["draft_run"]  # older results have one run for all
         return Drafter(kind, int(facts["num_settled"]), tuple(run), longest)
 
@@ -138,8 +137,8 @@ class BenchResult:
                 [row_from_dict(row) for row in data["rows"]], bool(data["complete"]), dict(data.get("profile") or {}),
             )  # fmt: skip
             assert result.curve is None or len(result.curve.positions) > 1
-            if any(row.method in SHALLOW for row in result.rows):
-                result.drafter(SHALLOW[0])  # its figures are there
+            for method in {row.method for row in result.rows if TABLE[row.method].drafts == AHEAD}:
+                result.drafter(method)  # its figures are there
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"This benchmark result is incomplete: {error}.") from None
         _check_rows(result.rows)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..decoding.drafters.branches import expected_gain
+from ..methods import TABLE
 from ..trace import Branch, DecodeStep, Emitted, Trace, first_divergence
 
 TOKEN_CLASSES = {
@@ -162,7 +163,7 @@ def make_row(
         margin=[_margin(e) for e in trace.emitted],
         classes=token_classes([label(t) for t in tokens]),
         calls=calls_of(trace.steps, gains),
-        draft_rule=trace.draft_rule if trace.method == "independent" else "",
+        draft_rule=trace.draft_rule if "draft_rule" in TABLE[trace.method].options else "",
     )
 
 

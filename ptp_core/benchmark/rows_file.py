@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..methods import METHODS, TABLE
 from .rows import Row
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def row_from_dict(data: Any) -> Row:
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"A row is damaged at {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
-    older = row.method == "independent" and not row.draft_rule
+    older = row.method in METHODS and "draft_rule" in TABLE[row.method].options and not row.draft_rule
     return replace(row, draft_rule="pick") if older else row
 
 

@@ -22,16 +22,17 @@ from ..decoding.decode import new_trace, start_decoding
 from ..decoding.drafters.slots import allocator_runs
 from ..decoding.measure_costs import cost_curve, shallow_costs
 from ..decoding.settings import window_of
+from ..methods import AHEAD, TABLE
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig, warp
 from ..trace import Trace, first_divergence
-from .config import DRAFTING, SHALLOW, BenchConfig, Job
+from .config import BenchConfig, Job
 from .environment import PeakMemory, identity
 from .questions import Question
 from .rows import Gains, Row, baseline_point, make_row
 from .rows_file import RowsFile
-from .transformers_peers import OUTSIDE_METHODS, Peers
+from .transformers_peers import Peers
 
 _WARM_UP_TOKENS = 8
 
@@ -58,12 +59,15 @@ class Lineup:
 
     def check(self, config: BenchConfig) -> None:
         """ValueError with a sentence if some method cannot run."""
-        if set(config.methods) & set(DRAFTING):
+        needs = {TABLE[method].needs: method for method in config.methods}
+        if "adapter" in needs:
             self.model.require_adapter()
-        if set(config.methods) & set(SHALLOW):
+        if "shallow" in needs:
             self.model.require_shallow()
-        if "hf_assisted" in config.methods and self.assistant is None:
-            raise ValueError("hf_assisted needs an assistant model of the same vocabulary: name one with --assistant.")
+        if "assistant" in needs and self.assistant is None:
+            raise ValueError(
+                f"{needs['assistant']} needs an assistant model of the same vocabulary: name one with --assistant."
+            )
         if self.independent is not None:
             if self.independent.require_adapter().reads_u:
                 raise ValueError(f"{self.independent.require_adapter().name} reads u, so it is no u-blind adapter.")
@@ -71,7 +75,9 @@ class Lineup:
                 raise ValueError("The u-blind adapter must sit on the same target, in the same dtype.")
 
     def for_method(self, method: str) -> PTPModel:
-        return self.independent if method == "independent" and self.independent is not None else self.model
+        if self.independent is not None and not TABLE[method].sees_u:
+            return self.independent
+        return self.model
 
 
 def iter_bench(
@@ -158,7 +164,7 @@ class _Bench:
 
     def __init__(self, lineup: Lineup, config: BenchConfig, stop: Callable[[], bool]) -> None:
         self._lineup, self._config, self._stop = lineup, config, stop
-        outside = set(config.methods) & set(OUTSIDE_METHODS)
+        outside = any(not TABLE[method].exact for method in config.methods)
         self._peers = Peers(lineup.model, lineup.assistant) if outside else None
         adapter = lineup.model.adapter
         self._order = adapter.order if adapter else "probability"
@@ -167,9 +173,9 @@ class _Bench:
         """Every method once, and the cost curves that "auto" plans with: nobody's first call is timed."""
         question = Question("", "", "Hello there.")
         for job in jobs:
-            if job.method in DRAFTING and self._config.at(job.point).draft_budget == "auto":
+            if TABLE[job.method].by_slots and self._config.at(job.point).draft_budget == "auto":
                 cost_curve(self._lineup.for_method(job.method))
-            if job.method in SHALLOW and self._config.at(job.point).draft_budget == "auto":
+            if TABLE[job.method].drafts == AHEAD and self._config.at(job.point).draft_budget == "auto":
                 shallow_costs(self._lineup.model)
         for job in {job.method: job for job in jobs}.values():
             self.answer(question, job, 0, {}, _WARM_UP_TOKENS)
@@ -182,7 +188,7 @@ class _Bench:
         most = config.max_new_tokens if most is None else most
         model = self._lineup.for_method(job.method)
         ids, sampling = model.encode(question.prompt, chat=True), config.sampling(self._order)
-        if job.method in OUTSIDE_METHODS:
+        if not TABLE[job.method].exact:
             assert self._peers is not None
             row = self._peers.answer(question, ids, job.method, sampling, most, seed)
             return replace(row, point=job.point_name)
@@ -238,7 +244,7 @@ def probability_gap(
 
 def _gains(model: PTPModel, config: BenchConfig, method: str) -> Gains | None:
     """What the allocator expects of the method's slots; None for methods without slots."""
-    if method not in DRAFTING:
+    if not TABLE[method].by_slots:
         return None
     settled = model.require_adapter().num_settled
     runs = allocator_runs(model, bool(config.chained), config.draft_rule)

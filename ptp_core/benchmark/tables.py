@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..methods import AHEAD, BRANCHES, LOOKUP, TABLE
 from .config import BenchConfig
 from .result import BenchResult
 
@@ -27,8 +28,8 @@ def tables_of(result: BenchResult) -> str:
 
 def readme_tables(result: BenchResult) -> str:
     """The tables of a text for readers: methods, then PQD and the peers by category."""
-    shown = ("pqd", "shallow", "shallow_lookup", "prompt_lookup")
-    return "\n\n".join([tables_of(result), category_table(result.methods, [m for m in shown if m in result.methods])])
+    shown = [m for m in result.methods if TABLE[m].drafts in (BRANCHES, AHEAD, LOOKUP) and TABLE[m].sees_u]
+    return "\n\n".join([tables_of(result), category_table(result.methods, shown)])
 
 
 def made_where(result: BenchResult) -> str:
@@ -50,7 +51,8 @@ def made_where(result: BenchResult) -> str:
 def _rule_words(config: BenchConfig) -> str:
     """How u-blind drafts were made, where that is not older results' only way."""
     swept = any(p.field == "draft_rule" for p in config.sweep)
-    named = "independent" in config.methods and config.draft_rule == "argmax" and not swept
+    knows = any("draft_rule" in TABLE[m].options for m in config.methods)
+    named = knows and config.draft_rule == "argmax" and not swept
     return ", u-blind drafts by argmax" if named else ""
 
 

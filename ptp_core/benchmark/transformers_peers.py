@@ -13,7 +13,6 @@ from ..sampling import SamplingConfig
 from .questions import Question
 from .rows import Row
 
-OUTSIDE_METHODS = ("hf_generate", "hf_prompt_lookup", "hf_assisted")
 _LOOKUP_TOKENS = 10  # transformers' own default number of prompt-lookup candidates
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..methods import METHODS, OUTSIDE_METHODS, SWEPT_FIELDS, TABLE
 from .options import Bar, from_options, load_for, model_options, parsed_budget, sampling_options
 
 if TYPE_CHECKING:
@@ -21,21 +22,19 @@ if TYPE_CHECKING:
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
-    from ..benchmark.config import SWEEPS
-    from ..benchmark.transformers_peers import OUTSIDE_METHODS
-    from ..decoding.decode import METHODS
-
     parser.add_argument("--questions", metavar="FILE", help="JSONL with turns or prompt")
     parser.add_argument("--prompt", action="append", metavar="TEXT", help="a question of one's own; repeatable")
     parser.add_argument("--limit", type=int, help="so many questions, evenly over the file")
     parser.add_argument(
-        "--methods", default="ar,pqd", help=f"comma-separated: {', '.join((*METHODS, *OUTSIDE_METHODS))}"
+        "--methods",
+        default="ar,pqd",
+        help=f"comma-separated: {', '.join((*METHODS, *OUTSIDE_METHODS))}; or all, less what needs an assistant",
     )
     sampling_options(parser)
     parser.add_argument("--chained", type=int, choices=(0, 1), help="0: leave the adapter's chain head aside")
     parser.add_argument(
         "--sweep", action="append", default=[], metavar="FIELD=VALUE,...",
-        help=f"run the methods at each of these values as well; fields: {', '.join(SWEEPS)}; repeatable",
+        help=f"run the methods at each of these values as well; fields: {', '.join(SWEPT_FIELDS)}; repeatable",
     )  # fmt: skip
     parser.add_argument(
         "--repeats", type=int, default=1, help="tries of each answer, of which the one of median time counts"
@@ -56,7 +55,7 @@ def _bench(options: argparse.Namespace) -> None:
     from ..benchmark.runner import Lineup
 
     sweep = tuple(point for text in options.sweep for point in parse_sweep(text))
-    methods, budget = tuple(options.methods.split(",")), parsed_budget(options.draft_budget)
+    methods, budget = _methods(options.methods), parsed_budget(options.draft_budget)
     config = from_options(BenchConfig, options, methods=methods, draft_budget=budget, sweep=sweep)
     if options.questions and options.prompt:
         raise ValueError("Give --questions or --prompt, not both.")
@@ -76,6 +75,12 @@ def _bench(options: argparse.Namespace) -> None:
         print(profile_table(result.profile))
     print(_tables(result))
     _write_outputs(options, result)
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    """The methods that --methods names; "all" leaves out those that need an assistant."""
+    every = tuple(name for name, method in TABLE.items() if method.needs != "assistant")
+    return every if text == "all" else tuple(text.split(","))
 
 
 def _run(lineup: Lineup, questions: list[Question], config: BenchConfig, options: argparse.Namespace) -> BenchResult:

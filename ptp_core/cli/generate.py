@@ -6,6 +6,7 @@ import argparse
 import sys
 from dataclasses import replace
 
+from ..methods import METHODS, method_called
 from ..noise import NoiseTape
 from ..sampling import FILTERS, ORDERS, SamplingConfig
 from .options import load_for, model_options, parsed_budget, sampling_options
@@ -13,9 +14,7 @@ from .options import load_for, model_options, parsed_budget, sampling_options
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt")
-    parser.add_argument(
-        "--method", default="pqd", help="ar, ptp, pqd, shallow, shallow_lookup, independent or prompt_lookup"
-    )
+    parser.add_argument("--method", default="pqd", help=", ".join(METHODS))
     sampling_options(parser)
     parser.add_argument("--order", choices=ORDERS, help="CDF order; default: the adapter's")
     parser.add_argument("--filter", choices=FILTERS, default="standard")
@@ -28,6 +27,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
 def _generate(options: argparse.Namespace) -> None:
     if not options.prompt.strip():
         raise ValueError("The prompt is empty.")
+    method_called(options.method)
     budget, noise = parsed_budget(options.draft_budget), NoiseTape(options.seed)
     sampling = SamplingConfig(options.temperature, options.top_k, options.top_p, filter=options.filter)
 

@@ -1,17 +1,7 @@
 """Decoding: autoregressive, and in parallel with exactly the same text.
 
 Every decoder is a generator of DecodeStep, one per model call, and the same loop drives them all.
-They differ in two things only: how many u-slots a call carries, and where its drafts come from.
-
-    method          a call carries                               drafts
-    ar              the last token                               none
-    ptp             slots, then drafts to verify, in turn        argmax at slots that read u (or Pick)
-    pqd             drafts to verify and slots for the next      the same, from the branch that came true
-    independent     as pqd, slots without u                      the slots' likeliest tokens (or Pick)
-    shallow         drafts to verify                             shallow slots, after each call (shallow.py)
-    shallow_lookup  drafts to verify                             shallow slots, then what followed the same words before
-    prompt_lookup   drafts to verify                             what followed these words before
-
+They differ in two things only: how many u-slots a call carries, and where its drafts come from (methods.py).
 Since each token is Pick(u, P), with P the frozen target's distribution, all of them give the same text.
 """
 
@@ -20,42 +10,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..methods import OPTIONS, TABLE, method_called
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig
 from ..trace import SCHEMA_VERSION, DecodeStep, Trace
 from .drafters import DECODERS
 
-METHODS = ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup")
-_UNKNOWN_OPTIONS = {
-    "ar": {"num_speculative_tokens", "draft_budget", "chained", "draft_rule"},
-    "ptp": {"draft_rule"},
-    "pqd": {"draft_rule"},
-    "shallow": {"chained", "draft_rule"},
-    "shallow_lookup": {"chained", "draft_rule"},
-    "prompt_lookup": {"draft_budget", "chained", "draft_rule"},
-}
-
 
 def start_decoding(
     model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, sampling: SamplingConfig, **options: Any
 ) -> Iterator[DecodeStep]:
     """The decoder called `method`, with those of the options that it knows; ValueError for an unknown method."""
-    if method not in DECODERS:
-        raise ValueError(f"Unknown method {method!r}; methods: {', '.join(METHODS)}.")
-    unknown = _UNKNOWN_OPTIONS.get(method, set())
-    return DECODERS[method](model, ids, noise, sampling, **{k: v for k, v in options.items() if k not in unknown})
+    known = method_called(method).options
+    given = {name: value for name, value in options.items() if name in known or name not in OPTIONS}
+    return DECODERS[method](model, ids, noise, sampling, **given)
 
 
 def notes_on(model: PTPModel, method: str, sampling: SamplingConfig) -> list[str]:
     """What a reader of a trace of this combination must know."""
     notes = list(model.notes)
-    if model.adapter and method not in ("ar", "prompt_lookup") and model.adapter.order != sampling.order:
+    if model.adapter and TABLE[method].needs_adapter and model.adapter.order != sampling.order:
         notes.append(
             f"The adapter was trained with the CDF in order of {model.adapter.order}; this run uses {sampling.order}, "
             "so its drafts are mostly wrong. The text is exact all the same."
         )
-    if model.adapter and method == "independent" and model.adapter.reads_u:
+    if model.adapter and not TABLE[method].sees_u and model.adapter.reads_u:
         notes.append("The adapter was trained to read u: its marginals without u are weaker than a u-blind adapter's.")
     return notes
 

@@ -268,7 +268,7 @@ class PTPModel(TextSide, nn.Module):
 
     @property
     def _bare(self) -> str:
-        return f"{self.name} has no PTP adapter, so it cannot draft. Load one, or use 'ar' or 'prompt_lookup'."
+        return f"{self.name} has no PTP adapter, so it cannot draft. Load one, or choose a method that needs none."
 
     def require_adapter(self) -> AdapterConfig:
         if self.adapter is None:

@@ -3,7 +3,7 @@
 import pytest
 
 from ptp_core import NoiseTape, SamplingConfig, first_divergence, generate, load_model
-from ptp_core.decoding.decode import METHODS
+from ptp_core.methods import METHODS
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,9 @@ import pytest
 from support.tiny_model import make_target, make_tokenizer
 
 from ptp_core import NoiseTape, SamplingConfig, decode_ar, decode_pqd, first_divergence, generate
-from ptp_core.decoding.decode import METHODS, start_decoding
+from ptp_core.decoding.decode import start_decoding
 from ptp_core.decoding.drafters.lookup import find_continuation
+from ptp_core.methods import METHODS
 from ptp_core.model.ptp_model import PTPModel
 from ptp_core.trace import stats_of
 
