@@ -71,8 +71,8 @@ class Row:
     u's margin there, divergence_gap how far apart the target holds the two tokens that the texts go on with: where
     that is nothing but rounding, the two changed places in the CDF's order, wherever u lies. identical_to_ar is
     null where the method does not promise it. draft_rule is how slots without u drafted, "" for other methods.
-    peak_memory_mb is the most that the process held while this answer
-    was made, weights included.
+    seconds is 0 where only counts were taken, beside other work: such a row has no speed.
+    peak_memory_mb is the most that the process held while this answer was made, weights included.
     """
 
     question_id: str

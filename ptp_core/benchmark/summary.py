@@ -53,7 +53,8 @@ def _figures(rows: Sequence[Row], base: Sequence[Row]) -> dict[str, Any]:
     drafted, accepted = sum(d for d, _ in verified), sum(a for _, a in verified)
     compared = [r for r in rows if r.identical_to_ar is not None]
     ours, peers = [r for r in base if r.method == "ar"], [r for r in base if r.method == _PEER]
-    per_token = [1e3 * r.seconds / r.num_tokens for r in rows if r.num_tokens]
+    timed = all(r.seconds > 0 for r in rows)  # rows without times only count
+    per_token = [1e3 * r.seconds / r.num_tokens for r in rows if r.num_tokens and timed]
     return {
         "num_questions": len(rows),
         "num_tokens": tokens,
@@ -63,10 +64,10 @@ def _figures(rows: Sequence[Row], base: Sequence[Row]) -> dict[str, Any]:
         "mean_accepted_length": 1 + accepted / len(verified) if verified else None,
         "acceptance_rate": _ratio(accepted, drafted),
         "num_drafted": drafted,
-        "seconds": seconds,
-        "tokens_per_second": _ratio(tokens, seconds),
-        "ms_per_token": _ratio(1e3 * seconds, tokens),
-        "ms_per_token_interval": bootstrap_ratio([(1e3 * r.seconds, r.num_tokens) for r in rows]),
+        "seconds": seconds if timed else None,
+        "tokens_per_second": _ratio(tokens, seconds) if timed else None,
+        "ms_per_token": _ratio(1e3 * seconds, tokens) if timed else None,
+        "ms_per_token_interval": bootstrap_ratio([(1e3 * r.seconds, r.num_tokens) for r in rows]) if timed else None,
         "ms_per_token_median": float(np.median(per_token)) if per_token else None,
         "peak_memory_mb": max((r.peak_memory_mb for r in rows if r.peak_memory_mb is not None), default=None),
         "speedup_vs_ar": speedup(rows, ours),

@@ -67,7 +67,7 @@ def sweep_table(result: BenchResult, field: str) -> str:
             between = f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval and method != "ar" else ""
             ratio = "–" if f["speedup_vs_ar"] is None else f"{f['speedup_vs_ar']:.2f}{between}"
             lines.append(
-                f"| {point.value} | {method} | {f['tokens_per_call']:.2f} | {f['ms_per_token']:.1f} | {ratio} |"
+                f"| {point.value} | {method} | {f['tokens_per_call']:.2f} | {_number(f['ms_per_token'], 1)} | {ratio} |"
             )
     return "\n".join(lines)
 

@@ -19,6 +19,15 @@ def row(question, method, tokens, seconds, calls=None, accepted=(), same=True, c
     return Row(question, category, method, tokens, calls or tokens, seconds, same, point=point, calls=made)
 
 
+def test_rows_without_times_have_counts_and_no_speed():
+    rows = [row("1", "ar", 10, 1.0), row("1", "pqd", 10, 0.0, 5), row("2", "pqd", 10, 1.0, 5)]
+    figures = summarise(rows)
+    assert figures["pqd"]["tokens_per_call"] == 2 and figures["pqd"]["ms_per_token"] is None
+    alone = summarise(rows[:2])
+    assert alone["pqd"]["speedup_vs_ar"] is None and alone["ar"]["ms_per_token"] == 100
+    assert "| pqd | 2.00 | – | – | – | – |" in markdown_table(alone)
+
+
 def test_figures_by_hand():
     rows = [
         row("1", "ar", 10, 1.0), row("2", "ar", 20, 2.0),
