@@ -24,9 +24,13 @@ _ENOUGH_CALLS = 20  # verifying calls from which a run's own acceptance is taken
 class Drafter:
     """How a method drafts.
 
-    kind: "branches" (verification and slots share a call), "turns" (a draft call, then a verify call), "ahead"
-    (shallow slots between calls, at `costs`) or "lookup" (no slots). run[k-1] = P(N >= k) is used where a run itself
-    verified too few drafts.
+    kind:
+        "branches"  verification and slots share a call
+        "turns"     a draft call, then a verify call
+        "ahead"     shallow slots draft between calls, at `costs`
+        "lookup"    no slots
+
+    run[k-1] = P(N >= k) is used where a run itself verified too few drafts.
     """
 
     kind: str

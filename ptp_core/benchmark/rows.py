@@ -66,13 +66,13 @@ class Call:
 class Row:
     """One question by one method at one point of a sweep ("" where nothing is swept).
 
-    entropy (nats), margin of u and class of each token of the text are the target's; all three are empty for
-    outside methods. divergence is the first position at which the text differs from ar's, divergence_margin
-    u's margin there, divergence_gap how far apart the target holds the two tokens that the texts go on with: where
-    that is nothing but rounding, the two changed places in the CDF's order, wherever u lies. identical_to_ar is
-    null where the method does not promise it. draft_rule is how slots without u drafted, "" for other methods.
-    seconds is 0 where only counts were taken, beside other work: such a row has no speed.
-    peak_memory_mb is the most that the process held while this answer was made, weights included.
+    entropy (nats), margin of u and class of each token of the text are the target's. All three are empty for outside
+    methods. divergence is the first position at which the text differs from ar's, and divergence_margin is u's margin
+    there. divergence_gap is the difference of the target's probabilities of the two tokens there. If it is mere
+    rounding, the two changed places in the CDF's order, wherever u lies. identical_to_ar is null where the method does
+    not promise it. draft_rule is how slots without u drafted, "" for other methods. seconds is 0 where only counts were
+    taken, beside other work: such a row has no speed. peak_memory_mb is the most that the process held while this
+    answer was made, weights included.
     """
 
     question_id: str

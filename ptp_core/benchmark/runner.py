@@ -2,10 +2,10 @@
 
     python -m ptp_core bench --questions FILE.jsonl --methods ar,pqd,hf_generate --json OUT.json
 
-Every question is answered by every method, at every point of a sweep, before the next one, so the
-machine's drift hits all alike; with repeats, in rounds of changing order, and the row of median time
-counts. Rows are kept as they come; a run that was stopped goes on from there.
-Figures are counts and measured seconds of model calls, planning included; ratios are taken within one run.
+Every method answers a question, at every point of a sweep, before the next question. So the machine's drift hits all
+alike. Repeats run in rounds of changing order, and the row of median time counts. Rows are kept as they come, and a
+stopped run continues from there. Figures are counts and measured seconds of model calls, planning included. Ratios are
+taken within one run.
 """
 
 from __future__ import annotations

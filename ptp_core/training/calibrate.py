@@ -2,8 +2,8 @@
 
     python -m ptp_core calibrate ADAPTER --data FOLDER
 
-Decodes prompts with a fixed budget and watches: how far drafts stay right (after drafts that were all
-right, and after a rejection, when the text took an unlikely turn), and how confidence relates to truth.
+It decodes prompts with a fixed budget. It counts how far drafts stay right: after drafts that were all right, and after
+a rejection, when the text took an unlikely turn. It also fits how confidence relates to truth.
 """
 
 from __future__ import annotations
@@ -156,8 +156,11 @@ def with_calibration(
     picked: Calibration | None = None,
     picked_unchained: Calibration | None = None,
 ) -> AdapterConfig:
-    """The configuration with these figures to plan with: of its drafts, of those without its chain head, of its
-    shallow slots, and of a u-blind adapter's drafts by Pick."""
+    """The configuration with these figures to plan with.
+
+    They are for its drafts, for those without its chain head, for its shallow slots, and for a u-blind adapter's
+    drafts by Pick.
+    """
     if shallow is not None:
         assert config.shallow is not None
         ahead = replace(config.shallow, draft_run=shallow.draft_run, confidence=shallow.confidence)

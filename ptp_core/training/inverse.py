@@ -1,8 +1,8 @@
 """Inverse autoregressive training: PTP from data alone, without a teacher.
 
-The u's that would have produced a text are inferred token by token: the student predicts the
-distribution of token k from the u's before it, and u_k is drawn inside the bin of the token that the
-text has, under the student's own CDF. Then one cross-entropy step on all tokens at once.
+The u's that would have produced a text are inferred token by token. The student predicts the distribution of token k
+from the u's before it. Then u_k is drawn inside the bin of the text's token, under the student's own CDF. One
+cross-entropy step on all tokens at once follows.
 
     B sequences    N windows per sequence    L slots per window    R = B N L rows    V vocabulary
 """

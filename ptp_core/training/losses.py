@@ -32,8 +32,10 @@ def distillation_loss(
     decay: float = 0.75,
     vocabulary: Tensor | None = None,
 ) -> Tensor:
-    """Mean loss over all valid slots, slot j weighted by decay^j, and with a chain head that of its slots, weighted
-    alike and counted with DIRECT_SHARE of the former. Scalar, float32.
+    """Mean loss over all valid slots, slot j weighted by decay^j. Scalar, float32.
+
+    With a chain head it is the mean loss of the chained slots, weighted alike, plus DIRECT_SHARE times
+    that of the slots' own drafts.
 
     loss: cross_entropy with the target token (o-ptp), kl(teacher || draft) or reverse_kl. With a
     `vocabulary` (M,) the softmax runs over those tokens only.

@@ -98,9 +98,11 @@ QUESTION_OPENINGS = (
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of task: its share of the conversations, the beginnings of a user's turn ("{passage}" stands
-    for a text that the model writes first, alone or before other such texts), and how long a turn and an
-    answer may be, in tokens."""
+    """A kind of task: its share of the conversations, the beginnings of a user's turn, and the longest turn and answer.
+
+    "{passage}" in a beginning stands for a text that the model writes first, alone or before other such texts. Lengths
+    are in tokens.
+    """
 
     share: float
     openings: tuple[str, ...]

@@ -2,11 +2,15 @@
 
     python -m ptp_core train-speed --data DATA
 
-The bound is measured, not computed: after each step, the matrix products that it needed run once more
-with nothing in between. These are the frozen layers (forwards for real rows, forwards and with respect
-to their input for slots, no gradient of a weight), the low-rank deltas with all their gradients, attention over
-the context (queries by keys, weights by values, and for slots their gradients), the teacher's float32 head
-and the small head of the loss. Layers of one input are one product. A chain head's are not counted.
+The bound is measured, not computed. After each step, the matrix products that it needed run once more with nothing in
+between. Layers that read the same input are one product. The products are:
+
+    frozen layers      forwards for real rows; forwards and the gradient of the input for slots; no gradient of a weight
+    low-rank deltas    with all their gradients
+    attention          over the context: queries by keys, weights by values, and for slots their gradients
+    output layers      the teacher's in float32, and the small one of the loss
+
+A chain head's products are not counted.
 """
 
 from __future__ import annotations
@@ -33,8 +37,10 @@ _SAME_INPUT = ({"q_proj", "k_proj", "v_proj"}, {"gate_proj", "up_proj"})
 
 @dataclass(frozen=True)
 class TrainSpeed:
-    """Targets per second of whole steps and of their products, the latter by the median of what each step took
-    beside its own products, one after the other; seconds of each part of a step (medians)."""
+    """Targets per second of whole steps and of their products; seconds of each part of a step (medians).
+
+    A step and its own products run one after the other. The median of their ratios gives the second figure.
+    """
 
     targets_per_second: float
     bound: float

@@ -140,8 +140,10 @@ def _with_passages(
     model: PTPModel, recipe: DataRecipe, draw: random.Random, names: Sequence[str], openings: Sequence[str],
     report: Callable[[int], None],
 ) -> list[str]:  # fmt: skip
-    """Puts a text that the model writes in place of each {passage}, and behind it texts of other conversations
-    where a kind asks for several: long prompts that cost no further writing."""
+    """Puts a text that the model writes in place of each {passage}.
+
+    Where a kind asks for several texts, texts of other conversations follow. Such long prompts cost no further writing.
+    """
     wanted = [i for i, opening in enumerate(openings) if "{passage}" in opening]
     starts = [_fill(draw, draw.choice(PASSAGE_OPENINGS)) for _ in wanted]
     lengths = [draw.randint(*KINDS[names[i]].passage_tokens) for i in wanted]

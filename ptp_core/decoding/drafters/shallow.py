@@ -1,4 +1,4 @@
-"""Decoding with shallow slots: a call verifies, then they draft, one after another, for as long as it pays."""
+"""Decoding with shallow slots: a call verifies, then the slots draft, one after another, as long as it pays."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Source = int | None  # of a draft: how many tokens matched where it was looked u
 
 
 class DraftDepth:
-    """Decides draft by draft whether another one pays, and learns from what came true and what it took.
+    """Decides draft by draft whether another one pays, and learns from results and times.
 
-    A fixed budget makes that many drafts. With measured costs, a draft is made while the token that it may bring is
-    worth more time than making it and its row of the next call take.
+    A fixed budget makes that many drafts. With measured costs, another draft must save more time on average than it
+    takes. It takes the time to make it, and its row in the next call.
     """
 
     def __init__(self, run: Sequence[float], longest: int, budget: int, costs: ShallowCosts | None) -> None:
@@ -81,8 +81,10 @@ class DraftDepth:
         return math.prod(confidences) * rate * min(self._pace.value, self._call.value)
 
     def observe(self, drafts: Sequence[Source], accepted: int, emitted: int, call_ms: float, draft_ms: float) -> None:
-        """Records one call: where its drafts came from, how many were right, its tokens, what it took to make the
-        drafts (draft_ms) and to verify them (call_ms)."""
+        """Records one call: where its drafts came from, how many were right, and its tokens.
+
+        draft_ms is the time to make the drafts, call_ms the time to verify them.
+        """
         for k, source in enumerate(drafts[: accepted + 1]):
             learned = self._rates[k] if source is None else self._looked[min(source, max(self._looked))]
             learned.see(float(k < accepted))
@@ -107,9 +109,11 @@ def decode_shallow(
     details: bool = True,
     resume: Resume = START,
 ) -> Iterator[DecodeStep]:
-    """Each call verifies the last drafts; behind its last token shallow slots draft the next ones, each told the one
-    before. draft_budget = drafts per call, or "auto": as long as they pay on this machine. With lookup, a slot's
-    draft that goes on as an earlier place of the text did is followed by what stands there, for as long as that pays.
+    """Each call verifies the last drafts. Behind its last token, shallow slots draft the next ones in turn.
+
+    Each slot is told the token before its own. draft_budget is the number of drafts per call, or "auto": as long as
+    they pay on this machine. With lookup, a slot's draft may match an earlier place of the text. The tokens that
+    followed there then become drafts too, as long as that pays.
 
     Raises ValueError without shallow slots.
     """
