@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ptp_core.methods import METHODS
+from ptp_core.methods import METHODS, RACED
 from ptp_core.trace import Trace
 
 from .race.events import RaceRunner
 from .race.races import Race
 from .serving.models import ModelChoice, ModelShelf
-from .settings import RACE_METHODS, RaceSettings
+from .settings import RunSettings
 
 
 def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
@@ -42,12 +42,12 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
             num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
             draft_budget: u-slots per call (of shallow: drafts), a number or "auto"
             chat: put the prompt into the model's chat template
-            method: how the parallel lane drafts: shallow, shallow_lookup, pqd, ptp or prompt_lookup
+            method: how the parallel lane drafts, one of RACED
 
         Returns:
             {"ar": trace, "ptp": trace, "identical": bool, "first_divergence": position or null}
         """
-        settings = RaceSettings.parse(
+        settings = RunSettings.parse(
             prompt=prompt, chat=chat, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k,
             top_p=top_p, num_speculative_tokens=num_speculative_tokens, draft_budget=draft_budget, method=method,
         )  # fmt: skip
@@ -74,7 +74,7 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
 
         Args:
             prompt: the text to answer or continue
-            method: ar, ptp, pqd, shallow, shallow_lookup, independent or prompt_lookup; all give the same text
+            method: one of METHODS; all give the same text
             seed: the seed of the noise tape; the same seed gives the same text
             max_new_tokens: at most so many tokens, 1 to 256
             temperature: 0 is greedy
@@ -87,15 +87,13 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         Returns:
             the trace (schema version 1)
         """
-        if method not in METHODS:
-            raise ValueError(f"Unknown method {method!r}; methods: {', '.join(METHODS)}.")
-        settings = RaceSettings.parse(
+        settings = RunSettings.parse(
             prompt=prompt, chat=chat, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k,
             top_p=top_p, num_speculative_tokens=num_speculative_tokens, draft_budget=draft_budget,
-            method=method if method in RACE_METHODS else None,
+            method=method, among=METHODS,
         )  # fmt: skip
         trace: Trace | None = None
-        for _, part in runner.decode(ModelChoice(), settings, (method,)):
+        for _, part in runner.decode(ModelChoice(), [settings]):
             if isinstance(part, Trace):
                 trace = part
             elif trace is not None:
@@ -103,4 +101,6 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         assert trace is not None
         return trace.to_dict()
 
+    race.__doc__ = str(race.__doc__).replace("RACED", ", ".join(RACED))
+    generate.__doc__ = str(generate.__doc__).replace("METHODS", ", ".join(METHODS))
     return [race, generate]

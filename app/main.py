@@ -38,7 +38,7 @@ PAGES: dict[str, tuple[str, str, Build]] = {  # path: (name, what it shows, its 
         "A random number u picks each token. Move one, and watch the text change.",
         lambda shelf, _: noise.build(shelf),
     ),
-    "acceptance": ("Acceptance", "What was accepted, why, and what it is worth.", acceptance.build),
+    "acceptance": ("Acceptance", "Which drafts were accepted, why, and how much time that saved.", acceptance.build),
 }
 
 FOOTER = f"""<footer class="ptp-footer">Parallel Token Prediction (Draxler et al., ICLR 2026):

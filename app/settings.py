@@ -1,120 +1,172 @@
-"""What a visitor may set: checked settings of a run, and links that carry them."""
+"""What a visitor may set: checked settings of a run, and the links that carry them.
+
+A page, a link or a caller of the API names settings by the words in RANGES. RunSettings.parse turns them into the
+core's own types, or says in a sentence what is wrong.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from ptp_core import SamplingConfig
-from ptp_core.methods import AHEAD, TABLE
+from ptp_core.methods import AHEAD, RACED, TABLE
 
 from .serving.uploads import whole_characters
 
 MAX_NEW_TOKENS = 256
 MAX_PROMPT_TOKENS = int(os.environ.get("PTP_LAB_MAX_PROMPT_TOKENS", "2048"))
 MAX_PROMPT_CHARACTERS = 200_000
-RACE_METHODS = {  # how the parallel lane may draft -> what the page calls it
-    "shallow": "shallow slots · PTP",
-    "shallow_lookup": "shallow slots + lookup",
-    "pqd": "slots in branches · PQD",
-    "ptp": "slots, call by call",
-    "prompt_lookup": "prompt lookup",
-}
 _BRANCH_BUDGET = 8  # keeps slots in branches in sight even where "auto" finds them too dear
 BUDGETS = ("auto", "0", "4", "6", "8", "12", "16", "24", "32", "48", "64")
-# what the page's sliders reach; a call of the API may go further
-PAGE_LIMITS = {"temperature": (0, 2), "top_k": (0, 200), "top_p": (0.05, 1), "num_speculative_tokens": (0, 12)}
 
 
 @dataclass(frozen=True)
-class RaceSettings:
-    """What one race runs. `parse` makes it from raw input and says in a sentence what is wrong with it."""
+class Range:
+    """What a number is called, and between which limits the lab takes it."""
+
+    called: str
+    low: float
+    high: float
+    whole: bool = True
+
+    def check(self, value: Any) -> Any:
+        """The number, as int where it must be whole; ValueError with a sentence for anything else."""
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"{self.called} must be a number.") from None
+        if not math.isfinite(number) or not self.low <= number <= self.high:
+            raise ValueError(f"{self.called} must lie between {self.low:g} and {self.high:g}.")
+        if self.whole and number != int(number):
+            raise ValueError(f"{self.called} must be a whole number.")
+        return int(number) if self.whole else number
+
+
+RANGES = {
+    "seed": Range("The seed", 0, 2**53),
+    "max_new_tokens": Range("The number of tokens", 1, MAX_NEW_TOKENS),
+    "temperature": Range("The temperature", 0, 5, whole=False),
+    "top_k": Range("top-k", 0, 100_000),
+    "top_p": Range("top-p", 0.01, 1, whole=False),
+    "num_speculative_tokens": Range("The number of drafts", 0, 16),
+    "draft_budget": Range('The draft budget ("auto" or a number)', 0, 64),
+}
+# What the page's sliders reach. A call of the API may go further.
+PAGE_RANGES = {
+    "temperature": (0, 2),
+    "top_k": (0, 200),
+    "top_p": (0.05, 1),
+    "max_new_tokens": (1, MAX_NEW_TOKENS),
+    "num_speculative_tokens": (0, 12),
+}
+
+_SAMPLING = SamplingConfig()
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What one run does: the text to continue, its noise, how it is decoded.
+
+    num_speculative_tokens None means what the adapter was trained for.
+    """
 
     prompt: str
     chat: bool = True
     seed: int = 7
-    max_new_tokens: int = 64
-    temperature: float = 0.7
-    top_k: int = 50
-    top_p: float = 0.95
-    num_speculative_tokens: int | None = 5  # None: what the adapter was trained for
-    draft_budget: int | str = "auto"
     method: str = "shallow"
+    sampling: SamplingConfig = _SAMPLING
+    max_new_tokens: int = 64
+    num_speculative_tokens: int | None = 5
+    draft_budget: int | str = "auto"
 
     @classmethod
-    def parse(cls, **raw: Any) -> RaceSettings:
-        prompt = raw.get("prompt")
-        if not isinstance(prompt, str) or not prompt.strip():
-            raise ValueError("Type a prompt first.")
-        prompt = whole_characters(prompt)
-        if len(prompt) > MAX_PROMPT_CHARACTERS:
-            raise ValueError(f"The prompt has {len(prompt):,} characters; this lab takes {MAX_PROMPT_CHARACTERS:,}.")
-        drafts, method = raw.get("num_speculative_tokens", 5), raw.get("method") or cls.method
-        if method not in RACE_METHODS:
-            raise ValueError(f"The parallel lane drafts by one of {', '.join(RACE_METHODS)}, not by {method!r}.")
-        settings = cls(
-            prompt=prompt,
-            chat=bool(raw.get("chat", True)),
-            seed=_whole(raw.get("seed", 7), "The seed", 0, 2**53),
-            max_new_tokens=_whole(raw.get("max_new_tokens", 64), "The number of tokens", 1, MAX_NEW_TOKENS),
-            temperature=number_between(raw.get("temperature", 0.7), "The temperature", 0, 5),
-            top_k=_whole(raw.get("top_k", 50), "top-k", 0, 100_000),
-            top_p=number_between(raw.get("top_p", 0.95), "top-p", 0.01, 1),
-            num_speculative_tokens=None if drafts is None else _whole(drafts, "The number of drafts", 0, 16),
-            draft_budget=_budget(raw.get("draft_budget", default_budget(method))),
+    def parse(
+        cls,
+        *,
+        prompt: Any = "",
+        chat: Any = True,
+        seed: Any = 7,
+        method: str | None = None,
+        temperature: Any = _SAMPLING.temperature,
+        top_k: Any = _SAMPLING.top_k,
+        top_p: Any = _SAMPLING.top_p,
+        max_new_tokens: Any = 64,
+        num_speculative_tokens: Any = 5,
+        draft_budget: Any = None,
+        among: Sequence[str] = RACED,
+    ) -> RunSettings:
+        """Settings from raw input. ValueError with a sentence for what is wrong with it.
+
+        No method means the default one; no draft budget, or an empty one, the method's own. among: the methods
+        that may be asked for.
+        """
+        method = method or cls.method
+        if method not in among:
+            raise ValueError(f"Unknown method {method!r}; choose one of {', '.join(among)}.")
+        budget = default_budget(method) if draft_budget in (None, "") else draft_budget
+        drafts = num_speculative_tokens
+        return cls(
+            prompt=checked_prompt(prompt),
+            chat=bool(chat),
+            seed=RANGES["seed"].check(seed),
             method=method,
+            sampling=SamplingConfig(
+                temperature=RANGES["temperature"].check(temperature),
+                top_k=RANGES["top_k"].check(top_k),
+                top_p=RANGES["top_p"].check(top_p),
+            ),
+            max_new_tokens=RANGES["max_new_tokens"].check(max_new_tokens),
+            num_speculative_tokens=None if drafts is None else RANGES["num_speculative_tokens"].check(drafts),
+            draft_budget=budget if budget == "auto" else RANGES["draft_budget"].check(budget),
         )
-        settings.sampling()
+
+    @classmethod
+    def of_query(cls, query: Mapping[str, str]) -> RunSettings:
+        """The settings that a link names, defaults for the rest.
+
+        ValueError with a sentence if they are not valid, or not what the page can be set to.
+        """
+        known: dict[str, Any] = {name: value for name, value in query.items() if name in NAMES}
+        if "chat" in known:
+            known["chat"] = known["chat"] not in ("0", "false", "False", "")
+        settings = cls.parse(**known)
+        values = settings.values()
+        for name, (low, high) in PAGE_RANGES.items():
+            if values[name] is not None:
+                replace(RANGES[name], called=f"In this link, {name}", low=low, high=high).check(values[name])
         return settings
 
-    def sampling(self, order: str = "probability") -> SamplingConfig:
-        return SamplingConfig(self.temperature, self.top_k, self.top_p, order)
+    def values(self) -> dict[str, Any]:
+        """The settings by the names that links, the API and the page's inputs use; the inverse of `parse`."""
+        own = {name: value for name, value in vars(self).items() if name != "sampling"}
+        return own | {name: getattr(self.sampling, name) for name in ("temperature", "top_k", "top_p")}
 
     def query(self) -> str:
         """The settings as the query of a link; what equals its default is left out."""
-        plain = replace(RaceSettings(""), draft_budget=default_budget(self.method))
-        values = {k: v for k, v in vars(self).items() if v != getattr(plain, k)}
-        return urlencode({k: int(v) if isinstance(v, bool) else v for k, v in values.items()})
+        plain = RunSettings("", method=self.method, draft_budget=default_budget(self.method)).values()
+        plain["method"] = RunSettings.method
+        changed = {name: value for name, value in self.values().items() if value != plain[name]}
+        return urlencode({name: int(value) if isinstance(value, bool) else value for name, value in changed.items()})
+
+
+NAMES = frozenset(RunSettings("").values())
+
+
+def checked_prompt(prompt: Any) -> str:
+    """The text with whole characters only; ValueError with a sentence if it is empty or too long for this lab."""
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise ValueError("Type a prompt first.")
+    prompt = whole_characters(prompt)
+    if len(prompt) > MAX_PROMPT_CHARACTERS:
+        raise ValueError(f"The prompt has {len(prompt):,} characters; this lab takes {MAX_PROMPT_CHARACTERS:,}.")
+    return prompt
 
 
 def default_budget(method: str) -> int | str:
-    """Shallow slots stop by themselves where drafts no longer pay."""
+    """The draft budget to begin with. What drafts ahead stops by itself where drafts no longer pay."""
     return "auto" if TABLE[method].drafts == AHEAD else _BRANCH_BUDGET
-
-
-def number_between(value: Any, name: str, low: float, high: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number.") from None
-    if not math.isfinite(number) or not low <= number <= high:
-        raise ValueError(f"{name} must lie between {low:g} and {high:g}.")
-    return number
-
-
-def _whole(value: Any, name: str, low: int, high: int) -> int:
-    number = number_between(value, name, low, high)
-    if number != int(number):
-        raise ValueError(f"{name} must be a whole number.")
-    return int(number)
-
-
-def _budget(value: Any) -> int | str:
-    if value in (None, "", "auto"):
-        return "auto"
-    return _whole(value, 'The draft budget ("auto" or a number)', 0, 64)
-
-
-def settings_of_query(query: dict[str, str]) -> RaceSettings:
-    """The settings that a link names, defaults for the rest; ValueError if they are not valid, or not what the page
-    can be set to."""
-    known = {k: v for k, v in query.items() if k in RaceSettings.__dataclass_fields__}
-    if "chat" in known:
-        known["chat"] = known["chat"] not in ("0", "false", "False", "")  # type: ignore[assignment]
-    settings = RaceSettings.parse(**known)
-    for name, limits in PAGE_LIMITS.items():
-        number_between(getattr(settings, name), f"In this link, {name}", *limits)
-    return settings

@@ -123,3 +123,25 @@ def test_files_stay_readable():
 def test_folders_stay_small():
     files = Counter(p.parent for p in [*CORE, *APP] if p.name != "__init__.py")
     assert {str(folder): n for folder, n in files.items() if n > MOST_FILES} == {}
+
+
+# From the top: a file may import what stands on its own floor in its own package, and everything below.
+APP_FLOORS = (
+    ("__main__",), ("main",), ("api",), ("acceptance", "noise", "learn"), ("race",), ("settings",), ("serving",),
+)  # fmt: skip
+
+
+def app_package(module: str) -> str:
+    """ "race" for app.race.view; "" for what is not on the map of floors."""
+    parts = module.split(".")
+    known = {name for floor in APP_FLOORS for name in floor}
+    return parts[1] if len(parts) > 1 and parts[0] == "app" and parts[1] in known else ""
+
+
+@pytest.mark.parametrize("path", APP, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_app_imports_downwards_only(path):
+    floor = {name: i for i, names in enumerate(APP_FLOORS) for name in names}
+    own = app_package(module_of(path))
+    if own:
+        others = {app_package(name) for name in imported_modules(path)} - {"", own}
+        assert {other for other in others if floor[other] <= floor[own]} == set()

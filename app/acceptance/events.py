@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import platform
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from app.race.races import BASELINE
 from app.serving.models import ModelChoice, ModelShelf, gpu_seconds, models_allowed, on_gpu
 from app.serving.store import TICKETS
 from app.serving.values import REFUSALS, Event, error_event
-from app.settings import MAX_NEW_TOKENS, MAX_PROMPT_TOKENS, RaceSettings
+from app.settings import MAX_NEW_TOKENS, MAX_PROMPT_TOKENS, RunSettings
 from ptp_core.benchmark.config import BenchConfig
-from ptp_core.benchmark.environment import identity
+from ptp_core.benchmark.environment import environment, identity
 from ptp_core.benchmark.questions import Question, load_questions, typed_questions
 from ptp_core.benchmark.result import BenchResult
 from ptp_core.benchmark.runner import Lineup, Progress, iter_bench
-from ptp_core.decoding.measure_costs import cost_curve, shallow_costs
+from ptp_core.methods import RACED
 from ptp_core.model.ptp_model import PTPModel
 
 from .results import SHIPPED_FOLDER, Results
 from .shown import Shown
 
 QUESTIONS_FILE = SHIPPED_FOLDER.parent / "questions" / "spec-bench-dev.jsonl"
-METHODS = ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "prompt_lookup")
+METHODS = (BASELINE, *RACED)
 BUDGETS = ("auto", "0", "4", "8", "12", "16", "24", "32")
 _PROMPT_CHARACTERS = 20_000
 
@@ -51,19 +51,24 @@ class LiveSettings:
         unknown = set(methods) - set(METHODS)
         if unknown:
             raise ValueError(f"The lab does not run {', '.join(sorted(unknown))} here.")
-        chosen = tuple(m for m in METHODS if m == "ar" or m in methods)  # ar is what the others are measured against
+        chosen = tuple(m for m in METHODS if m == BASELINE or m in methods)  # what the others are measured against
         if len(chosen) < 2:
             raise ValueError("Choose a method to compare with plain decoding.")
-        checked = RaceSettings.parse(
+        checked = RunSettings.parse(
             prompt="-", max_new_tokens=tokens, temperature=temperature, draft_budget=budget, seed=seed
         )
         if checked.max_new_tokens > longest:
             raise ValueError(f"At most {longest} tokens per answer can be run here.")
         asked = _own_questions(prompts, most) if source == "own" else _shipped_questions(count, most)
         config = BenchConfig(
-            chosen, checked.max_new_tokens, checked.seed, checked.temperature, checked.top_k, checked.top_p,
+            methods=chosen,
+            max_new_tokens=checked.max_new_tokens,
+            seed=checked.seed,
+            temperature=checked.sampling.temperature,
+            top_k=checked.sampling.top_k,
+            top_p=checked.sampling.top_p,
             draft_budget=checked.draft_budget,
-        )  # fmt: skip
+        )
         return cls(tuple(asked), config)
 
 
@@ -113,7 +118,9 @@ class LiveBench:
             Lineup(model).check(live.config)
             _check_lengths(model, live)
             live = replace(live, config=replace(live.config, threads=identity(model)["threads"]))
-            result = BenchResult(live_environment(model), live.config, list(live.questions), [], complete=False)
+            result = BenchResult(
+                environment(model, fresh_costs=False), live.config, list(live.questions), [], complete=False
+            )
             yield from self._answers(choice, live, ticket, result)
         except REFUSALS as error:
             yield error_event(error)
@@ -148,15 +155,3 @@ def _check_lengths(model: PTPModel, live: LiveSettings) -> None:
         length = len(model.encode(question.prompt, chat=True))
         if length > limit:
             raise ValueError(f"The prompt “{question.prompt[:40]}…” has {length:,} tokens; this lab takes {limit:,}.")
-
-
-def live_environment(model: PTPModel) -> dict[str, Any]:
-    """As ptp_core.machine.environment, with the cost curve that decoding plans by instead of a new measurement."""
-    return {
-        **identity(model),
-        "fast_cpu": model.is_fast,
-        "python": platform.python_version(),
-        "date": time.strftime("%Y-%m-%d"),
-        "cost_curve": asdict(cost_curve(model)) if model.adapter else None,
-        "shallow_costs": asdict(shallow_costs(model)) if model.shallow is not None else None,
-    }

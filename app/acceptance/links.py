@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from app.settings import RACE_METHODS, RaceSettings
+from app.settings import NAMES, RunSettings
+from ptp_core.benchmark.config import BenchConfig
 from ptp_core.benchmark.rows import Row
 from ptp_core.folders import adapters_folder
-from ptp_core.methods import TABLE
+from ptp_core.methods import RACED, TABLE
 from ptp_core.storage.adapter_files import adapter_sha256
 from ptp_core.storage.load import DEFAULT_ADAPTER
 
@@ -16,19 +17,20 @@ from .shown import Shown
 
 def race_query(shown: Shown, row: Row) -> str | None:
     """The Race page's query for this row's prompt, noise and settings; None where the Race could not run it."""
-    config, prompt = shown.at(row.point).config, next(
-        (q.prompt for q in shown.result.questions if q.question_id == row.question_id), ""
-    )  # fmt: skip
+    config = shown.at(row.point).config
+    prompts = {q.question_id: q.prompt for q in shown.result.questions}
     drafts = config.num_speculative_tokens
-    if not config.chained and TABLE[row.method].by_slots:
+    plain = BenchConfig()
+    unset = [name for name in TABLE[row.method].options if name not in NAMES]  # what the Race offers no choice of
+    if any(getattr(config, name) != getattr(plain, name) for name in unset):
         return None
     if drafts is None and shown.result.adapter_of(row.method):
         drafts = shown.result.drafter(row.method).longest
     try:
-        return RaceSettings.parse(
-            prompt=prompt, seed=row.seed, max_new_tokens=config.max_new_tokens, temperature=config.temperature,
-            top_k=config.top_k, top_p=config.top_p, draft_budget=config.draft_budget,
-            num_speculative_tokens=drafts, method=row.method if row.method in RACE_METHODS else "pqd",
+        return RunSettings.parse(
+            prompt=prompts.get(row.question_id), seed=row.seed, max_new_tokens=config.max_new_tokens,
+            temperature=config.temperature, top_k=config.top_k, top_p=config.top_p, draft_budget=config.draft_budget,
+            num_speculative_tokens=drafts, method=row.method if row.method in RACED else None,
         ).query()  # fmt: skip
     except ValueError:
         return None

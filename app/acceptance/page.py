@@ -11,14 +11,15 @@ from app import modules
 from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import as_value
+from app.settings import RunSettings
+from ptp_core.methods import RACED, TABLE
 
-from .events import BUDGETS, METHODS, LiveBench, limits, shipped_questions
+from .events import BUDGETS, LiveBench, limits, shipped_questions
 from .requests import Requests
 from .results import Results
-from .words import LABELS
 
 OWN, SHIPPED = "own", "shipped"
-_CHOICES = [(LABELS[method], method) for method in METHODS if method != "ar"]
+_CHOICES = [(TABLE[method].label, method) for method in RACED]
 
 
 def build(shelf: ModelShelf, results: Results) -> None:
@@ -28,9 +29,9 @@ def build(shelf: ModelShelf, results: Results) -> None:
     most = min(most, len(shipped_questions()))
     with gr.Accordion("Run a few questions here", open=False, elem_id="ptp-bench"):
         gr.Markdown(
-            "Every question is answered by plain decoding and by each method you choose, in turns, on the same noise. "
-            f"At most {most} questions, {longest} tokens each; runs of all visitors take turns. The result joins the "
-            "list below, where it can be compared with the others."
+            "Plain decoding and each method you choose answer every question, in turns and on the same noise. "
+            f"You may ask at most {most} questions, {longest} tokens each. The runs of all visitors take turns. "
+            "The result joins the list below, where you can compare it with the others."
         )
         with gr.Row():
             source = gr.Radio(
@@ -41,7 +42,9 @@ def build(shelf: ModelShelf, results: Results) -> None:
                 1, most, min(3, most), step=1, label="How many of the set", info="taken evenly over its kinds",
                 elem_id="ptp-bench-count",
             )  # fmt: skip
-            methods = gr.CheckboxGroup(_CHOICES, value=["shallow"], label="Methods", info="beside plain decoding")
+            methods = gr.CheckboxGroup(
+                _CHOICES, value=[RunSettings.method], label="Methods", info="beside plain decoding"
+            )
         prompts = gr.Textbox(
             label="My prompts, one per line", lines=3, max_lines=10, elem_id="ptp-bench-prompts", visible=False,
             placeholder="Why is the sky blue?\nName three rivers in France.",

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.serving.values import Event
 from ptp_core.benchmark.summary import csv_text
+from ptp_core.methods import AHEAD, BRANCHES, TABLE, TURNS
 
 from .exhibits import exhibits_view
 from .links import is_default, race_query
@@ -110,8 +111,8 @@ def favourite(shown: Shown) -> tuple[str, str]:
         for point in shown.points
         for method in shown.drafting(point)
     }
-    for wanted in ("shallow", "pqd", "ptp"):
-        for pair, count in drafted.items():
-            if pair[0] == wanted and count >= _ENOUGH_DRAFTS:
-                return pair
+    for way in (AHEAD, BRANCHES, TURNS):
+        for (method, point), count in drafted.items():
+            if TABLE[method].drafts == way and TABLE[method].sees_u and count >= _ENOUGH_DRAFTS:
+                return method, point
     return max(drafted, key=lambda pair: drafted[pair], default=(shown.result.config.methods[0], ""))

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
+from ptp_core.methods import TABLE
+
 from .shown import Shown
 
-LABELS = {
-    "ar": "autoregressive",
-    "ptp": "PTP",
-    "pqd": "PTP with branches (PQD)",
-    "shallow": "shallow PTP",
-    "shallow_lookup": "shallow PTP and lookup",
-    "independent": "u-blind drafts",
-    "prompt_lookup": "prompt lookup",
-    "hf_generate": "transformers generate",
-    "hf_prompt_lookup": "transformers prompt lookup",
-    "hf_assisted": "transformers assisted",
-}
+LABELS = {name: method.label for name, method in TABLE.items()}
 FIELDS = {
     "draft_budget": "draft budget",
     "num_speculative_tokens": "drafts per call",

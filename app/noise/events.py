@@ -13,7 +13,7 @@ from app.race.view import meta_view, summary_view
 from app.serving.models import ModelChoice, ModelShelf, gpu_seconds, on_gpu
 from app.serving.store import Store
 from app.serving.values import REFUSALS, Event, error_event
-from app.settings import MAX_NEW_TOKENS, RaceSettings, default_budget
+from app.settings import MAX_NEW_TOKENS, RunSettings, default_budget
 from ptp_core import NoiseTape, analysis
 from ptp_core.maps.scan import Steps
 from ptp_core.methods import METHODS
@@ -24,7 +24,7 @@ from .view import bins_view, square_view, staircase_view, sweep_view
 SWEEP_LENGTH = 8
 MAPS: Store[Any] = Store(400)  # by model, run, kind and position
 _MAP_SECONDS = 20
-_PLAIN = RaceSettings("")
+_PLAIN = RunSettings("")
 
 
 class NoiseRunner:

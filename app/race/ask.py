@@ -12,19 +12,17 @@ from app import modules
 from app.serving.values import as_value
 from app.settings import (
     BUDGETS,
-    MAX_NEW_TOKENS,
-    PAGE_LIMITS,
-    RACE_METHODS,
-    RaceSettings,
+    PAGE_RANGES,
+    RunSettings,
     default_budget,
-    settings_of_query,
 )
+from ptp_core.methods import RACED, TABLE
 
 from .examples import EXAMPLES, FIRST
 from .races import recorded_for
 from .requests import open_run
 
-DEFAULTS = RaceSettings(EXAMPLES[FIRST][1])
+DEFAULTS = RunSettings(EXAMPLES[FIRST][1])
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
 IN_TURN: dict[str, Any] = {**PRIVATE, "concurrency_id": "sentence", "concurrency_limit": 1}
@@ -52,7 +50,7 @@ class Ask:
         """The components that `fill` sets."""
         return [*self.inputs.values(), self.panel]
 
-    def fill(self, settings: RaceSettings) -> dict[Any, Any]:
+    def fill(self, settings: RunSettings) -> dict[Any, Any]:
         """What sets every input, and the sentence, to these settings."""
         values = page_values(settings)
         told = {component: values[name] for name, component in self.inputs.items()}
@@ -66,11 +64,12 @@ class Ask:
             return gr.skip()  # a field is empty for the moment
 
 
-def page_values(settings: RaceSettings) -> dict[str, Any]:
+def page_values(settings: RunSettings) -> dict[str, Any]:
     """The settings as the page's inputs show them."""
-    drafts = settings.num_speculative_tokens
-    shown = {"num_speculative_tokens": DEFAULTS.num_speculative_tokens if drafts is None else drafts}
-    return {**vars(settings), **shown, "draft_budget": str(settings.draft_budget)}
+    values = settings.values()
+    if values["num_speculative_tokens"] is None:
+        values["num_speculative_tokens"] = DEFAULTS.num_speculative_tokens
+    return {**values, "draft_budget": str(values["draft_budget"])}
 
 
 def settings_sentence(values: Mapping[str, Any]) -> str:
@@ -85,7 +84,7 @@ def settings_sentence(values: Mapping[str, Any]) -> str:
         f"budget {values['draft_budget']}",
     ]
     if values["method"] != DEFAULTS.method:
-        parts.append(RACE_METHODS[values["method"]])
+        parts.append(TABLE[values["method"]].label)
     if not values["chat"]:
         parts.append("no chat template")
     return f"Settings: {' · '.join(parts)}"
@@ -112,36 +111,16 @@ def build_ask(run_label: str) -> Ask:
             for name, (label, _) in EXAMPLES.items()
         }
         method = gr.Dropdown(
-            [(label, name) for name, label in RACE_METHODS.items()], value=DEFAULTS.method, label="Drafts by",
+            [(TABLE[name].label, name) for name in RACED], value=DEFAULTS.method, label="Drafts by",
             show_label=False, container=False, elem_id="ptp-method", min_width=272, scale=0, filterable=False,
         )  # fmt: skip
     with gr.Accordion(settings_sentence(page_values(DEFAULTS)), open=False, elem_id="ptp-settings") as panel:
-        with gr.Row():
-            temperature = gr.Slider(
-                *PAGE_LIMITS["temperature"], DEFAULTS.temperature, step=0.05, label="Temperature", info="0 is greedy"
-            )
-            top_k = gr.Slider(*PAGE_LIMITS["top_k"], DEFAULTS.top_k, step=1, label="top-k", info="0 is off")
-            top_p = gr.Slider(*PAGE_LIMITS["top_p"], DEFAULTS.top_p, step=0.01, label="top-p", info="1 is off")
-        with gr.Row():
-            count = gr.Slider(1, MAX_NEW_TOKENS, DEFAULTS.max_new_tokens, step=1, label="New tokens")
-            drafts = gr.Slider(
-                *PAGE_LIMITS["num_speculative_tokens"], 5, step=1, label="Drafts per call",
-                info="the most that one call verifies",
-            )  # fmt: skip
-            budget = gr.Dropdown(
-                list(BUDGETS), value=str(DEFAULTS.draft_budget), label="Draft budget", allow_custom_value=True,
-                info="u-slots or drafts per call; auto: what pays here",
-            )  # fmt: skip
-            chat = gr.Checkbox(True, label="Chat template", info="off: continue the prompt as plain text")
+        inputs = {"prompt": prompt, "seed": seed, "method": method, **_adjustable_inputs()}
         reset = gr.Button("Reset settings", size="sm", elem_id="ptp-reset")
     ticket = gr.Textbox(visible=False)  # the browser's name for a run, by which it can stop it
-    inputs = {
-        "prompt": prompt, "chat": chat, "seed": seed, "temperature": temperature, "top_k": top_k, "top_p": top_p,
-        "max_new_tokens": count, "num_speculative_tokens": drafts, "draft_budget": budget, "method": method,
-    }  # fmt: skip
     ask = Ask(prompt, run, stop, examples, panel, ticket, inputs)
     stop.click(None, js=modules.call("core/tickets.js", "stopped"), **AT_ONCE)
-    method.input(default_budget, method, budget, **AT_ONCE)
+    method.input(default_budget, method, inputs["draft_budget"], **AT_ONCE)
     dice.click(None, outputs=seed, js="() => Math.floor(Math.random() * 1e6)", **AT_ONCE)
     kept = (prompt, seed)
     reset.click(
@@ -157,9 +136,37 @@ def build_ask(run_label: str) -> Ask:
     return ask
 
 
+def _adjustable_inputs() -> dict[str, Any]:
+    """Lays the settings out inside the panel that is being built; their components by name."""
+    values = page_values(DEFAULTS)
+
+    def slider(name: str, step: float, label: str, info: str | None = None) -> gr.Slider:
+        return gr.Slider(*PAGE_RANGES[name], values[name], step=step, label=label, info=info)
+
+    with gr.Row():
+        inputs: dict[str, Any] = {
+            "temperature": slider("temperature", 0.05, "Temperature", "0 is greedy"),
+            "top_k": slider("top_k", 1, "top-k", "0 is off"),
+            "top_p": slider("top_p", 0.01, "top-p", "1 is off"),
+        }
+    with gr.Row():
+        inputs |= {
+            "max_new_tokens": slider("max_new_tokens", 1, "New tokens"),
+            "num_speculative_tokens": slider(
+                "num_speculative_tokens", 1, "Drafts per call", "the most that one call verifies"
+            ),
+            "draft_budget": gr.Dropdown(
+                list(BUDGETS), value=values["draft_budget"], label="Draft budget", allow_custom_value=True,
+                info="u-slots or drafts per call; auto: what pays here",
+            ),
+            "chat": gr.Checkbox(values["chat"], label="Chat template", info="off: continue the prompt as plain text"),
+        }  # fmt: skip
+    return inputs
+
+
 def show_example(ask: Ask, view: gr.HTML, name: str) -> dict[Any, Any]:
     """What fills the inputs, the sentence and the view with a recorded race."""
-    return {**ask.fill(RaceSettings(EXAMPLES[name][1])), view: as_value(open_run(f"recorded:{name}"))}
+    return {**ask.fill(RunSettings(EXAMPLES[name][1])), view: as_value(open_run(f"recorded:{name}"))}
 
 
 def show_link(ask: Ask, view: gr.HTML, query: dict[str, str]) -> tuple[dict[Any, Any], str]:
@@ -170,7 +177,7 @@ def show_link(ask: Ask, view: gr.HTML, query: dict[str, str]) -> tuple[dict[Any,
     if "prompt" not in query:
         return {view: gr.skip()}, f"recorded:{FIRST}"
     try:
-        settings = settings_of_query(query)
+        settings = RunSettings.of_query(query)
     except ValueError as error:
         return {view: as_value({"event": "error", "message": f"This link does not work: {error}"})}, ""
     name = recorded_for(settings)

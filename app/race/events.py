@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.serving.models import ModelChoice, ModelShelf, gpu_seconds, on_gpu
 from app.serving.values import REFUSALS, Event, error_event
-from app.settings import MAX_PROMPT_TOKENS, RaceSettings, default_budget
+from app.settings import MAX_PROMPT_TOKENS, RunSettings, default_budget
 from ptp_core import NoiseTape, SamplingConfig
 from ptp_core.decoding.decode import new_trace, start_decoding
-from ptp_core.methods import TABLE
+from ptp_core.methods import AHEAD, BRANCHES, LOOKUP, RACED, TABLE, TURNS, Method
 from ptp_core.model.ptp_model import PTPModel
 from ptp_core.trace import DecodeStep, Trace
 
-from .races import LANES, RUNS, Race
+from .races import BASELINE, LANES, RUNS, Race
 from .view import meta_view, steps_view, summary_view
 
 _UPDATE_SECONDS = 0.12  # Gradio merges updates that come faster
@@ -36,7 +37,7 @@ class RaceRunner:
         start | loading (share, text) | steps (run, lane, chunk, summary) | done (run, summary) | error (message)
         """
         try:
-            settings = RaceSettings.parse(**raw)
+            settings = RunSettings.parse(**raw)
             query = settings.query() if choice == ModelChoice() else None  # a link runs the default model
             yield {"event": "start", "query": query, "tokens": settings.max_new_tokens}
             yield from self.shelf.loading_events(choice)
@@ -48,32 +49,30 @@ class RaceRunner:
         except REFUSALS as error:
             yield error_event(error)
 
-    def steps(self, choice: ModelChoice, settings: RaceSettings, race: Race) -> Iterator[tuple[str, DecodeStep]]:
+    def steps(self, choice: ModelChoice, settings: RunSettings, race: Race) -> Iterator[tuple[str, DecodeStep]]:
         """Decodes one lane after the other on the same noise into `race`; yields (lane, step)."""
-        methods = ("ar", parallel_method(self.shelf.get(choice), settings))
-        return into(race, ((LANES[i], part) for i, part in self.decode(choice, settings, methods)))
+        lanes = (replace(settings, method=BASELINE), as_it_can(self.shelf.get(choice), settings))
+        return into(race, ((LANES[i], part) for i, part in self.decode(choice, lanes)))
 
-    def _decode(
-        self, choice: ModelChoice, settings: RaceSettings, methods: Sequence[str]
-    ) -> Iterator[tuple[int, Part]]:
-        """Decodes by one method after the other; yields (which, its trace without steps), then (which, step).
+    def _decode(self, choice: ModelChoice, lanes: Sequence[RunSettings]) -> Iterator[tuple[int, Part]]:
+        """Decodes one run after the other; yields (which, its trace without steps), then (which, step).
 
         On a ZeroGPU Space this runs in a process of its own: all that goes in and comes out is copied.
         """
         model = self.shelf.get(choice)
-        for i, method in enumerate(methods):
-            trace, steps = decode_lane(model, settings, method)
+        for i, settings in enumerate(lanes):
+            trace, steps = decode_lane(model, settings)
             yield i, trace
             for step in steps:
                 yield i, step
 
 
-def decode_seconds(choice: ModelChoice, settings: RaceSettings, methods: Sequence[str]) -> int:
+def decode_seconds(choice: ModelChoice, lanes: Sequence[RunSettings]) -> int:
     """The GPU time of RaceRunner.decode."""
-    return gpu_seconds(settings.max_new_tokens * len(methods))
+    return gpu_seconds(sum(settings.max_new_tokens for settings in lanes))
 
 
-def prepare(model: PTPModel, settings: RaceSettings) -> tuple[list[int], NoiseTape, SamplingConfig]:
+def prepare(model: PTPModel, settings: RunSettings) -> tuple[list[int], NoiseTape, SamplingConfig]:
     """Prompt tokens, noise and sampling of a run; ValueError if the prompt is too long for this lab or the model."""
     ids = model.encode(settings.prompt, chat=settings.chat)
     limit = min(MAX_PROMPT_TOKENS, model.max_context - settings.max_new_tokens)
@@ -83,28 +82,41 @@ def prepare(model: PTPModel, settings: RaceSettings) -> tuple[list[int], NoiseTa
             f"{limit:,}. Your text is still in the box."
         )
     order = model.adapter.order if model.adapter else "probability"
-    return ids, NoiseTape(settings.seed), settings.sampling(order)
+    return ids, NoiseTape(settings.seed), replace(settings.sampling, order=order)
 
 
-def decode_lane(model: PTPModel, settings: RaceSettings, method: str) -> tuple[Trace, Iterator[DecodeStep]]:
+def decode_lane(model: PTPModel, settings: RunSettings) -> tuple[Trace, Iterator[DecodeStep]]:
     """A trace without steps and the generator of the steps that belong into it."""
     ids, noise, sampling = prepare(model, settings)
-    # in place of shallow slots, which know when to stop
-    stands_in = method != settings.method and settings.draft_budget == "auto"
     steps = start_decoding(
-        model, ids, method, noise, sampling,
+        model, ids, settings.method, noise, sampling,
         max_new_tokens=settings.max_new_tokens,
         num_speculative_tokens=settings.num_speculative_tokens,
-        draft_budget=default_budget(method) if stands_in else settings.draft_budget,
+        draft_budget=settings.draft_budget,
     )  # fmt: skip
-    return new_trace(model, ids, method, noise, sampling, settings.prompt, []), steps
+    return new_trace(model, ids, settings.method, noise, sampling, settings.prompt, []), steps
 
 
-def parallel_method(model: PTPModel, settings: RaceSettings) -> str:
-    """How the second lane decodes: without an adapter by prompt lookup, without shallow slots in branches."""
-    if not model.adapter:
-        return "prompt_lookup"
-    return "pqd" if TABLE[settings.method].needs == "shallow" and model.shallow is None else settings.method
+def as_it_can(model: PTPModel, settings: RunSettings) -> RunSettings:
+    """The settings with a method that this model can decode by: slots in branches, else prompt lookup, stand in.
+
+    A budget of "auto" becomes the stand-in's own, since it was meant for a method that knows when to stop.
+    """
+    if _is_loaded(model, TABLE[settings.method]):
+        return settings
+    able = [name for name in RACED if _is_loaded(model, TABLE[name])]
+    method = min(able, key=lambda name: _STAND_INS.index(TABLE[name].drafts))
+    budget = default_budget(method) if settings.draft_budget == "auto" else settings.draft_budget
+    return replace(settings, method=method, draft_budget=budget)
+
+
+_STAND_INS = (BRANCHES, TURNS, AHEAD, LOOKUP)  # ways to draft, the best first
+
+
+def _is_loaded(model: PTPModel, method: Method) -> bool:
+    """Whether the model has what the method needs."""
+    has = {"": True, "adapter": model.adapter is not None, "shallow": model.shallow is not None}
+    return has[method.needs]
 
 
 def into(race: Race, parts: Iterator[tuple[str, Part]]) -> Iterator[tuple[str, DecodeStep]]:

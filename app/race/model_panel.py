@@ -17,8 +17,8 @@ def model_panel(shelf: ModelShelf, choice: gr.State) -> None:
     with gr.Accordion("Model", open=False, elem_id="ptp-model"):
         gr.Markdown(
             "The default is SmolLM2-135M-Instruct with the adapter that comes with the lab. Any Llama-like causal "
-            "language model works: a folder on this machine or a Hugging Face id. Without an adapter of its own its "
-            "parallel lane drafts by prompt lookup. Links lead to the default model."
+            "language model works: a folder on this machine or a Hugging Face id. Without an adapter of its own, its "
+            "parallel lane drafts by prompt lookup. Links always lead to the default model."
         )
         with gr.Row():
             name = gr.Textbox(label="Model", placeholder="default, or org/name, or a folder", elem_id="ptp-model-name")

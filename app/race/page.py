@@ -20,7 +20,7 @@ from .charts import accepted_lengths, tokens_against_calls
 from .events import RaceRunner
 from .examples import FIRST
 from .model_panel import model_panel
-from .races import LANES, RUNS
+from .races import LANES, PARALLEL, RUNS
 from .requests import export_run, fetch_steps, open_file, open_run
 
 
@@ -79,5 +79,5 @@ def _charts(run: str) -> list[Any]:
     lanes = {lane: race.steps(lane) for lane in LANES if lane in race.lanes}
     return [
         tokens_against_calls(lanes, theme.CHART_COLOURS),
-        accepted_lengths(race.steps("ptp"), theme.CHART_COLOURS),
+        accepted_lengths(race.steps(PARALLEL), theme.CHART_COLOURS),
     ]

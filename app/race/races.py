@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from app.serving.store import Store
 from app.serving.uploads import read_json
-from app.settings import RaceSettings
+from app.settings import RunSettings
 from ptp_core.trace import MAX_FILE_BYTES, DecodeStep, Trace, first_divergence
 
 FORMAT = "ptp-race-1"
-LANES = ("ar", "ptp")
+BASELINE, PARALLEL = LANES = ("ar", "ptp")
 RECORDED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "races"
 _KEPT_RUNS = 200
 _GONE = "This run is no longer in memory. Run it again, or upload its file."
@@ -69,7 +69,7 @@ class Race:
                 raise ValueError("The two lanes of this file are not one race: prompt, noise or sampling differ.")
             return cls(lanes)
         trace = Trace.from_dict(data)
-        return cls({"ar" if trace.method == "ar" else "ptp": trace})
+        return cls({BASELINE if trace.method == BASELINE else PARALLEL: trace})
 
     @classmethod
     def from_text(cls, text: str) -> Race:
@@ -103,13 +103,10 @@ def _recorded(run: str) -> Race | None:
 RUNS: Store[Race] = Store(_KEPT_RUNS, _GONE, shipped=_recorded)
 
 
-def recorded_for(settings: RaceSettings) -> str | None:
+def recorded_for(settings: RunSettings) -> str | None:
     """The name of a recorded race of exactly these settings, if there is one."""
     for name in recorded_names():
-        trace = recorded_race(name).lanes["ptp"]
-        same = (trace.prompt, trace.noise.seed, trace.sampling.temperature, trace.sampling.top_k, trace.sampling.top_p)
-        wanted = (settings.prompt, settings.seed, settings.temperature, settings.top_k, settings.top_p)
-        plain = replace(settings, prompt="", seed=7, temperature=0.7, top_k=50, top_p=0.95) == RaceSettings("")
-        if same == wanted and plain:
+        trace = recorded_race(name).lanes[PARALLEL]
+        if settings == RunSettings(trace.prompt, seed=trace.noise.seed, sampling=trace.sampling):
             return name
     return None

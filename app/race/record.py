@@ -6,7 +6,7 @@ import gzip
 import json
 
 from app.serving.models import ModelChoice, ModelShelf
-from app.settings import RaceSettings
+from app.settings import RunSettings
 
 from .events import RaceRunner
 from .examples import EXAMPLES
@@ -17,12 +17,12 @@ from .view import summary_view
 def main() -> None:
     """Records every example; identical input gives an identical file but for the measured seconds."""
     runner = RaceRunner(ModelShelf())
-    for _ in runner.steps(ModelChoice(), RaceSettings("Hello", max_new_tokens=16), Race()):  # warm-up
+    for _ in runner.steps(ModelChoice(), RunSettings("Hello", max_new_tokens=16), Race()):  # warm-up
         pass
     RECORDED_FOLDER.mkdir(parents=True, exist_ok=True)
     for name, (_, prompt) in EXAMPLES.items():
         race = Race()
-        for _ in runner.steps(ModelChoice(), RaceSettings(prompt), race):
+        for _ in runner.steps(ModelChoice(), RunSettings(prompt), race):
             pass
         content = json.dumps(race.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
         (RECORDED_FOLDER / f"{name}.json.gz").write_bytes(gzip.compress(content, 9, mtime=0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.serving.store import Gone
 from app.serving.values import Event, error_event
-from app.settings import RaceSettings
+from app.settings import RunSettings
 
 from .races import RUNS, Race
 from .view import chunk_view, meta_view, summary_view
@@ -51,5 +51,5 @@ def open_file(request: Event) -> Event:
 def link_of(race: Race) -> str | None:
     """The query that runs this race again; None where no link can: an uploaded file, a model of one's own."""
     if race.origin == "recorded":
-        return RaceSettings(next(iter(race.lanes.values())).prompt).query()
+        return RunSettings(next(iter(race.lanes.values())).prompt).query()
     return race.query if race.origin == "live" else None

@@ -11,7 +11,7 @@ from typing import Any
 
 from ptp_core.trace import Branch, DecodeStep, Draft, Emitted, Trace, stats_of
 
-from .races import LANES, Race
+from .races import BASELINE, LANES, PARALLEL, Race
 
 CHUNK_CHARACTERS = 40_000  # about what one update carries
 
@@ -72,14 +72,14 @@ def summary_view(race: Race) -> dict[str, Any]:
     both = len(lanes) == 2 and all(lanes[lane]["tokens"] for lane in LANES)
     place = race.first_divergence
     # without drafts both lanes did the same work, and a ratio would only show the machine's noise
-    drafted = any(step.drafts for step in race.steps("ptp"))
-    timed = both and drafted and race.is_even and lanes["ptp"]["seconds"]
+    drafted = any(step.drafts for step in race.steps(PARALLEL))
+    timed = both and drafted and race.is_even and lanes[PARALLEL]["seconds"]
     return {
         "lanes": lanes,
         "drafted": drafted,
-        "speedup": lanes["ar"]["seconds"] / lanes["ptp"]["seconds"] if timed else None,
+        "speedup": lanes[BASELINE]["seconds"] / lanes[PARALLEL]["seconds"] if timed else None,
         "divergence": place,
-        "margin": _margin_at(race.lanes["ar"], place) if place is not None else None,
+        "margin": _margin_at(race.lanes[BASELINE], place) if place is not None else None,
         "gap": _gap_at(race, place) if place is not None else None,
     }
 

@@ -11,21 +11,34 @@ from typing import Any
 
 import torch
 
-from ..decoding.measure_costs import measure_cost_curve, measure_shallow_costs
+from ..decoding.costs import CostCurve
+from ..decoding.measure_costs import cost_curve, measure_cost_curve, measure_shallow_costs, shallow_costs
 from ..model.config import ShallowConfig
 from ..model.ptp_model import PTPModel
 
 
-def environment(model: PTPModel, independent: PTPModel | None = None, assistant: str | None = None) -> dict[str, Any]:
-    """What a result must say about where it was made. Measures the cost curve (some seconds)."""
+def environment(
+    model: PTPModel, independent: PTPModel | None = None, assistant: str | None = None, fresh_costs: bool = True
+) -> dict[str, Any]:
+    """What a result must say about where it was made.
+
+    fresh_costs measures what a call costs, which takes some seconds. Without it, the costs that decoding plans by
+    are taken, and none for a model without an adapter.
+    """
+    if fresh_costs:
+        curve: CostCurve | None = measure_cost_curve(model)
+        shallow = measure_shallow_costs(model) if model.shallow is not None else None
+    else:
+        curve = cost_curve(model) if model.adapter else None
+        shallow = shallow_costs(model) if model.shallow is not None else None
     return {
         **identity(model, independent, assistant),
         "fast_cpu": model.is_fast,
         "python": platform.python_version(),
         "date": time.strftime("%Y-%m-%d"),
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "cost_curve": asdict(measure_cost_curve(model)),
-        "shallow_costs": asdict(measure_shallow_costs(model)) if model.shallow is not None else None,
+        "cost_curve": asdict(curve) if curve else None,
+        "shallow_costs": asdict(shallow) if shallow else None,
     }
 
 

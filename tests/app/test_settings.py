@@ -4,7 +4,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from app.settings import RaceSettings, settings_of_query
+from app.settings import RunSettings
+from ptp_core import SamplingConfig
+from ptp_core.methods import AHEAD, METHODS, RACED, TABLE
 
 
 @pytest.mark.parametrize(
@@ -24,28 +26,43 @@ from app.settings import RaceSettings, settings_of_query
         ({"prompt": "a", "draft_budget": "lots"}, "draft budget"),
         ({"prompt": "a", "draft_budget": 1000}, "draft budget"),
         ({"prompt": "a", "num_speculative_tokens": 99}, "drafts"),
-        ({"prompt": "a", "method": "magic"}, "drafts by one of"),
+        ({"prompt": "a", "method": "magic"}, "Unknown method"),
     ],
 )
 def test_bad_settings_get_a_sentence(raw, reason):
     with pytest.raises(ValueError, match=reason) as error:
-        RaceSettings.parse(**raw)
+        RunSettings.parse(**raw)
     assert str(error.value).endswith(".")
 
 
 def test_links_carry_the_settings():
-    settings = RaceSettings.parse(prompt="a & b?", chat=False, seed=9, temperature=0, draft_budget="8")
-    assert settings_of_query(dict(parse_qsl(settings.query()))) == settings
-    assert RaceSettings("hello").query() == "prompt=hello"
+    settings = RunSettings.parse(prompt="a & b?", chat=False, seed=9, temperature=0, draft_budget="8")
+    assert RunSettings.of_query(dict(parse_qsl(settings.query()))) == settings
+    assert RunSettings("hello").query() == "prompt=hello"
     for method, budget in (("shallow", "auto"), ("shallow", 8), ("pqd", "auto"), ("pqd", 8)):
-        settings = RaceSettings.parse(prompt="a", method=method, draft_budget=budget)
-        assert settings_of_query(dict(parse_qsl(settings.query()))) == settings
-    assert RaceSettings.parse(prompt="a", method="shallow").query() == "prompt=a"
-    assert RaceSettings.parse(prompt="a", method="pqd").query() == "prompt=a&method=pqd"
+        settings = RunSettings.parse(prompt="a", method=method, draft_budget=budget)
+        assert RunSettings.of_query(dict(parse_qsl(settings.query()))) == settings
+    assert RunSettings.parse(prompt="a", method="shallow").query() == "prompt=a"
+    assert RunSettings.parse(prompt="a", method="pqd").query() == "prompt=a&method=pqd"
 
 
 def test_links_beyond_the_pages_sliders_get_a_sentence():
     for name, value in (("temperature", "4"), ("top_k", "5000"), ("top_p", "0.02"), ("num_speculative_tokens", "16")):
         with pytest.raises(ValueError, match=f"In this link, {name} must lie between"):
-            settings_of_query({"prompt": "a", name: value})
-        assert RaceSettings.parse(prompt="a", **{name: value})
+            RunSettings.of_query({"prompt": "a", name: value})
+        assert RunSettings.parse(prompt="a", **{name: value})
+
+
+@pytest.mark.parametrize("method", RACED)
+def test_a_setting_that_is_left_out_is_the_core_s_own_or_the_method_s(method):
+    settings = RunSettings.parse(prompt="a", method=method)
+    assert settings.sampling == SamplingConfig()
+    assert settings.draft_budget == ("auto" if TABLE[method].drafts == AHEAD else 8)
+    assert RunSettings.parse(**settings.values()) == settings
+    assert RunSettings.parse(prompt="a", method=method, draft_budget="").draft_budget == settings.draft_budget
+
+
+def test_only_raced_methods_can_be_raced():
+    with pytest.raises(ValueError, match="Unknown method 'ar'"):
+        RunSettings.parse(prompt="a", method="ar")
+    assert RunSettings.parse(prompt="a", method="ar", among=METHODS).method == "ar"

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from support.pages import CONTRASTS, HOSTILE, slow
 
 from app.race.races import RECORDED_FOLDER, Race, recorded_names, recorded_race
-from app.settings import RaceSettings
+from app.settings import RunSettings
 
 pytestmark = pytest.mark.browser
 
@@ -39,8 +39,8 @@ def run(page: Page, prompt: str = "abc abc", seed: int = 3) -> dict:
 
 def draft_in_branches(page: Page) -> None:
     page.click("#ptp-method input")
-    page.get_by_role("option", name="slots in branches · PQD").click()
-    expect(page.locator("#ptp-settings > button")).to_contain_text("budget 8 · slots in branches")
+    page.get_by_role("option", name="PTP with branches (PQD)").click()
+    expect(page.locator("#ptp-settings > button")).to_contain_text("budget 8 · PTP with branches")
 
 
 def test_a_recorded_race_is_there_before_any_model(open_page):
@@ -84,7 +84,7 @@ def test_the_parallel_lane_drafts_as_the_visitor_chooses(open_page):
     page.keyboard.press("ArrowRight")
     expect(page.locator(".ptp-branches .ptp-branch.is-kept")).to_be_visible()
     page.click("#ptp-example-sky")  # recorded by shallow slots
-    expect(page.locator("#ptp-method input")).to_have_value("shallow slots · PTP")
+    expect(page.locator("#ptp-method input")).to_have_value("shallow PTP")
 
 
 def test_the_same_seed_gives_the_same_text_again(open_page):
@@ -199,7 +199,7 @@ def test_stop_stops_and_keeps_what_was_decoded(open_page, monkeypatch):
 
 def test_a_race_stopped_in_its_second_lane_claims_nothing(open_page, monkeypatch):
     page = open_page()
-    slow(monkeypatch, 0.05)
+    slow(monkeypatch, 0.15)
     page.fill("#ptp-prompt textarea", "abcd")
     page.click("#ptp-run")
     page.wait_for_function("PTPLab.raceState.live && PTPLab.raceState.lanes.ptp.steps.length > 2")
@@ -224,7 +224,7 @@ def test_the_address_names_the_race_on_screen_only(open_page, monkeypatch):
     page.click("#ptp-run")
     expect(page.locator(".ptp-banner.is-error")).to_contain_text("tokens; with")
     assert "prompt=abc&seed=3" in page.url
-    monkeypatch.setattr(RaceSettings, "query", lambda self: "prompt=" + "x" * 9000)
+    monkeypatch.setattr(RunSettings, "query", lambda self: "prompt=" + "x" * 9000)
     run(page, "abcd")
     assert "prompt" not in page.url, "an address that no server takes"
     page.click('[data-do="link"]')

@@ -44,7 +44,7 @@ CATEGORY = Exhibit(
     "category",
     "By kind of question",
     "rows",
-    "Tokens that one call brings, for each kind of question, with 95 % intervals over its questions.",
+    "Tokens per call for each kind of question, with 95 % intervals over its questions.",
     "Choose a kind to see its questions, then open one in the Race.",
     _draw,
     _parts,

@@ -24,9 +24,9 @@ def _draw_bounds(look: Look) -> Drawing | None:
         for label, value, text in bars
         if value is not None
     ]
-    own = "" if found["own_run"] else " Acceptance is the adapter's own figure: too few calls here."
+    own = "" if found["own_run"] else " There are too few calls here, so acceptance is the adapter's own figure."
     if found["reached"] > 1.05:
-        own += " More than a bound can be: the machine was not equally fast for all."
+        own += " No bound can be passed: the machine was not equally fast for all runs."
     return Drawing(
         items,
         f"Measured {found['speedup_after_prompt']:.2f}×, {percent(found['reached'])} of the bound of "
@@ -57,8 +57,8 @@ BOUNDS = Exhibit(
     "bounds",
     "How fast could it be here?",
     "rows",
-    "Two bounds by the measured price of a call: one for any allocator that must guess, one for these very drafts.",
-    "A bound near 1 means the machine, not the method, sets the limit: here each further position costs time.",
+    "Two limits by the measured price of a call: with the best fixed number of drafts, and with hindsight.",
+    "A limit near 1 comes from the machine, not from the method: each further position costs time here.",
     _draw_bounds,
     options={"y": "number", "unit": "×"},
 )
@@ -66,8 +66,8 @@ COST = Exhibit(
     "cost",
     "What a call costs here",
     "lines",
-    "Milliseconds of one model call by how many positions it carries: the last token, drafts to verify, slots.",
-    "Where the line is flat, drafts are free. Where it rises, each must earn its time.",
+    "Milliseconds of one model call by the positions it carries: the last token, drafts to check, slots.",
+    "Where the line is flat, drafts are free. Where it rises, each draft must earn its time.",
     _draw_cost,
     over=lambda look: machine(look.shown),
     options={"axis": "positions in the call", "y": "number", "unit": " ms", "base": 0},

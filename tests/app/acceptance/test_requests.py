@@ -22,7 +22,7 @@ from app.race.events import RaceRunner
 from app.race.races import RUNS
 from app.serving.models import ModelChoice
 from app.serving.values import as_value
-from app.settings import settings_of_query
+from app.settings import RunSettings
 from ptp_core.model.ptp_model import PTPModel
 
 
@@ -169,10 +169,10 @@ def test_calls_and_slots_behind_a_bar_sum_to_it(tiny_results):
 def test_a_question_leads_to_its_race(tiny_results, shelf):
     shown = tiny_results[0]
     row = shown.select("pqd", "", None)[2]
-    settings = settings_of_query(dict(parse_qsl(race_query(shown, row))))
+    settings = RunSettings.of_query(dict(parse_qsl(race_query(shown, row))))
     assert (settings.prompt, settings.seed) == ("aabb", 2)
     assert (settings.max_new_tokens, settings.draft_budget, settings.num_speculative_tokens) == (16, 9, 4)
-    last = list(RaceRunner(shelf).run(ModelChoice(), vars(settings)))[-1]
+    last = list(RaceRunner(shelf).run(ModelChoice(), settings.values()))[-1]
     assert RUNS.get(last["run"]).lanes["ptp"].text == row.text
     far = replace(shown.result, config=replace(shown.result.config, max_new_tokens=4096))
     assert race_query(Shown(far, "far", "uploaded"), row) is None

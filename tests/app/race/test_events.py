@@ -11,7 +11,8 @@ from app.race.races import RUNS
 from app.race.view import steps_view
 from app.serving.models import ModelChoice, ModelShelf
 from app.serving.values import as_value
-from app.settings import RaceSettings
+from app.settings import RunSettings
+from ptp_core.methods import RACED
 from ptp_core.model.ptp_model import PTPModel
 
 
@@ -58,10 +59,10 @@ def test_a_process_of_its_own_can_decode(runner):
     events = list(runner.run(ModelChoice(), {"prompt": "abc", "max_new_tokens": 12}))
     assert events[-1]["event"] == "done"
     assert events[-1]["summary"]["lanes"]["ptp"]["tokens"] == 12
-    assert decode_seconds(ModelChoice(), RaceSettings("a", max_new_tokens=64), ("ar", "pqd")) < 60
+    assert decode_seconds(ModelChoice(), [RunSettings("a", max_new_tokens=64)] * 2) < 60
 
 
-@pytest.mark.parametrize("method", ["shallow", "shallow_lookup", "ptp", "prompt_lookup"])
+@pytest.mark.parametrize("method", RACED)
 def test_the_parallel_lane_drafts_as_it_is_told(runner, method):
     events = list(
         runner.run(ModelChoice(), {"prompt": "abcabcabc", "method": method, "draft_budget": 3, "max_new_tokens": 24})

@@ -7,7 +7,7 @@ import pytest
 
 from app.race.races import Race, recorded_for, recorded_names, recorded_race
 from app.race.view import chunk_view, steps_view, summary_view
-from app.settings import RaceSettings
+from app.settings import RunSettings
 
 
 def test_a_lane_that_was_stopped_is_neither_different_nor_timed():
@@ -27,8 +27,8 @@ def test_a_lane_that_was_stopped_is_neither_different_nor_timed():
 def test_a_link_to_a_recorded_race_is_recognised():
     for name in recorded_names():
         prompt = recorded_race(name).lanes["ptp"].prompt
-        assert recorded_for(RaceSettings(prompt)) == name
-        assert recorded_for(RaceSettings(prompt, seed=8)) is None
+        assert recorded_for(RunSettings(prompt)) == name
+        assert recorded_for(RunSettings(prompt, seed=8)) is None
 
 
 def test_chunks_cover_a_race_whatever_their_size():
@@ -55,8 +55,8 @@ def test_files_of_a_race():
 
 
 def test_halves_of_characters_are_replaced_in_prompts_and_files():
-    assert RaceSettings.parse(prompt="a\ud83d b").prompt == "a\ufffd b"
-    assert RaceSettings.parse(prompt="\U0001f600").prompt == "\U0001f600"
+    assert RunSettings.parse(prompt="a\ud83d b").prompt == "a\ufffd b"
+    assert RunSettings.parse(prompt="\U0001f600").prompt == "\U0001f600"
     data = recorded_race("sky").to_dict()
     data["ar"]["steps"][0]["emitted"][0]["text"] = "x\ud83d"
     data["ptp"]["prompt"] = data["ar"]["prompt"] = "\U0001f600"
