@@ -104,8 +104,11 @@ def _drawn(name: str, shown: Shown) -> dict[str, Any]:
 
 
 def favourite(shown: Shown) -> tuple[str, str]:
-    """The method and point to open a result with: the best drafter that verified enough drafts to see something,
-    else whatever verified most, else the first method."""
+    """The method and point to open a result with.
+
+    It is the best drafter that verified enough drafts to see something. Else it is the one that verified most, or the
+    first method.
+    """
     drafted = {
         (method, point): sum(len(call.confidences) for row in shown.select(method, point, None) for call in row.calls)
         for point in shown.points

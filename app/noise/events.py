@@ -101,8 +101,10 @@ def redecode_seconds(choice: ModelChoice, race: Race, noise: NoiseTape) -> int:
 
 
 def edited_tape(race: Race, request: Event) -> NoiseTape:
-    """The tape that a request asks for: the seed's own noise with "edits" {position: u}; with "redraw"
-    {behind, seed}, what lies behind a position comes from another seed. ValueError if that is no tape."""
+    """The tape that a request asks for: the seed's own noise with "edits" {position: u}.
+
+    With "redraw" {behind, seed}, every u behind a position comes from another seed. ValueError if that is no tape.
+    """
     try:
         edits = {int(position): float(u) for position, u in dict(request.get("edits") or {}).items()}
         redraw = request.get("redraw")

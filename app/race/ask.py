@@ -127,8 +127,8 @@ def build_ask(run_label: str) -> Ask:
         lambda: {component: value for component, value in ask.fill(DEFAULTS).items() if component not in kept},
         outputs=[component for component in ask.filled if component not in kept], **AT_ONCE,
     )  # fmt: skip
-    # one queue for the sentence: answers come in the order of the changes, so the last one stands; and the last
-    # change is asked for once more when its answer is there, since a change may be sent before its neighbours'
+    # One queue for the sentence: answers come in the order of the changes, so the last one stands. A change may be
+    # sent before its neighbours' new values, so the last change is asked for once more when its answer is there.
     adjustable = list(ask.adjustable.values())
     changed = [component.change for component in adjustable]
     told = gr.on(changed, ask.sentence, adjustable, panel, trigger_mode="multiple", **IN_TURN)

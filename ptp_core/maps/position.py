@@ -142,7 +142,7 @@ class Place:
         return slot_distribution(logits[depth - 1 :: depth], self.sampling.order, full=True)
 
     def blind_distributions(self) -> Candidates:
-        """The distributions of the next two tokens (2 rows) from slots that do not read u.
+        """The distributions of the next two tokens (2 rows) from slots that carry WITHOUT_U in place of their u.
 
         Where the adapter's slots begin one token later, the first row is the target's own.
         """

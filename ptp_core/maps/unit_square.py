@@ -70,8 +70,9 @@ class Square:
 class UnitSquare:
     """The partition of (u1, u2), the noise of `position` and of the next one, into token pairs.
 
-    omitted: area of the target's pairs that are not listed. draft: the PTP draft; blind: slots of the same
-    adapter that do not read u, weaker than an adapter trained so. Both null without an adapter.
+    omitted: area of the target's pairs that are not listed. draft: the PTP draft. blind: the same adapter's slots when
+    u is hidden from them (WITHOUT_U in its place); an adapter trained without u is stronger. Both are null without an
+    adapter.
     """
 
     position: int
