@@ -30,6 +30,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from .shared import shared_module
+
 STATIC = Path(__file__).resolve().parent / "static"
 PREFIX = "gradio_api/lab"
 FOR_GOOD = "public, max-age=31536000, immutable"
@@ -38,8 +40,9 @@ LOST = "This part of the lab did not load. Reload the page."
 
 @lru_cache(maxsize=1)
 def sources() -> Mapping[str, bytes]:
-    """Every module's text by its path below app/static, read once."""
-    return {path.relative_to(STATIC).as_posix(): path.read_bytes() for path in sorted(STATIC.rglob("*.js"))}
+    """Every module's text by its path below app/static, read once; core/shared.js is made from Python's values."""
+    found = {path.relative_to(STATIC).as_posix(): path.read_bytes() for path in sorted(STATIC.rglob("*.js"))}
+    return {**found, "core/shared.js": shared_module()}
 
 
 @lru_cache(maxsize=1)

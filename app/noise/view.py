@@ -1,4 +1,4 @@
-"""Noise maps as the browser draws them: small values, token texts once. app/static/maps.js reads them."""
+"""Noise maps as the browser draws them: small values, token texts once. app/static/core/wire.js reads them."""
 
 from __future__ import annotations
 

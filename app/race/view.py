@@ -1,19 +1,40 @@
 """The race as the browser draws it: small values that say everything the picture shows.
 
 Keys are short because a value travels with every update: k kind, s seconds, n positions, a accepted,
-x kind of the extra token, d drafts, b branches, e emitted tokens. app/static/race.js reads them.
+x kind of the extra token, d drafts, b branches, e emitted tokens. app/static/core/wire.js reads them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+from ptp_core.analysis import nearest_flip
 from ptp_core.trace import Branch, DecodeStep, Draft, Emitted, Trace, stats_of
 
 from .races import BASELINE, LANES, PARALLEL, Race
 
 CHUNK_CHARACTERS = 40_000  # about what one update carries
+_BEHIND_EDGE = 2e-6
+
+FALLBACK_METHOD = "pqd"
+METHODS = {  # method: (short name, how it makes drafts between calls)
+    "pqd": ("PQD", None),
+    "ptp": ("PTP", None),
+    "shallow": (
+        "shallow PTP",
+        "Shallow slots draft after the call, behind the token that it settled: no branch is needed. They stop where "
+        "another draft would not pay.",
+    ),
+    "shallow_lookup": (
+        "shallow PTP + lookup",
+        "After the call, shallow slots draft behind the token that it settled, or drafts are looked up where the text "
+        "repeats itself: what promises more for its time.",
+    ),
+    "independent": ("u-blind", None),
+    "prompt_lookup": ("prompt lookup", "Drafts are looked up in the text so far."),
+}
 
 
 def steps_view(steps: Sequence[DecodeStep]) -> list[dict[str, Any]]:
@@ -120,6 +141,13 @@ def _branch(branch: Branch) -> dict[str, Any]:
     }
 
 
+def _flip(token: Emitted) -> float | None:
+    """The nearest u that picks another token, a little behind the edge: a text that is decoded anew may round the
+    edge another way, and links carry seven digits."""
+    flip = nearest_flip(token)
+    return None if flip is None else round(min(max(flip + math.copysign(_BEHIND_EDGE, flip - token.u), 0), 1 - 1e-7), 7)
+
+
 def emitted_view(token: Emitted) -> dict[str, Any]:
     own = next((c.text for c in token.candidates if c.token == token.token), "")
     return {
@@ -131,6 +159,7 @@ def emitted_view(token: Emitted) -> dict[str, Any]:
         "pr": round(token.prob, 5),
         "lo": round(token.left, 6),
         "hi": round(token.right, 6),
+        "f": _flip(token),
         "m": None if token.margin is None else round(token.margin, 6),
         "c": [[c.text, round(c.prob, 5), round(c.left, 6), c.token == token.token] for c in token.candidates],
         "ex": [[c.text, round(c.prob, 5)] for c in token.excluded],

@@ -31,7 +31,7 @@ STATUS = {
     "recovered": ("◥", "solid", "the target's own token in place of a wrong draft"),
     "bonus": ("+", "solid", "the target's own token behind drafts that were all right"),
     "rejected": ("×", "solid", "drafted and wrong"),
-    "discarded": ("·", "dotted", "drafted behind a wrong one"),
+    "discarded": ("·", "dotted", "drafted behind a wrong one, so not used"),
     "settled": ("=", "dotted", "stands for the token that verification decides"),
     "pending": ("", "dashed", "drafted for the next call"),
     "unused": ("", "dashed", "drafted for an outcome that did not come true"),

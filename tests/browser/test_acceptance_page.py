@@ -117,7 +117,7 @@ def test_from_a_bar_to_its_questions_to_the_race(open_acceptance, results):
     )
     assert page.evaluate("PTPLab.raceState.meta.prompt") == prompt
     assert f"seed {page.evaluate('PTPLab.raceState.meta.seed')}" in seed
-    raced = page.evaluate("PTPLab.raceState.lanes.ptp.tokens.map(t => t.t).join('')")
+    raced = page.evaluate("PTPLab.raceState.lanes.ptp.tokens.map(t => t.text).join('')")
     assert re.sub(r"\s+", " ", raced).strip() == text, "the same noise gives the same text"
 
 

@@ -19,8 +19,9 @@ pytestmark = pytest.mark.browser
 
 STATE = """() => { const s = PTPLab.noiseState; const texts = s.now.lanes;
   return {run: s.now.run, index: s.index, position: s.position, edits: s.now.meta.edits, busy: s.busy,
-    ar: texts.ar.tokens.map(t => t.t), ptp: texts.ptp.tokens.map(t => t.t), u: texts.ar.tokens.map(t => t.u),
-    lo: texts.ar.tokens.map(t => t.lo), hi: texts.ar.tokens.map(t => t.hi), bins: texts.ar.tokens.map(t => t.c)} }"""
+    ar: texts.ar.tokens.map(t => t.text), ptp: texts.ptp.tokens.map(t => t.text), u: texts.ar.tokens.map(t => t.u),
+    lo: texts.ar.tokens.map(t => t.left), hi: texts.ar.tokens.map(t => t.right),
+    bins: texts.ar.tokens.map(t => t.candidates)} }"""
 WHOLE = "(s => s && s.index >= 0 && !s.busy && s.history[s.index] === s.now)(PTPLab.noiseState)"
 
 
@@ -55,8 +56,8 @@ def choose_lively(page: Page) -> int:
 
 def rival(found: dict, position: int) -> float:
     """A u in the middle of another token's bin at this position."""
-    _, prob, left, _ = max((c for c in found["bins"][position] if not c[3]), key=lambda c: c[1])
-    return left + prob / 2
+    widest = max((c for c in found["bins"][position] if not c["own"]), key=lambda c: c["prob"])
+    return widest["left"] + widest["prob"] / 2
 
 
 def text_on(prompt: str, noise: NoiseTape, shelf) -> list[str]:

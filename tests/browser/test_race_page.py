@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 STATE = "() => { const s = PTPLab.raceState; return {run: s.run, live: s.live, head: s.head, axis: s.axis, "
 STATE += "playing: s.playing, ar: s.lanes.ar.steps.length, ptp: s.lanes.ptp.steps.length, calls: s.lanes.ptp.calls, "
-STATE += "texts: ['ar', 'ptp'].map(n => s.lanes[n].tokens.map(t => t.t).join(''))} }"
+STATE += "texts: ['ar', 'ptp'].map(n => s.lanes[n].tokens.map(t => t.text).join(''))} }"
 
 
 def state(page: Page) -> dict:

@@ -1,9 +1,182 @@
-import "../lab.js";
-import "../strip.js";
-import "../maps.js";
-import "../noise.js";
+// @ts-check
+// The Noise page: a text with its tape, a needle on the chosen token's strip, and maps drawn on demand.
 
-export const mount = ({ element, props, watch, server, trigger }) =>
-  PTPLab.noise(element, props, watch, server, {
-    edit: (request) => trigger("edit", request), map: (request) => trigger("draw", request),
+import { Banner } from "../core/banner.js";
+import { closest, expose, takeRoot } from "../core/dom.js";
+import { hear, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
+import { drawCards, receiveMap } from "./cards.js";
+import { exportAs } from "./exports.js";
+import { listenToFiles } from "./files.js";
+import { fresh, lead, story } from "./history.js";
+import { build } from "./layout.js";
+import { linked } from "./links.js";
+import { drawStrip, listenToNeedle, moveTo, nearestFlip } from "./needle.js";
+import { showProgress } from "./progress.js";
+import { drawParallel, drawText } from "./text.js";
+import { choose, complete, drawMap, edit, fail, halt, keep, receiveChunk, undo, undoAll } from "./work.js";
+
+/** @typedef {import("./history.js").Page} Page */
+
+/** @param {any} gradio what Gradio hands to a component's script */
+export function mount({ element, props, watch, server, trigger }) {
+  const root = takeRoot(element, ".ptp-noise");
+  if (!root) return;
+  const banner = new Banner(), state = fresh(linked()), view = build(root, banner);
+  const run = new Run(state, server, markAsk);
+  /** @type {Page} */
+  const page = { root, view, state, banner, run, server, trigger, redraw };
+  let pending = false;
+
+  function redraw() {
+    if (pending) return;
+    pending = true;
+    requestAnimationFrame(() => {
+      pending = false;
+      if (state.now) draw(page);
+    });
+  }
+
+  /** @param {any} event */
+  function receive(event) {
+    if (!event || typeof event !== "object" || event.event === "shown" || run.isOver(event)) return;
+    if (WITHOUT_RUN[event.event]) {
+      WITHOUT_RUN[event.event](event);
+      return;
+    }
+    if (event.event === "open") {
+      halt(page);
+      Object.assign(state, { asked: "open", query: event.query });
+      banner.say(null);
+    }
+    if (!state.now || event.run !== state.now.run) {
+      state.now = story(event);
+      if (event.event === "open" || state.asked === "run") Object.assign(state, { position: null, base: null });
+    }
+    Object.assign(state.now, { meta: event.meta, summary: event.summary });
+    OF_RUN[event.event]?.(event, state.now);
+  }
+
+  /** @type {Record<string, (event: any) => void>} */
+  const WITHOUT_RUN = {
+    error: ({ message }) => fail(page, message),
+    run: pressRun,
+    start: ({ query }) => {
+      banner.say("Starting …");
+      banner.announce("Started.");
+      if (state.asked === "run") state.query = query;
+    },
+    loading: (event) => banner.loading(event),
+    progress: ({ kind, share }) => { if (kind !== "bins") showProgress(view, kind, share); },
+    map: (event) => receiveMap(page, event),
+  };
+
+  /** @type {Record<string, (event: any, now: import("./history.js").Story) => void>} */
+  const OF_RUN = {
+    open: (_, now) => complete(page, now),
+    steps: (event, now) => {
+      const anew = "Decoding anew, token by token …", parallel = "Decoding in parallel, same noise …";
+      banner.say(event.lane === "ar" ? anew : parallel);
+      receiveChunk(page, now, event.lane, event.chunk);
+      redraw();
+    },
+    done: (_, now) => {
+      run.end();
+      banner.say(null);
+      const same = now.summary.divergence === null ? "Both lanes are identical." : "";
+      banner.announce(`${lead(state).length} tokens decoded. ${same}`);
+      complete(page, now);
+    },
+  };
+
+  run.listen({
+    queued: (ticket) => {
+      halt(page);
+      run.begin(ticket);
+      state.asked = "run";
+      banner.say(WAITING);
+    },
+    refused: () => fail(page, REFUSED),
+    stopped: () => {
+      const drawing = state.asked === null;
+      halt(page);
+      banner.say(drawing ? "Stopped." : "Stopped. What was decoded so far stays.", "info");
+      keep(page);
+    },
   });
+
+  listenToActions(page, {
+    ...listenToFiles(page, (event) => {
+      receive(event);
+      props.value = JSON.stringify({ event: "shown", run: event.run });
+    }),
+    undo: () => undo(page, -1),
+    redo: () => undo(page, 1),
+    all: () => undoAll(page),
+    flip: () => nearestFlip(page),
+    roll: () => moveTo(page, Math.random()),
+    restore: () => { if (state.position !== null) edit(page, { [state.position]: null }); },
+    back: () => choose(page, (state.position || 0) - 1),
+    next: () => choose(page, (state.position || 0) + 1),
+  });
+  listenToNeedle(page);
+  expose("noiseState", state);
+  hear(props, watch, receive);
+}
+
+/** @param {Page} page */
+function draw(page) {
+  drawText(page);
+  drawParallel(page);
+  drawStrip(page);
+  drawTools(page);
+  drawCards(page);
+}
+
+/** @param {Page} page */
+function drawTools({ state, view }) {
+  if (!state.now) return;
+  const { meta } = state.now, { sampling } = meta;
+  view.doing.undo.disabled = state.index <= 0;
+  view.doing.redo.disabled = state.index >= state.history.length - 1;
+  view.doing.restore.disabled = !(String(state.position) in meta.edits);
+  view.doing.all.disabled = !state.base || state.now === state.base;
+  view.pill.textContent = [
+    meta.origin, meta.model, `seed ${meta.seed}`, `T ${sampling.temperature}`, `top-k ${sampling.top_k || "off"}`,
+    `top-p ${sampling.top_p}`, `order of ${sampling.order === "probability" ? "probability" : "token id"}`,
+    `${meta.device} ${meta.dtype}`,
+  ].join(" · ");
+}
+
+/**
+ * @param {Page} page
+ * @param {Record<string, () => void>} actions what the buttons do
+ */
+function listenToActions(page, actions) {
+  const { root, view, state } = page;
+  root.addEventListener("click", (event) => {
+    const pressed = closest(event, "button");
+    if (!pressed || !root.contains(pressed)) return;
+    const { position, map, save, do: name } = pressed.dataset;
+    if (position !== undefined) choose(page, Number(position));
+    else if (map && state.busy && pressed.textContent === "Stop") halt(page);
+    else if (map) drawMap(page, map);
+    else if (save) exportAs(page, save.split(" ")[0], save.split(" ")[1]);
+    else if (name && actions[name]) actions[name]();
+  });
+  root.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+      event.preventDefault();
+      undo(page, event.shiftKey ? 1 : -1);
+      return;
+    }
+    if (!closest(event, ".nz-token") || state.position === null) return;
+    const forward = view.text.dir === "rtl" ? -1 : 1, { position } = state; // arrows go where they point
+    /** @type {Record<string, number>} */
+    const targets = {
+      ArrowLeft: position - forward, ArrowRight: position + forward, Home: 0, End: lead(state).length - 1,
+    };
+    if (targets[event.key] === undefined) return;
+    event.preventDefault();
+    choose(page, targets[event.key]);
+  });
+}

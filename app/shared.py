@@ -1,0 +1,24 @@
+"""What Python and the browser both know: one source, which the browser imports as core/shared.js."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .race.view import FALLBACK_METHOD, METHODS
+from .serving.theme import STATUS
+
+
+def shared() -> dict[str, Any]:
+    """The values by the names under which core/shared.js exports them; app/static/core/shared.d.ts has their types."""
+    return {
+        "STATUS": {status: {"glyph": glyph, "says": says} for status, (glyph, _, says) in STATUS.items()},
+        "METHODS": {name: {"short": short, "between": between} for name, (short, between) in METHODS.items()},
+        "FALLBACK_METHOD": FALLBACK_METHOD,
+    }
+
+
+def shared_module() -> bytes:
+    """The text of core/shared.js."""
+    lines = [f"export const {name} = {json.dumps(value, ensure_ascii=False)};\n" for name, value in shared().items()]
+    return "".join(lines).encode()

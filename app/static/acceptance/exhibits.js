@@ -1,0 +1,83 @@
+// @ts-check
+// The exhibits: a chart each, with what it says, what it stands on, and what to try.
+
+import { chart } from "../charts/index.js";
+import { chartKey, chartKeyWords } from "../charts/key.js";
+import { saveChart } from "../charts/picture.js";
+import { el } from "../core/dom.js";
+import { showBehind } from "./behind.js";
+import { choice, labelOf, named } from "./results.js";
+
+/** @typedef {import("./results.js").Page} Page */
+/** @typedef {import("../charts/axes.js").Exhibit} Exhibit */
+
+/**
+ * An exhibit on the page.
+ * @typedef {object} Card
+ * @property {HTMLElement} node
+ * @property {HTMLElement} figure
+ * @property {Exhibit} exhibit
+ * @property {Exhibit | null} other
+ * @property {string[]} names of its series
+ * @property {string[]} sentences for a picture that stands alone
+ * @property {{ draw: () => void }} [chart]
+ */
+
+/** @param {Page} page */
+export function drawExhibits(page) {
+  const { state, view } = page, { other, others } = state;
+  view.exhibits.style.minHeight = `${view.exhibits.offsetHeight}px`; // so that the page does not jump
+  const mine = named(state, choice(state)), both = others && other ? [mine, named(state, other)] : [mine];
+  page.cards = state.exhibits.map((exhibit) => {
+    const beside = (others || []).find(({ id, kind }) => id === exhibit.id && kind !== "lines") || null;
+    return card(exhibit, beside, beside ? both : [mine]);
+  });
+  view.exhibits.replaceChildren(...page.cards.map(({ node }) => node));
+  for (const one of page.cards) { // a chart takes the width that its box has on the page
+    one.chart = chart(one.figure, one.exhibit, one.other, (index, series) => showBehind(page, one, index, series));
+  }
+  view.exhibits.style.minHeight = "";
+  view.none.hidden = state.exhibits.some(({ id }) => id === "position");
+  const kind = state.category ? " for this kind of question" : "";
+  const setting = state.view && Object.keys(state.view.points).length > 1 ? " or setting" : "";
+  view.none.textContent = `${labelOf(state, state.method)} verified no draft here${kind}: by its nature, or because no `
+    + `draft budget paid on that machine. Choose another method${setting} to look at acceptance.`;
+}
+
+/**
+ * @param {Exhibit} exhibit
+ * @param {Exhibit | null} other
+ * @param {string[]} names
+ * @returns {Card}
+ */
+function card(exhibit, other, names) {
+  const { title } = exhibit, figure = el("div", { class: "ptp-figure-box" });
+  const tool = (/** @type {string} */ format) => el("button", {
+    type: "button", class: "ptp-save", "data-save": format, text: format.toUpperCase(),
+    "aria-label": `Save “${title}” as ${format.toUpperCase()}`,
+  });
+  const says = [exhibit.says, ...(other ? [`Hatched: ${other.says}`] : [])].filter(Boolean);
+  const over = [exhibit.over, ...(other && other.over !== exhibit.over ? [`Hatched: ${other.over}`] : [])];
+  const node = el("section", { class: "ptp-panel ptp-exhibit", "data-exhibit": exhibit.id, "aria-label": title }, [
+    el("div", { class: "ptp-exhibit-head" }, [el("h3", { text: title }), tool("png"), tool("svg")]),
+    el("p", { class: "ptp-what", text: exhibit.what }),
+    chartKey(exhibit, names), figure,
+    ...says.map((text) => el("p", { class: "ptp-says", text })),
+    ...over.map((text) => el("p", { class: "ptp-over", text })),
+    el("p", { class: "ptp-try" }, [el("b", { text: "Try: " }), el("span", { text: exhibit.try })]),
+  ]);
+  const sentences = [title, chartKeyWords(exhibit, names), ...says, ...over].filter(Boolean);
+  return { node, figure, exhibit, other, names, sentences };
+}
+
+/**
+ * Saves the chart that holds this button.
+ * @param {Page} page
+ * @param {HTMLElement} button
+ */
+export function saveExhibit({ cards, state }, button) {
+  const one = cards.find(({ node }) => node.contains(button));
+  if (!one || !state.view) return;
+  const name = `ptp-${state.view.name}-${state.method}-${one.exhibit.id}`;
+  saveChart(one.figure, one.sentences, name, button.dataset.save || "");
+}

@@ -1,0 +1,100 @@
+// @ts-check
+// A visitor's run: one at a time on a page, under a ticket that is the browser's. Whatever comes with another
+// ticket is of a run that was stopped.
+
+import { ticket } from "./tickets.js";
+
+export const WAITING = "Waiting for the model: runs take turns …";
+export const REFUSED = "The server did not run this; its message says why.";
+export const NO_ANSWER = "The server did not answer.";
+
+/** @typedef {{ ticket: string | null, busy: boolean }} RunState */
+/** @typedef {(request: any) => Promise<any>} ServerFunction */
+/** @typedef {Record<string, ServerFunction>} Server */
+
+/**
+ * What a server function answers; {error} where none comes.
+ * @param {Server} server
+ * @param {string} name
+ * @param {object} request
+ * @param {string} [lost] what to say then
+ */
+export async function ask(server, name, request, lost = NO_ANSWER) {
+  return (await server[name](request).catch(() => null)) || { error: lost };
+}
+
+export class Run {
+  /**
+   * @param {RunState} state of the page; this run keeps its ticket there, and whether it is under way
+   * @param {Server} server
+   * @param {(on: boolean) => void} show shows whether the page is busy
+   */
+  constructor(state, server, show) {
+    this.state = state;
+    this.server = server;
+    this.show = show;
+  }
+
+  /** @param {boolean} on */
+  busy(on) {
+    this.state.busy = on;
+    this.show(on);
+  }
+
+  /** Begins a run in place of the one before. @param {string} [name] its ticket */
+  begin(name = ticket()) {
+    this.halt();
+    this.state.ticket = name;
+    this.busy(true);
+    return name;
+  }
+
+  /** The run came to its end. */
+  end() {
+    this.state.ticket = null;
+    this.busy(false);
+  }
+
+  /** Stops the run, also where it still waits for its turn. */
+  halt() {
+    if (this.state.ticket) ask(this.server, "stop_run", { ticket: this.state.ticket });
+    this.end();
+  }
+
+  /** Whether an event is of a run that was stopped. @param {{ ticket?: string }} event */
+  isOver(event) {
+    return Boolean(event.ticket) && event.ticket !== this.state.ticket;
+  }
+
+  /**
+   * What a page does on Run, on Stop, and where the server takes no run; the last two only while a run is under way.
+   * @param {{ queued: (ticket: string) => void, stopped?: () => void, refused: () => void }} listeners
+   */
+  listen({ queued, stopped, refused }) {
+    document.addEventListener("ptp:queued", (event) => queued(/** @type {CustomEvent} */ (event).detail));
+    document.addEventListener("ptp:refused", () => { if (this.state.busy) refused(); });
+    document.addEventListener("ptp:stopped", () => { if (this.state.busy && stopped) stopped(); });
+  }
+}
+
+/**
+ * Marks the line with Run and Stop. Gradio scopes css to its container, so this is a class of the row, not of body.
+ * @param {boolean} on
+ */
+export const markAsk = (on) => document.querySelector("#ptp-ask")?.classList.toggle("is-busy", on);
+
+/** Presses Run, once the inputs hold what the link says. */
+export const pressRun = () =>
+  setTimeout(() => /** @type {HTMLElement | null} */ (document.querySelector("#ptp-run"))?.click(), 50);
+
+/**
+ * Hears the component's value: an event as a JSON string, now and whenever it changes.
+ * @param {{ value: string }} props
+ * @param {(name: string, call: () => void) => void} watch
+ * @param {(event: any) => void} receive
+ */
+export function hear(props, watch, receive) {
+  const heard = () => { if (props.value) receive(JSON.parse(props.value)); };
+  watch("value", heard);
+  heard();
+}

@@ -1,0 +1,84 @@
+// @ts-check
+// The cards under the strip: each draws one kind of map of the chosen token.
+
+import { el } from "../core/dom.js";
+import { MAPS } from "../core/wire.js";
+import { foundMap, lead, mapKey } from "./history.js";
+import { drawStrip, moveTo } from "./needle.js";
+import { showProgress } from "./progress.js";
+import { square } from "./square.js";
+import { sweep } from "./sweep.js";
+import { edit, LAST } from "./work.js";
+
+/** @typedef {import("./history.js").Page} Page */
+/** @typedef {import("./history.js").CardKind} CardKind */
+
+/** @type {Record<CardKind, (page: Page, map: any, position: number) => Node[]>} */
+const DRAWN = {
+  square: (page, map, position) => {
+    const here = { u1: tapeAt(page, position), u2: tapeAt(page, position + 1) };
+    return square(map, here, (u1, u2) =>
+      edit(page, { [position]: Math.min(u1, LAST), [position + 1]: Math.min(u2, LAST) }));
+  },
+  sweep: (page, map, position) => sweep(map, tapeAt(page, position), (u) => moveTo(page, u)),
+  staircase: (_, map) => [el("p", { class: "ptp-facts", text: agreement(map) })],
+};
+const KINDS = /** @type {CardKind[]} */ (Object.keys(DRAWN));
+
+/** @param {Page} page @param {number} position */
+const tapeAt = ({ state }, position) => lead(state)[position]?.u ?? 0.5;
+
+/** @param {import("../core/wire.js").Stairs} map */
+function agreement(map) {
+  if (map.kind === null) {
+    return "This adapter's draft begins one token later, or there is none: only the target's staircase is drawn.";
+  }
+  const [asked, wrong] = map.probes || [0, 0];
+  return `Draft and target give the same token on ${(100 * map.agreement).toFixed(0)} % of u; `
+    + `total variation of their shares ${map.total_variation.toFixed(2)}.`
+    + (map.probes ? ` Of ${asked} further points asked, the draft's map has ${wrong} wrong.` : "");
+}
+
+/** Shows the maps of the chosen token that are here already. @param {Page} page */
+export const drawCards = (page) => KINDS.forEach((kind) => show(page, kind));
+
+/** @param {Page} page @param {CardKind} kind */
+function show(page, kind) {
+  const { state, view } = page, { body, tools, cost } = view.cards[kind];
+  const other = kind === "staircase" && mapKey(state, kind) !== state.plotted; // the plot is of another token
+  const map = other ? null : foundMap(state, kind), key = mapKey(state, kind);
+  if (kind === "staircase") document.querySelector("#ptp-stairs")?.classList.toggle("is-elsewhere", !map);
+  tools.hidden = !map;
+  if (!map || state.position === null) {
+    body.replaceChildren();
+    return;
+  }
+  if (body.dataset.shown === key && body.childNodes.length) return;
+  body.dataset.shown = key;
+  body.replaceChildren(...DRAWN[kind](page, map, state.position));
+  cost.textContent = `${map.calls} model calls`;
+  page.banner.announce(`${kind} drawn.`);
+}
+
+/**
+ * A map came.
+ * @param {Page} page
+ * @param {{ kind: string, run: string, position: number, map: any }} event
+ */
+export function receiveMap(page, { kind, run, position, map: raw }) {
+  const { state, view, banner } = page, key = `${kind} ${run} ${position}`, map = MAPS[kind](raw);
+  page.run.end();
+  banner.say(null);
+  showProgress(view, null);
+  state.maps.set(key, { raw, map });
+  if (kind === "bins") state.bins.set(`${run} ${position}`, map);
+  if (kind === "staircase") {
+    state.bins.set(`${run} ${position}`, map.target);
+    state.plotted = key; // the plot under the cards is one for all tokens
+  }
+  const card = KINDS.find((one) => one === kind);
+  if (card) delete view.cards[card].body.dataset.shown;
+  if (key !== mapKey(state, kind)) return;
+  if (card) show(page, card);
+  drawStrip(page);
+}

@@ -1,0 +1,102 @@
+// @ts-check
+// The current call: what it verified, and which drafts it prepared for each outcome.
+
+import { chip, nameOf, statusOf } from "../core/chips.js";
+import { el } from "../core/dom.js";
+import { METHODS } from "../core/shared.js";
+import { counted, nodes } from "../core/text.js";
+import { currentStep, stopped } from "./lanes.js";
+
+/** @typedef {import("./lanes.js").Page} Page */
+/** @typedef {import("./lanes.js").State} State */
+/** @typedef {import("../core/wire.js").Step} Step */
+/** @typedef {import("../core/wire.js").Branch} Branch */
+
+/** @param {Page} page */
+export function drawCall({ state, view, drawn }) {
+  const step = currentStep(state), key = step ? `${state.run}/${step.index}` : "";
+  if (key === drawn.call) return;
+  drawn.call = key;
+  if (!step) {
+    view.callTitle.textContent = "The parallel lane's calls";
+    view.call.replaceChildren(soft("Play or step: each call shows what it verified and what it drafted."));
+    return;
+  }
+  view.callTitle.textContent = title(step);
+  view.call.replaceChildren(verified(step), branches(state, step));
+}
+
+/** @param {string} text */
+const soft = (text) => el("p", { class: "ptp-soft", text });
+
+/** The drafts that a call verified, and its own token behind them. @param {Step} step */
+function verified(step) {
+  const row = step.drafts.map((draft) => chip(nodes(draft.text), draft.status, draft.prob.toFixed(2)));
+  if (!step.extra) row.push(el("span", { class: "ptp-soft", text: "the text ends inside the accepted drafts" }));
+  else {
+    const extra = step.emitted[step.emitted.length - 1];
+    if (step.drafts.length) row.push(el("span", { class: "ptp-arrow", text: "→" }));
+    row.push(chip(nodes(extra.text || extra.label), statusOf(extra)));
+  }
+  return el("div", { class: "ptp-drafts" }, row);
+}
+
+/**
+ * @param {State} state
+ * @param {Step} step
+ */
+function branches(state, step) {
+  const label = "Branches: drafts prepared for each outcome";
+  const table = el("div", { class: "ptp-branches", role: "table", "aria-label": label });
+  table.append(...step.branches.map((branch) => branchRow(branch, step.drafts.length > 0)));
+  if (!step.branches.length) table.append(soft(whyNone(state, step)));
+  return table;
+}
+
+/**
+ * @param {Branch} branch
+ * @param {boolean} conditional whether there were drafts on which it depends
+ */
+function branchRow(branch, conditional) {
+  const meter = el("i", { style: `width:${100 * branch.probability}%` });
+  return el("div", { class: "ptp-branch" + (branch.kept ? " is-kept" : ""), role: "row" }, [
+    el("span", { role: "cell", text: conditional ? `if ${branch.assumed} right` : "next" }),
+    el("span", { class: "ptp-meter", role: "cell", title: "estimated before verification" }, meter),
+    el("span", { role: "cell", text: branch.probability.toFixed(2) }),
+    el("span", { class: "ptp-drafts", role: "cell" }, [
+      ...branch.drafts.map((draft) => chip(nodes(draft.text), draft.status)),
+      branch.kept ? el("b", { class: "ptp-kept", text: "kept" }) : null,
+    ]),
+  ]);
+}
+
+/**
+ * Why a call prepared no branch.
+ * @param {State} state
+ * @param {Step} step
+ */
+function whyNone(state, step) {
+  const last = step.index === state.lanes.ptp.steps.length - 1 && !state.live;
+  if (last) return stopped(state) ? "Stopped here." : "The text ends here.";
+  const method = state.meta && state.meta.methods.ptp;
+  return (method && METHODS[method] && METHODS[method].between)
+    || "No drafts for the next call: too little text is left for them, or they would not have paid here.";
+}
+
+/** @param {Step} step */
+function title(step) {
+  const drafts = step.drafts.length;
+  const what = drafts ? `verified ${counted(drafts, "draft")}, ${step.accepted} right`
+    : step.kind === "prefill" ? "read the prompt" : "no drafts to verify";
+  const ms = (1000 * step.seconds).toFixed(0);
+  return `Call ${step.index + 1}: ${what} · ${counted(step.positions, "position")} · ${ms} ms`;
+}
+
+/** The current call in one sentence. @param {State} state */
+export function stepText(state) {
+  const step = currentStep(state);
+  if (!step) return "Start of the race.";
+  const drafted = step.drafts.length ? `${step.drafts.length} drafted, ${step.accepted} accepted, ` : "";
+  const extra = step.extra ? `${step.extra}: ${nameOf(step.emitted[step.emitted.length - 1])}.` : "the text ends.";
+  return `Call ${step.index + 1} of ${state.lanes.ptp.steps.length}. ${drafted}${extra}`;
+}

@@ -1,0 +1,95 @@
+"""Rules of the house for the browser's modules: small, checked by types, imports go down only, text stays text."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app import modules
+from app.shared import shared
+
+SOURCES = {name: text.decode() for name, text in modules.sources().items()}
+WRITTEN = sorted(set(SOURCES) - {"core/shared.js"})  # the server makes that one
+FOLDERS = {"core": set(), "charts": {"core"}}  # folder: those that it may import; a page may import both
+COLUMNS, LINES = 120, 250
+
+
+def folder_of(module: str) -> str:
+    return module.split("/")[0]
+
+
+def imported(module: str) -> list[str]:
+    """The modules that a module imports, by their path below app/static."""
+    parts = module.split("/")[:-1]
+    found = []
+    for wanted in re.findall(r'^(?:import|export)\b[^;]*?from "([^"]+)";|^import "([^"]+)";', SOURCES[module], re.M):
+        path = [*parts]
+        for step in "".join(wanted).split("/"):
+            if step == "..":
+                path.pop()
+            elif step != ".":
+                path.append(step)
+        found.append("/".join(path))
+    return found
+
+
+IMPORTS = {module: imported(module) for module in SOURCES}
+
+
+@pytest.mark.parametrize("module", WRITTEN)
+def test_a_module_is_short_and_checked_by_types(module):
+    lines = SOURCES[module].splitlines()
+    assert lines[0] == "// @ts-check"
+    assert lines[1].startswith("// "), "says what it is for"
+    assert len(lines) <= LINES
+    assert [i for i, line in enumerate(lines, 1) if len(line) > COLUMNS] == []
+
+
+@pytest.mark.parametrize("module", WRITTEN)
+def test_imports_exist_and_go_down(module):
+    own = folder_of(module)
+    allowed = {own, *FOLDERS.get(own, {"core", "charts"})}
+    for other in IMPORTS[module]:
+        assert other in SOURCES, f"{module} imports {other}, which is not there"
+        assert folder_of(other) in allowed, f"{module} imports {other}, which is not below it"
+
+
+def test_no_module_imports_itself_by_a_detour():
+    done: set[str] = set()
+
+    def walk(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join([*trail, module])
+        if module not in done:
+            for other in IMPORTS[module]:
+                walk(other, (*trail, module))
+            done.add(module)
+
+    for module in SOURCES:
+        walk(module, ())
+
+
+def test_every_module_is_used():
+    entries = {module for module in SOURCES if module.endswith("/index.js")} | {"core/tickets.js"}
+    used = {other for found in IMPORTS.values() for other in found}
+    assert set(SOURCES) - used - entries == set()
+
+
+@pytest.mark.parametrize("module", WRITTEN)
+def test_text_never_becomes_markup(module):
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment", SOURCES[module]
+    )
+
+
+@pytest.mark.parametrize("module", WRITTEN)
+def test_one_file_knows_the_short_keys(module):
+    keys = r"\.(?:pr|lo|hi|om|xm|ex|tpc|tpc_i|mal|acc|ms_i|speed_i|hf|by_category)\b"
+    found = re.findall(keys, SOURCES[module])
+    assert bool(found) == (module == "core/wire.js")
+
+
+def test_what_python_shares_has_types():
+    declared = (modules.STATIC / "core" / "shared.d.ts").read_text(encoding="utf-8")
+    assert set(re.findall(r"export const (\w+):", declared)) == set(shared())
+    assert set(re.findall(r"^export const (\w+) =", SOURCES["core/shared.js"], re.M)) == set(shared())
