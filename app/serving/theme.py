@@ -10,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
-STYLES = ("lab.css", "noise.css", "acceptance.css")
+STYLES = ("base.css", "race.css", "noise.css", "acceptance.css")
 
 LIGHT = {
     "paper": "#FBFAF7", "panel": "#FFFFFF", "ink": "#1B2230", "soft": "#5D6677", "line": "#E3E0D8", "block": "#E1DED5",
@@ -41,12 +41,13 @@ CHART_COLOURS = {"ar": "#8A8778", "ptp": "#16918E", "ink": "#7C8698", "line": "r
 
 
 def variables() -> str:
-    """The colours as css variables, light and dark."""
+    """The colours, light and dark, and the statuses' glyphs, as css variables."""
 
     def block(selector: str, colours: dict[str, str]) -> str:
         return selector + " {" + "".join(f"--ptp-{name}: {value};" for name, value in colours.items()) + "}\n"
 
-    return block(":root", LIGHT) + block(".dark", DARK)
+    glyphs = {f"glyph-{status}": f'"{glyph}"' for status, (glyph, _, _) in STATUS.items() if glyph}
+    return block(":root", LIGHT | glyphs) + block(".dark", DARK)
 
 
 def css() -> str:

@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser
 
 from app import modules
-from app.acceptance.results import RESULTS, shipped_names
 from app.acceptance.view import result_view
 from app.race.races import recorded_race
 from app.race.view import chunk_view, summary_view
@@ -193,9 +192,9 @@ def test_calls_come_over_the_wire_whole(call):
     assert any(token["alone"] is False and token["source"] == "bonus" for s in found["steps"] for token in s["emitted"])
 
 
-def test_a_result_comes_over_the_wire_whole(call):
-    name = shipped_names()[0]
-    view = json.loads(json.dumps(result_view(name, RESULTS.get(name))))
+def test_a_result_comes_over_the_wire_whole(call, results):
+    name = results.names()[0]
+    view = json.loads(json.dumps(result_view(name, results.get(name))))
     found = call("core/wire.js", "m.result(x)", view)
     assert {point: sorted(methods) for point, methods in found["points"].items()} == {
         point: sorted(methods) for point, methods in view["points"].items()

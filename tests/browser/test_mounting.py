@@ -15,7 +15,9 @@ from playwright.sync_api import Browser
 from support.server import free_port
 
 from app import modules
+from app.acceptance.results import Results
 from app.main import build_demo, launch_options
+from app.serving.models import ModelShelf
 
 pytestmark = pytest.mark.browser
 
@@ -38,11 +40,11 @@ def serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def proxied(url: str) -> Iterator[str]:
+def proxied(shelf: ModelShelf, results: Results) -> Iterator[str]:
     """A second server of the lab with GRADIO_ROOT_PATH, seen through a proxy that strips that path."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_ROOT_PATH", ROOT)
-        demo = build_demo()
+        demo = build_demo(shelf, results)
         options = {**launch_options(), "prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
         _, address, _ = demo.launch(**options)
 

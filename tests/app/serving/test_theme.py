@@ -35,7 +35,9 @@ def test_text_has_contrast_on_every_ground_it_stands_on(colours):
     assert poor == {}
 
 
-def test_both_tables_of_statuses_agree():
-    script = (theme.STATIC / "lab.js").read_text()
+def test_glyphs_have_one_source():
     for status, (glyph, _, _) in theme.STATUS.items():
-        assert f'{status}: {{ glyph: "{glyph}"' in script
+        assert (f'--ptp-glyph-{status}: "{glyph}";' in theme.css()) == bool(glyph)
+    for path in theme.STATIC.rglob("*"):
+        if path.suffix in (".js", ".css"):
+            assert "◥" not in path.read_text(encoding="utf-8"), path
