@@ -1,4 +1,4 @@
-"""ES modules in the browser, without a build step.
+r"""ES modules in the browser, without a build step.
 
 Every script under app/static is a module. The server reads them once and serves them from memory, at
 `gradio_api/lab/VERSION/race/index.js` for instance. VERSION is a hash of them all, so a browser may keep
@@ -16,12 +16,20 @@ and in the page's Python:
     page.chosen(fn, ...)  # runs where the module calls trigger("chosen", {...})
 
 The five arguments are those that Gradio hands to `js_on_load`. Modules import one another by relative paths, as
-in `import { el } from "../core/dom.js"`. For a listener's `js=`, there is `modules.call`.
+in `import { el } from "../core/dom.js"`. For a listener's `js=`, there is `modules.call`. Folders: core/ is what
+all pages share, charts/ draws charts, and each page has its own. A page imports from those two and from itself.
+Types stand in JSDoc. To check them, where Node is at hand:
+
+    npx -p typescript@5 tsc --noEmit --allowJs --checkJs --strict --target es2022 --module es2022 \
+      --moduleResolution bundler --lib es2023,dom,dom.iterable app/static/*/*.js app/static/core/shared.d.ts
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import posixpath
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -54,6 +62,20 @@ def version() -> str:
     return digest.hexdigest()[:12]
 
 
+def imports(module: str) -> list[str]:
+    """The modules that a module imports, by their paths below app/static."""
+    found = re.findall(r'^(?:import|export)\b[^;]*?from "(\.[^"]+)";', sources()[module].decode(), re.MULTILINE)
+    return [posixpath.normpath(posixpath.join(posixpath.dirname(module), path)) for path in found]
+
+
+def needed(module: str) -> list[str]:
+    """The module and all that it imports, directly or through others."""
+    found = [module]
+    for name in found:  # grows while it is read
+        found += [other for other in dict.fromkeys(imports(name)) if other not in found]
+    return found
+
+
 def address(module: str) -> str:
     """Where the browser finds a module, relative to the page's base; ValueError if there is no such module."""
     if module not in sources():
@@ -65,11 +87,18 @@ def mount(module: str, *events: str) -> str:
     """A component's `js_on_load`: imports the module and calls its mount(). A sentence stands in if that fails.
 
     `events` are the names of what the module triggers. Gradio knows them by their standing here, in quotes.
+    All modules that it needs are asked for at once; else a browser would learn of each only from the one before.
     """
+    first = address(module)
+    preloads = json.dumps([address(name) for name in needed(module)])
     named = f"// triggers {', '.join(map(repr, events))}\n" if events else ""
     return (
         f"{named}"
-        f'import(new URL("{address(module)}", document.baseURI)).then('
+        f"for (const path of {preloads}) {{"
+        " const link = document.createElement('link');"
+        " Object.assign(link, { rel: 'modulepreload', href: new URL(path, document.baseURI).href });"
+        " document.head.append(link); }\n"
+        f'import(new URL("{first}", document.baseURI)).then('
         "(module) => module.mount({ element, props, watch, server, trigger }), "
         f'() => {{ element.textContent = "{LOST}"; }});'
     )

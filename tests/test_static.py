@@ -19,22 +19,7 @@ def folder_of(module: str) -> str:
     return module.split("/")[0]
 
 
-def imported(module: str) -> list[str]:
-    """The modules that a module imports, by their path below app/static."""
-    parts = module.split("/")[:-1]
-    found = []
-    for wanted in re.findall(r'^(?:import|export)\b[^;]*?from "([^"]+)";|^import "([^"]+)";', SOURCES[module], re.M):
-        path = [*parts]
-        for step in "".join(wanted).split("/"):
-            if step == "..":
-                path.pop()
-            elif step != ".":
-                path.append(step)
-        found.append("/".join(path))
-    return found
-
-
-IMPORTS = {module: imported(module) for module in SOURCES}
+IMPORTS = {module: modules.imports(module) for module in SOURCES}
 
 
 @pytest.mark.parametrize("module", WRITTEN)
@@ -93,3 +78,11 @@ def test_what_python_shares_has_types():
     declared = (modules.STATIC / "core" / "shared.d.ts").read_text(encoding="utf-8")
     assert set(re.findall(r"export const (\w+):", declared)) == set(shared())
     assert set(re.findall(r"^export const (\w+) =", SOURCES["core/shared.js"], re.M)) == set(shared())
+
+
+def test_all_that_a_page_needs_is_known_beforehand():
+    for page in ("race", "noise", "acceptance"):
+        found = modules.needed(f"{page}/index.js")
+        assert len(found) == len(set(found)) > 20
+        assert all(other in found for module in found for other in IMPORTS[module])
+        assert all(f'"{modules.address(module)}"' in modules.mount(f"{page}/index.js") for module in found)

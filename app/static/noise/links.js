@@ -23,8 +23,8 @@ export function editsIn(text) {
   /** @type {Record<string, number>} */
   const found = {};
   for (const part of text.split(",")) {
-    const [position, u] = part.split(":").map(Number);
-    if (part && Number.isInteger(position) && position >= 0 && u >= 0 && u < 1) found[position] = u;
+    const [place, value] = part.split(":"), position = Number(place), u = Number(value);
+    if (place && value && Number.isInteger(position) && position >= 0 && u >= 0 && u < 1) found[position] = u;
   }
   return found;
 }
