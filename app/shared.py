@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .race.view import FALLBACK_METHOD, METHODS
+from ptp_core.methods import AHEAD, LOOKUP, TABLE
+
 from .serving.theme import STATUS
 
 
@@ -13,8 +14,10 @@ def shared() -> dict[str, Any]:
     """The values by the names under which core/shared.js exports them; app/static/core/shared.d.ts has their types."""
     return {
         "STATUS": {status: {"glyph": glyph, "says": says} for status, (glyph, _, says) in STATUS.items()},
-        "METHODS": {name: {"short": short, "between": between} for name, (short, between) in METHODS.items()},
-        "FALLBACK_METHOD": FALLBACK_METHOD,
+        "METHODS": {
+            name: {"short": row.short, "between": row.sentence if row.drafts in (AHEAD, LOOKUP) else None}
+            for name, row in TABLE.items()
+        },
     }
 
 

@@ -18,24 +18,6 @@ from .races import BASELINE, LANES, PARALLEL, Race
 CHUNK_CHARACTERS = 40_000  # about what one update carries
 _BEHIND_EDGE = 2e-6
 
-FALLBACK_METHOD = "pqd"
-METHODS = {  # method: (short name, how it makes drafts between calls)
-    "pqd": ("PQD", None),
-    "ptp": ("PTP", None),
-    "shallow": (
-        "shallow PTP",
-        "Shallow slots draft after the call, behind the token that it settled: no branch is needed. They stop where "
-        "another draft would not pay.",
-    ),
-    "shallow_lookup": (
-        "shallow PTP + lookup",
-        "After the call, shallow slots draft behind the token that it settled, or drafts are looked up where the text "
-        "repeats itself: what promises more for its time.",
-    ),
-    "independent": ("u-blind", None),
-    "prompt_lookup": ("prompt lookup", "Drafts are looked up in the text so far."),
-}
-
 
 def steps_view(steps: Sequence[DecodeStep]) -> list[dict[str, Any]]:
     """One small dictionary per call."""

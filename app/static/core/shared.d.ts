@@ -3,8 +3,5 @@
 /** What a status looks like beside its colour, and what it means. */
 export const STATUS: Record<string, { glyph: string; says: string }>;
 
-/** A method's short name, and how it makes drafts between calls; null where its drafts come from the call itself. */
+/** A method's short name, and how it drafts between calls; null where its drafts come from the call itself. */
 export const METHODS: Record<string, { short: string; between: string | null }>;
-
-/** The method that a lane without one was decoded by: that of the oldest files. */
-export const FALLBACK_METHOD: string;

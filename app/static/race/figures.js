@@ -2,7 +2,7 @@
 // The four headline figures, what was run, and the race in one sentence.
 
 import { el } from "../core/dom.js";
-import { FALLBACK_METHOD, METHODS } from "../core/shared.js";
+import { METHODS } from "../core/shared.js";
 import { LANES } from "../core/wire.js";
 
 /** @typedef {import("./lanes.js").Page} Page */
@@ -39,8 +39,9 @@ export function drawFigures({ state, view }) {
     view.lane[name].info.textContent =
       lane && lane.tokens ? `${((1000 * lane.seconds) / lane.tokens).toFixed(1)} ms per token` : "";
   }
-  const method = (meta && meta.methods.ptp) || FALLBACK_METHOD, title = view.lane.ptp.title;
-  title.textContent = `Parallel (${METHODS[method] ? METHODS[method].short : method})`;
+  const method = meta && meta.methods.ptp, title = view.lane.ptp.title;
+  const short = method && METHODS[method] ? METHODS[method].short : method;
+  title.textContent = short ? `Parallel (${short})` : "Parallel";
   title.closest("section")?.setAttribute("aria-label", title.textContent);
 }
 

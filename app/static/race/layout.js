@@ -23,7 +23,7 @@ export function build(root, banner) {
   const time = timeline();
   const lane = {
     ar: laneBox("ar", "Autoregressive", "one token per call"),
-    ptp: laneBox("ptp", "Parallel (PQD)", "same noise"),
+    ptp: laneBox("ptp", "Parallel", "same noise"),
   };
   lane.ptp.box.append(legend());
   const figures = [0, 1, 2, 3].map(() => {
