@@ -11,6 +11,7 @@ from support.pages import CONTRASTS, HOSTILE, slow
 
 from app.race.races import RECORDED_FOLDER, Race, recorded_names, recorded_race
 from app.settings import RunSettings
+from ptp_core.methods import TABLE
 
 pytestmark = pytest.mark.browser
 
@@ -74,7 +75,7 @@ def test_the_parallel_lane_drafts_as_the_visitor_chooses(open_page):
     page.focus(".ptp-race")
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".ptp-race")).to_contain_text("Shallow slots draft after the call")
+    expect(page.locator(".ptp-race")).to_contain_text(TABLE["shallow"].sentence)
     draft_in_branches(page)
     assert run(page)["texts"] == by_shallow
     expect(page.get_by_role("region", name="Parallel (PQD)")).to_be_visible()
