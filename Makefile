@@ -42,6 +42,7 @@ lint: $(VENV)/.dev
 # everything that hangs on the shipped adapter and on this machine: recorded races, results and their tables
 assets: $(VENV)/.run
 	$(BIN)/python -m app.race.record
+	$(BIN)/python -m app.learn.record dice strip pqd squares
 	$(MAKE) results
 
 results: $(VENV)/.run
@@ -53,6 +54,7 @@ results: $(VENV)/.run
 	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,4 --sweep chained=0,1 --sweep temperature=0,0.7,1
 	$(BENCH) --limit 20 --repeats 3 --methods ar,pqd,shallow,shallow_lookup,prompt_lookup --sweep temperature=0,0.7,1 --json $(RESULTS)/default-temperatures.json.gz
 	$(BIN)/python -m ptp_core results $(RESULTS)/default.json.gz --readme docs/results.md
+	$(BIN)/python -m app.learn.record contexts
 
 # torch comes first and alone. Which build it is, is pip's choice; on Linux often one with gigabytes of CUDA. For the CPU build
 # name an index that has it: PIP_EXTRA_INDEX_URL=... make demo TORCH=torch==2.13.0+cpu

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +12,13 @@ import gradio as gr
 from . import api, modules
 from .acceptance import page as acceptance
 from .acceptance.results import Results
+from .learn import page as learn
+from .learn.data import glossary
 from .noise import page as noise
 from .race import page as race
 from .serving import theme
 from .serving.models import CONCURRENCY_ID, ModelShelf
+from .serving.values import as_value
 
 Build = Callable[[ModelShelf, Results], None]
 
@@ -27,18 +31,29 @@ CITATION = """@inproceedings{draxler2026ptp,
   year      = {2026}
 }"""  # noqa: E501
 
-PAGES: dict[str, tuple[str, str, Build]] = {  # path: (name, what it shows, its page)
+PAGES: dict[str, tuple[str, str, Build]] = {  # path: (name, what it shows with [[words of the glossary]], its page)
     "": (
         "Race",
-        "The same answer, written twice: one token per model call on the left, several per call on the right.",
+        "The same answer, written twice: one [[token]] per model [[call]] on the left, several per call on the right.",
         lambda shelf, _: race.build(shelf),
     ),
     "noise": (
         "Noise",
-        "A random number u picks each token. Move one, and watch the text change.",
+        "A random number [[u]] picks each [[token]]. Move one, and watch the text change.",
         lambda shelf, _: noise.build(shelf),
     ),
-    "acceptance": ("Acceptance", "Which drafts were accepted, why, and how much time that saved.", acceptance.build),
+    "acceptance": (
+        "Acceptance",
+        "Which drafts were [[accepted]], why, and how much time that saved.",
+        acceptance.build,
+    ),
+    "learn": ("Learn", "How a model can write ahead, in twelve short chapters.", lambda *_: learn.build()),
+}
+
+EXPLAINED = {  # path: (step of the Learn page that explains what this page shows, the link's text)
+    "": ("trick", "New here? Ten minutes"),
+    "noise": ("first", "Why text is a function of its dice"),
+    "acceptance": ("fail", "Why drafts fail, explained"),
 }
 
 FOOTER = f"""<footer class="ptp-footer">Parallel Token Prediction (Draxler et al., ICLR 2026):
@@ -56,6 +71,13 @@ def build_demo(shelf: ModelShelf | None = None, results: Results | None = None) 
     for path, (name, _, build) in PAGES.items():
         with demo.route(name, path, show_in_navbar=False) if path else demo:
             gr.HTML(header(path), apply_default_css=False)
+            gr.HTML(
+                as_value({"entries": glossary()}),
+                html_template="<div></div>",
+                js_on_load=modules.mount("core/glossary.js"),
+                elem_id="ptp-glossary",
+                apply_default_css=False,
+            )
             build(shelf, results)
             gr.HTML(FOOTER, apply_default_css=False)
             if not path:
@@ -73,10 +95,17 @@ def header(current: str) -> str:
         return f'<a href="./{path}"{mark}>{PAGES[path][0]}</a>'
 
     links = "".join(link(path) for path in PAGES)
+    step, text = EXPLAINED.get(current, ("", ""))
+    explained = f'<a class="ptp-explained" href="./learn#{step}">{text}</a>' if step else ""
     return (
         f'<header class="ptp-header"><span class="ptp-brand">⚅ PTP Lab</span><nav aria-label="Pages">{links}</nav>'
-        f'<span class="ptp-sub">{PAGES[current][1]}</span></header>'
+        f'<span class="ptp-sub">{with_terms(PAGES[current][1])}</span>{explained}</header>'
     )
+
+
+def with_terms(text: str) -> str:
+    """The text with each [[word]] as a button that opens the word's card (app/static/core/glossary.js)."""
+    return re.sub(r"\[\[(.+?)]]", r'<button type="button" class="ptp-term" data-term="\1">\1</button>', text)
 
 
 def launch_options() -> dict[str, Any]:

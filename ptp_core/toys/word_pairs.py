@@ -28,6 +28,7 @@ from ..model.parts import new_adapter
 from ..model.ptp_model import PTPModel
 from ..sampling import pick
 from ..training.evaluate import draft_tokens
+from ..training.inverse import infer_u
 from ..training.losses import divergence
 
 FIRST = ("def", "import", "class", "return", "for", "with")
@@ -105,6 +106,7 @@ class ToyStep:
     total_variation: float
     invalid: float
     joint: list[list[float]]
+    square: list[list[int]] | None = None  # (side, side): the pair drafted at (u1, u2), first * B + second; -1: no pair
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -112,7 +114,10 @@ class ToyStep:
 
 @dataclass(frozen=True)
 class ToyConfig:
-    """How a toy adapter is trained. steps of `batch` texts each; measured every `measure_every` steps."""
+    """How a toy adapter is trained. steps of `batch` texts each; measured every `measure_every` steps.
+
+    variant is one of VARIANTS. square: side of the (u1, u2) square that is kept with each measurement, 0 for none.
+    """
 
     variant: str = "o-ptp"
     order: str = "token_id"
@@ -121,6 +126,7 @@ class ToyConfig:
     learning_rate: float = 3e-3
     measure_every: int = 100
     seed: int = 0
+    square: int = 0
 
 
 def make_target(world: World, seed: int = 0) -> LlamaForCausalLM:
@@ -163,6 +169,7 @@ def run_toy(config: ToyConfig, world: World | None = None) -> Iterator[ToyStep]:
     """Trains an adapter on the world and yields a measurement every so many steps."""
     world = world or make_world()
     model = make_toy_model(config, world)
+    loss_of = VARIANTS[config.variant].loss
     parameters = model.train_adapter()
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     generator = torch.Generator().manual_seed(config.seed)
@@ -170,7 +177,7 @@ def run_toy(config: ToyConfig, world: World | None = None) -> Iterator[ToyStep]:
     for step in range(1, config.steps + 1):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * min(1.0, step / 100, 1.02 - step / config.steps)
-        loss = _loss(model, world, torch.rand(config.batch, 2, generator=generator))
+        loss = loss_of(model, world, torch.rand(config.batch, 2, generator=generator), generator)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -180,7 +187,7 @@ def run_toy(config: ToyConfig, world: World | None = None) -> Iterator[ToyStep]:
             found = drafted_joint(model, world)
             yield ToyStep(
                 config.variant, step, sum(losses) / len(losses), total_variation(found, world.joint),
-                invalid_share(found, world), found.tolist(),
+                invalid_share(found, world), found.tolist(), drafted_square(model, world, config.square),
             )  # fmt: skip
             losses.clear()
 
@@ -196,12 +203,15 @@ def train_toy(config: ToyConfig, callback: Callable[[ToyStep], None] = lambda st
 
 
 def make_toy_model(config: ToyConfig, world: World) -> PTPModel:
-    """The world's target with a fresh adapter of config.variant."""
+    """The world's target with a fresh adapter of config.variant; ValueError for a variant that is not in VARIANTS."""
+    if config.variant not in VARIANTS:
+        raise ValueError(f"A toy variant is one of {', '.join(VARIANTS)}, got {config.variant!r}.")
+    variant = VARIANTS[config.variant]
     target = make_target(world, config.seed)
-    kind = "blank" if config.variant == "independent" else "fourier"
     settings = AdapterConfig(
-        variant=config.variant, window=2, order=config.order, u_embedding={"kind": kind}, lora=LoraConfig(32, 32.0)
-    )
+        variant=variant.adapter, start_slot=variant.start_slot, window=2, order=config.order,
+        u_embedding={"kind": "blank" if variant.adapter == "independent" else "fourier"}, lora=LoraConfig(32, 32.0),
+    )  # fmt: skip
     return PTPModel(target, None, new_adapter(target, settings), name="toy")
 
 
@@ -218,22 +228,63 @@ def _draft_logits(model: PTPModel, u: Tensor) -> Tensor:
     return model.target.lm_head(hidden[:, 1:])
 
 
-def _loss(model: PTPModel, world: World, u: Tensor) -> Tensor:
-    """o-ptp: cross-entropy with the words that u picks. Otherwise KL of the second word's distribution."""
-    config = model.require_adapter()
-    first = pick(world.first.expand(len(u), -1), u[:, 0], config.order)
-    logits = _draft_logits(model, u)
-    if config.variant == "o-ptp":
-        second = pick(world.second[first], u[:, 1], config.order)
-        words = torch.stack([1 + first, 1 + len(FIRST) + second], dim=1)
-        return F.cross_entropy(logits.flatten(0, 1), words.flatten())
+def _words_loss(model: PTPModel, world: World, u: Tensor, generator: torch.Generator) -> Tensor:
+    """Cross-entropy with the words that u (R, 2) picks."""
+    first, second = _picked(world, u, model.require_adapter().order)
+    return F.cross_entropy(_draft_logits(model, u).flatten(0, 1), _as_tokens(first, second).flatten())
+
+
+def _odds_loss(model: PTPModel, world: World, u: Tensor, generator: torch.Generator) -> Tensor:
+    """KL between the world's distribution of the second word and the draft's, which reads u1 or nothing."""
+    first = pick(world.first.expand(len(u), -1), u[:, 0], model.require_adapter().order)
     columns = 1 + len(FIRST) + torch.arange(len(SECOND)).expand(len(u), -1)
-    return divergence(logits[:, 0], columns, world.second[first].float(), reverse=False).mean()
+    wanted = world.second[first].float()
+    return divergence(_draft_logits(model, u)[:, 0], columns, wanted, reverse=False).mean()
+
+
+def _data_loss(model: PTPModel, world: World, u: Tensor, generator: torch.Generator) -> Tensor:
+    """Inverse autoregressive training: texts alone, with the u's that would make the draft itself say them."""
+    order = model.require_adapter().order
+    tokens = _as_tokens(*_picked(world, u, order))
+
+    def predict(so_far: Tensor) -> Tensor:
+        k = so_far.shape[1]
+        return _draft_logits(model, F.pad(so_far, (0, 2 - k)))[:, k]
+
+    inferred = infer_u(predict, tokens, order, generator)
+    return F.cross_entropy(_draft_logits(model, inferred).flatten(0, 1), tokens.flatten())
+
+
+def _picked(world: World, u: Tensor, order: str) -> tuple[Tensor, Tensor]:
+    """The first and second words (R,), (R,) that u (R, 2) picks."""
+    first = pick(world.first.expand(len(u), -1), u[:, 0], order)
+    return first, pick(world.second[first], u[:, 1], order)
+
+
+def _as_tokens(first: Tensor, second: Tensor) -> Tensor:  # (R, 2)
+    return torch.stack([1 + first, 1 + len(FIRST) + second], dim=1)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a toy adapter drafts (its kind, whether a start slot drafts the first word too) and what it learns from."""
+
+    adapter: str
+    loss: Callable[[PTPModel, World, Tensor, torch.Generator], Tensor]
+    start_slot: bool = False
+
+
+VARIANTS = {
+    "o-ptp": Variant("o-ptp", _words_loss),
+    "c-ptp": Variant("c-ptp", _odds_loss),
+    "independent": Variant("independent", _odds_loss),
+    "inverse": Variant("c-ptp", _data_loss, start_slot=True),
+}
 
 
 @torch.no_grad()
-def drafted_joint(model: PTPModel, world: World, grid: int = _GRID) -> Tensor:
-    """The joint (A, B) of the drafts over uniform u1, u2, on a grid of midpoints."""
+def drafted_pairs(model: PTPModel, world: World, grid: int = _GRID) -> Tensor:
+    """The pair (G^2,) drafted at each midpoint of a grid over (u1, u2), first * B + second; -1 where it is no pair."""
     config = model.require_adapter()
     axis = (torch.arange(grid) + 0.5) / grid
     u = torch.cartesian_prod(axis, axis)  # (G^2, 2)
@@ -247,5 +298,16 @@ def drafted_joint(model: PTPModel, world: World, grid: int = _GRID) -> Tensor:
         drafts.append(torch.stack([first, draft_tokens(logits[:, -1], part[:, 1], config.variant, config.order)], 1))
     pairs = torch.cat(drafts) - torch.tensor([1, 1 + len(FIRST)])
     inside = ((pairs >= 0) & (pairs < torch.tensor([len(FIRST), len(SECOND)]))).all(-1)
-    places = pairs[inside] @ torch.tensor([len(SECOND), 1])
-    return torch.bincount(places, minlength=len(FIRST) * len(SECOND)).view(len(FIRST), -1).double() / len(u)
+    return torch.where(inside, pairs @ torch.tensor([len(SECOND), 1]), -1)
+
+
+def drafted_joint(model: PTPModel, world: World, grid: int = _GRID) -> Tensor:
+    """The joint (A, B) of the drafts over uniform u1, u2, on a grid of midpoints."""
+    pairs = drafted_pairs(model, world, grid)
+    counts = torch.bincount(pairs[pairs >= 0], minlength=len(FIRST) * len(SECOND))
+    return counts.view(len(FIRST), -1).double() / len(pairs)
+
+
+def drafted_square(model: PTPModel, world: World, side: int) -> list[list[int]] | None:
+    """drafted_pairs as rows of u1, columns of u2; None where side is 0."""
+    return drafted_pairs(model, world, side).view(side, side).tolist() if side else None

@@ -1,0 +1,1 @@
+"""The Learn page: what its figures show, and where that comes from."""

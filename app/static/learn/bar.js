@@ -1,0 +1,12 @@
+// @ts-check
+// The line under a figure: its one lit control, what else may be pressed, and a sentence.
+import { el } from "./kit.js";
+import { inline } from "./prose.js";
+
+/** @param {any[]} controls @param {string} [text] @returns {any} with `tell(text)` to change the sentence */
+export function bar(controls, text = "") {
+  const sentence = el("p", { class: "learn-says" }, inline(text));
+  const node = el("div", { class: "learn-bar" }, [...controls, sentence]);
+  node.tell = (/** @type {string} */ next) => sentence.replaceChildren(...inline(next));
+  return node;
+}
