@@ -15,13 +15,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from app.acceptance.results import SHIPPED_FOLDER
 from app.race.races import recorded_race
 
 from .recordings import NAMES, recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
+RESULTS_FOLDER = ROOT / "assets" / "benchmarks"
 RACE = "code"
 DEFAULT, RESULT, SWEEPS = "default", "default-budget-32", "default-sweeps"
 SERIES = {"pqd": "told the dice", "independent": "not told"}
@@ -81,7 +81,7 @@ def costs() -> dict[str, Any]:
     """Measured cost curves by device, and what the paper's slots bring at each budget of slots per call."""
     sweeps = _shipped(SWEEPS)
     curves: dict[str, tuple[int, Any]] = {}
-    names = sorted(path.name.removesuffix(".json.gz") for path in SHIPPED_FOLDER.glob("*.json.gz"))
+    names = sorted(path.name.removesuffix(".json.gz") for path in RESULTS_FOLDER.glob("*.json.gz"))
     for name in sorted(names, key=lambda name: name != DEFAULT):
         environment = _head(name)["environment"]
         if environment.get("cost_curve"):
@@ -107,7 +107,7 @@ def costs() -> dict[str, Any]:
 def _head(name: str) -> dict[str, Any]:
     """A shipped result without its questions and rows, which come last and are nearly all of it."""
     text = ""
-    with gzip.open(SHIPPED_FOLDER / f"{name}.json.gz", "rt", encoding="utf-8") as file:
+    with gzip.open(RESULTS_FOLDER / f"{name}.json.gz", "rt", encoding="utf-8") as file:
         while _REST not in text and (part := file.read(1 << 16)):
             text += part
     found: dict[str, Any] = json.loads(text.partition(_REST)[0].rstrip().rstrip(",") + "}")
@@ -116,7 +116,7 @@ def _head(name: str) -> dict[str, Any]:
 
 def _shipped(name: str) -> dict[str, Any]:
     """A shipped result's file as it is: its analysis need not be computed again."""
-    found: dict[str, Any] = json.loads(gzip.decompress((SHIPPED_FOLDER / f"{name}.json.gz").read_bytes()))
+    found: dict[str, Any] = json.loads(gzip.decompress((RESULTS_FOLDER / f"{name}.json.gz").read_bytes()))
     return found
 
 

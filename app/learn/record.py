@@ -20,7 +20,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from app.acceptance.results import SHIPPED_FOLDER
 from ptp_core import NoiseTape, PTPModel, SamplingConfig, Trace, generate, load_model
 from ptp_core.benchmark.acceptance import ENTROPY_EDGES, MARGIN_EDGES
 from ptp_core.decoding.drafters.branches import expected_gain
@@ -37,7 +36,7 @@ from ptp_core.toys.word_pairs import (
     run_toy,
 )
 
-from .data import RESULT, SERIES
+from .data import RESULT, RESULTS_FOLDER, SERIES
 from .events import SIDE, measured
 from .recordings import keep
 
@@ -191,7 +190,7 @@ def squares(model: PTPModel | None = None) -> dict[str, Any]:
 def contexts(model: PTPModel) -> dict[str, Any]:
     """Up to six tokens of each bin of entropy and of margin, told the dice: what stands around them, and whether
     the draft was right. The drafted words themselves are not in the results."""
-    found = json.loads(gzip.decompress((SHIPPED_FOLDER / f"{RESULT}.json.gz").read_bytes()))
+    found = json.loads(gzip.decompress((RESULTS_FOLDER / f"{RESULT}.json.gz").read_bytes()))
     method = next(iter(SERIES))
     bins: dict[str, list[list[dict[str, Any]]]] = {
         "entropy": [[] for _ in found["analysis"][method]["by_entropy"]],
