@@ -5,10 +5,14 @@ ids = model.encode("Why is the sky blue?", chat=True)
 trace = generate(model, ids, method="pqd", noise=NoiseTape(7))
 """
 
-from .decoding.decode import generate
-from .decoding.drafters.autoregressive import decode_ar
-from .decoding.drafters.lookup import decode_prompt_lookup
-from .decoding.drafters.slots import decode_independent, decode_pqd, decode_ptp
+from .decoding.decode import (
+    decode_ar,
+    decode_independent,
+    decode_pqd,
+    decode_prompt_lookup,
+    decode_ptp,
+    generate,
+)
 from .methods import METHODS
 from .model.config import AdapterConfig
 from .model.ptp_model import PTPModel

@@ -107,8 +107,8 @@ OPTIONS = ("draft_budget", "num_speculative_tokens", "chained", "draft_rule")
 SWEPT_FIELDS = (*OPTIONS, "temperature")
 
 
-def method_called(name: str, among: tuple[str, ...] = METHODS) -> Method:
-    """The method of this name; ValueError, naming those that there are, for any other."""
-    if name not in among:
-        raise ValueError(f"Unknown method {name!r}; methods: {', '.join(among)}.")
+def method_called(name: str) -> Method:
+    """The method of this name; ValueError, naming those that there are, for any that is not ours."""
+    if name not in TABLE or not TABLE[name].exact:
+        raise ValueError(f"Unknown method {name!r}; methods: {', '.join(METHODS)}.")
     return TABLE[name]

@@ -85,7 +85,7 @@ class Emitted:
     position: the number of generated tokens before it. margin: u's distance to the nearest other token's bin; null
     where there is no other token. omitted_mass: the final probability of tokens that candidates does not list.
     excluded_mass: what the filters removed before renormalising. entropy: of the final distribution, in nats; null in
-    older traces.
+    older traces. likeliest: whether no token was likelier; null in older traces.
     """
 
     position: int
@@ -102,6 +102,7 @@ class Emitted:
     omitted_mass: float
     excluded_mass: float
     entropy: float | None = None
+    likeliest: bool | None = None
 
 
 @dataclass(frozen=True)

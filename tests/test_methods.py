@@ -8,14 +8,14 @@ import pytest
 import ptp_core
 from ptp_core.__main__ import main
 from ptp_core.benchmark.config import BenchConfig
-from ptp_core.decoding.drafters import DECODERS
+from ptp_core.decoding.drafters import DRAFTERS
 from ptp_core.methods import METHODS, OPTIONS, OUTSIDE_METHODS, RACED, SWEPT_FIELDS, TABLE, method_called
 
 CORE = Path(ptp_core.__file__).parent
 
 
 def test_the_table_is_whole():
-    assert set(DECODERS) == set(METHODS)
+    assert set(DRAFTERS) == set(METHODS)
     assert ptp_core.METHODS == METHODS
     assert set(RACED) == set(METHODS) - {"ar"}
     assert set(METHODS) | set(OUTSIDE_METHODS) == set(TABLE)
@@ -36,7 +36,7 @@ def test_an_unknown_method_is_refused():
         method_called("magic")
     with pytest.raises(ValueError, match="hf_generate"):
         method_called("hf_generate")
-    assert method_called("hf_generate", OUTSIDE_METHODS).drafts == "outside"
+    assert method_called("ar") is TABLE["ar"]
 
 
 def test_an_unknown_method_is_refused_before_a_model_loads(capsys, monkeypatch):

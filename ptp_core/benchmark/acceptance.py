@@ -11,13 +11,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from ..decoding.costs import CostCurve
 from ..statistics import bootstrap_ratio, expected_calibration_error, wilson
 from .bounds import Drafter, bounds_of
 from .rows import TOKEN_CLASSES, Call, Row
 
+T = TypeVar("T")
 ENTROPY_EDGES = (0.0, 0.01, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, math.inf)  # nats
 MARGIN_EDGES = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1.0)
 CONFIDENCE_EDGES = tuple(i / 10 for i in range(11))
@@ -169,18 +170,24 @@ def _labels(edges: Sequence[float]) -> list[str]:
     return [f"{a:g} or more" if math.isinf(b) else f"{a:g} to {b:g}" for a, b in pairwise(edges)]
 
 
+def binned(
+    items: Sequence[T], value: Callable[[T], float | None], edges: Sequence[float], right: Callable[[T], bool]
+) -> list[Share]:
+    """A Share for each interval between edges, of the items whose value lies in it; those without one are left out."""
+    groups: list[list[T]] = [[] for _ in edges[1:]]
+    for item in items:
+        found = value(item)
+        if found is not None:
+            groups[_bin(found, edges)].append(item)
+    return [
+        share(label, sum(map(right, group)), len(group)) for label, group in zip(_labels(edges), groups, strict=True)
+    ]
+
+
 def _binned(
     drafts: Sequence[DraftFact], value: Callable[[DraftFact], float | None], edges: Sequence[float]
 ) -> list[Share]:
-    groups: list[list[DraftFact]] = [[] for _ in edges[1:]]
-    for d in drafts:
-        found = value(d)
-        if found is not None:
-            groups[_bin(found, edges)].append(d)
-    return [
-        share(label, sum(d.accepted for d in group), len(group))
-        for label, group in zip(_labels(edges), groups, strict=True)
-    ]
+    return binned(drafts, value, edges, lambda d: d.accepted)
 
 
 # ---- calls -----------------------------------------------------------------------------------------------

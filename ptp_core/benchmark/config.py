@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ..decoding.settings import checked_budget, checked_rule, checked_window
-from ..methods import METHODS, OUTSIDE_METHODS, SWEPT_FIELDS, TABLE
+from ..decoding.settings import DecodeSettings
+from ..methods import SWEPT_FIELDS, TABLE
 from ..sampling import SamplingConfig
 
 MAX_REPEATS = 99
@@ -45,24 +45,18 @@ class BenchConfig:
     threads: int = field(default_factory=torch.get_num_threads)
 
     def __post_init__(self) -> None:
-        unknown = set(self.methods) - {*METHODS, *OUTSIDE_METHODS}
+        unknown = set(self.methods) - set(TABLE)
         if unknown or not self.methods:
-            known = ", ".join((*METHODS, *OUTSIDE_METHODS))
+            known = ", ".join(TABLE)
             raise ValueError(f"Unknown methods: {', '.join(sorted(unknown)) or '(none given)'}; known: {known}.")
         if len(set(self.methods)) < len(self.methods) or len({p.name for p in self.sweep}) < len(self.sweep):
             raise ValueError("A method or a point of a sweep is named twice.")
-        if self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be 1 or more, got {self.max_new_tokens}.")
         if not 1 <= self.repeats <= MAX_REPEATS:
             raise ValueError(f"repeats must lie between 1 and {MAX_REPEATS}, got {self.repeats}.")
         SamplingConfig(self.temperature, self.top_k, self.top_p)
-        if self.draft_budget != "auto":
-            checked_budget(self.draft_budget)
-        checked_rule(self.draft_rule)
         if self.chained not in (0, 1):
             raise ValueError(f"chained is 0 or 1, got {self.chained!r}.")
-        if self.num_speculative_tokens is not None:
-            checked_window(self.num_speculative_tokens)
+        self.decoding()
         for point in self.sweep:
             self.at(point)
 
@@ -70,6 +64,13 @@ class BenchConfig:
         """This configuration at one point of its sweep."""
         change: dict[str, Any] = {} if point is None else {point.field: point.value, "sweep": ()}
         return replace(self, **change)
+
+    def decoding(self, max_new_tokens: int | None = None) -> DecodeSettings:
+        """What the decoders are told; max_new_tokens is the configuration's own where none is given."""
+        most = self.max_new_tokens if max_new_tokens is None else max_new_tokens
+        return DecodeSettings(
+            most, self.num_speculative_tokens, self.draft_budget, bool(self.chained), self.draft_rule, details=False
+        )  # fmt: skip
 
     def sampling(self, order: str) -> SamplingConfig:
         return SamplingConfig(self.temperature, self.top_k, self.top_p, order)

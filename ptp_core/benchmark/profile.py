@@ -8,16 +8,16 @@ the call, without the low-rank delta. The differences give what slots cost, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..decoding.drafters.shallow import drive_shallow, longest_of
-from ..decoding.drafters.slots import drive_in_branches
-from ..decoding.session import Run, drive
-from ..decoding.settings import window_of
+from ..decoding.drafters import DRAFTERS, drive
+from ..decoding.session import Session
 from ..decoding.stopwatch import Laps
+from ..methods import TABLE
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..trace import DecodeStep, Draft
@@ -53,12 +53,13 @@ def profile_methods(model: PTPModel, questions: Sequence[Question], config: Benc
     chosen = questions[:: max(1, len(questions) // _QUESTIONS)][:_QUESTIONS]
     for i, question in enumerate([chosen[0], *chosen]):  # the first one twice: once to warm up
         for method in methods:
-            tally = _profile(model, model.encode(question.prompt, chat=True), method, config, config.seed + i, budget)
+            settings = replace(config, draft_budget=budget) if TABLE[method].by_slots else config
+            tally = _profile(model, model.encode(question.prompt, chat=True), method, settings, config.seed + i)
             tallies[method] += [tally] if i else []
     return {"draft_budget": budget, "methods": {m: _summary(tallies[m]) for m in methods}}
 
 
-class _Tally(Run):
+class _Tally(Session):
     """A run whose layers are timed again without slots and without delta."""
 
     def __init__(self, *arguments: Any, synchronize: Callable[[], None] | None, **named: Any) -> None:
@@ -116,23 +117,15 @@ class _Tally(Run):
         return layers
 
 
-def _profile(model: PTPModel, ids: Sequence[int], method: str, config: BenchConfig, seed: int, budget: int) -> _Tally:
+def _profile(model: PTPModel, ids: Sequence[int], method: str, config: BenchConfig, seed: int) -> _Tally:
     synchronize = torch.cuda.synchronize if model.device.type == "cuda" else None
     sampling = config.sampling(model.adapter.order if model.adapter else "probability")
-    given = config.num_speculative_tokens
-    windows = {"pqd": window_of, "shallow": longest_of}
-    window = windows[method](model, given) if method in windows else 0
+    settings = config.decoding(min(_TOKENS, config.max_new_tokens))
+    drafter = DRAFTERS[method](model, settings)
     run = _Tally(
-        model, ids, NoiseTape(seed), sampling, min(_TOKENS, config.max_new_tokens), window,
-        chained=bool(config.chained), details=False, synchronize=synchronize,
+        model, ids, NoiseTape(seed), sampling, settings, drafter.max_drafts, drafter.slots, synchronize=synchronize
     )  # fmt: skip
-    if method == "shallow":
-        steps = drive_shallow(run, model, config.draft_budget)
-    elif method == "pqd":
-        steps = drive_in_branches(run, model, budget, bool(config.chained))
-    else:
-        steps = drive(run, lambda drafts: [])
-    for _ in steps:
+    for _ in drive(run, drafter):
         pass
     return run
 

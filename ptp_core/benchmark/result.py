@@ -19,6 +19,7 @@ from ..decoding.drafters.lookup import LOOKUP_DRAFTS
 from ..methods import AHEAD, LOOKUP, TABLE
 from .acceptance import analyse, drafting_methods
 from .bounds import Drafter
+from .comparison import compare
 from .config import BenchConfig, config_from_dict
 from .questions import Question
 from .rows import TOKEN_CLASSES, Row
@@ -74,6 +75,12 @@ class BenchResult:
             rows = self.select(method, "", category)
             found[method] = analyse(rows, ar, self.drafter(method), self.curve)
         return found
+
+    def comparison(self, category: str | None = None) -> dict[str, Any]:
+        """comparison.compare over the rows outside any sweep, and those of a sweep of the draft rule."""
+        shown = [r for r in self.rows if not r.point or r.point.startswith("draft_rule=")]
+        shown = [r for r in shown if category is None or r.category == category]
+        return compare([r for r in shown if r.method != "ar"], [r for r in shown if r.method == "ar"])
 
     def drafter(self, method: str) -> Drafter:
         """How the method drafts, with its adapter's figures."""
@@ -173,6 +180,7 @@ def _check_rows(rows: Sequence[Row]) -> None:
     """What types alone cannot say: lists of one text agree in length, counts fit."""
     for row in rows:
         lengths = {len(row.tokens), len(row.entropy), len(row.margin), len(row.classes)} if row.calls else set()
+        lengths |= {len(row.likeliest)} if row.likeliest else set()
         if lengths - {row.num_tokens} or row.num_tokens < 0 or not row.seconds >= 0:
             raise ValueError(f"The row of question {row.question_id}, {row.method}, is damaged: its counts do not fit.")
         for call in row.calls:

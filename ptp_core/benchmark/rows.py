@@ -66,13 +66,20 @@ class Call:
 class Row:
     """One question by one method at one point of a sweep ("" where nothing is swept).
 
-    entropy (nats), margin of u and class of each token of the text are the target's. All three are empty for outside
-    methods. divergence is the first position at which the text differs from ar's, and divergence_margin is u's margin
-    there. divergence_gap is the difference of the target's probabilities of the two tokens there. If it is mere
-    rounding, the two changed places in the CDF's order, wherever u lies. identical_to_ar is null where the method does
-    not promise it. draft_rule is how slots without u drafted, "" for other methods. seconds is 0 where only counts were
-    taken, beside other work: such a row has no speed. peak_memory_mb is the most that the process held while this
-    answer was made, weights included.
+    entropy     of the target's distribution at each token of the text, in nats
+    margin      how far u lies from another token there
+    classes     the class of each token, a letter of TOKEN_CLASSES
+    likeliest   "1" for each token that was the target's likeliest, else "0"; "" in older rows
+    divergence  the first position at which the text differs from ar's
+    divergence_margin  u's margin there
+    divergence_gap     how far apart the target holds the two tokens there. Where that is nothing but rounding, the two
+                changed places in the CDF's order, wherever u lies
+    identical_to_ar    null where the method does not promise it
+    draft_rule  how slots without u drafted, "" for other methods
+    seconds     0 where only counts were taken, beside other work: such a row has no speed
+    peak_memory_mb     the most that the process held while this answer was made, weights included
+
+    Outside methods have no entropy, margin, classes and likeliest.
     """
 
     question_id: str
@@ -95,6 +102,7 @@ class Row:
     calls: list[Call] = field(default_factory=list)
     peak_memory_mb: int | None = None
     draft_rule: str = ""
+    likeliest: str = ""
 
     @property
     def verified(self) -> list[tuple[int, int]]:
@@ -161,6 +169,7 @@ def make_row(
         tokens=tokens,
         entropy=[round(e.entropy or 0.0, 3) for e in trace.emitted],
         margin=[_margin(e) for e in trace.emitted],
+        likeliest="".join(str(int(bool(e.likeliest))) for e in trace.emitted),
         classes=token_classes([label(t) for t in tokens]),
         calls=calls_of(trace.steps, gains),
         draft_rule=trace.draft_rule if "draft_rule" in TABLE[trace.method].options else "",

@@ -215,20 +215,12 @@ class _Bench:
     def _decode(
         self, model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, config: BenchConfig, most: int
     ) -> Trace | None:
-        options: dict[str, Any] = {"num_speculative_tokens": config.num_speculative_tokens}
-        options |= {
-            "chained": bool(config.chained),
-            "draft_rule": config.draft_rule,
-            "draft_budget": config.draft_budget,
-            "max_new_tokens": most,
-            "details": False,
-        }
-        sampling, steps = config.sampling(self._order), []
-        for step in start_decoding(model, ids, method, noise, sampling, **options):
+        settings, sampling, steps = config.decoding(most), config.sampling(self._order), []
+        for step in start_decoding(model, ids, method, noise, sampling, settings):
             steps.append(step)
             if self._stop():
                 return None
-        return new_trace(model, ids, method, noise, sampling, "", steps, bool(config.chained), config.draft_rule)
+        return new_trace(model, ids, method, noise, sampling, "", steps, settings)
 
 
 def probability_gap(

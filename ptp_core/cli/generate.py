@@ -6,10 +6,11 @@ import argparse
 import sys
 from dataclasses import replace
 
+from ..decoding.settings import DecodeSettings
 from ..methods import METHODS, method_called
 from ..noise import NoiseTape
 from ..sampling import FILTERS, ORDERS, SamplingConfig
-from .options import load_for, model_options, parsed_budget, sampling_options
+from .options import from_options, load_for, model_options, parsed_budget, sampling_options
 
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,10 @@ def _generate(options: argparse.Namespace) -> None:
     if not options.prompt.strip():
         raise ValueError("The prompt is empty.")
     method_called(options.method)
-    budget, noise = parsed_budget(options.draft_budget), NoiseTape(options.seed)
+    noise = NoiseTape(options.seed)
+    settings = from_options(
+        DecodeSettings, options, draft_budget=parsed_budget(options.draft_budget), chained=options.chain
+    )  # fmt: skip
     sampling = SamplingConfig(options.temperature, options.top_k, options.top_p, filter=options.filter)
 
     from ..decoding.decode import generate
@@ -42,11 +46,7 @@ def _generate(options: argparse.Namespace) -> None:
         noise,
         replace(sampling, order=order),
         prompt=options.prompt,
-        max_new_tokens=options.max_new_tokens,
-        num_speculative_tokens=options.num_speculative_tokens,
-        draft_budget=budget,
-        chained=options.chain,
-        draft_rule=options.draft_rule,
+        settings=settings,
     )
     print(trace.text)
     stats = trace.stats

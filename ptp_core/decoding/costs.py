@@ -35,6 +35,7 @@ class ShallowCosts:
     draft: float
 
 
+DEFAULT_RUN = (0.4, 0.2, 0.1, 0.05)  # P(N >= k) where slots bring no measurement of their own
 _PRIOR = 8.0  # how many observations a figure counts for that was measured beforehand
 
 

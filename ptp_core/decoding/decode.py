@@ -8,23 +8,37 @@ Since each token is Pick(u, P), with P the frozen target's distribution, all of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Unpack
 
-from ..methods import OPTIONS, TABLE, method_called
+from ..methods import TABLE, method_called
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig
 from ..trace import SCHEMA_VERSION, DecodeStep, Trace
-from .drafters import DECODERS
+from .drafters import DRAFTERS, drive
+from .session import START, Resume, Session
+from .settings import DecodeOptions, DecodeSettings
 
 
 def start_decoding(
-    model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, sampling: SamplingConfig, **options: Any
+    model: PTPModel,
+    ids: Sequence[int],
+    method: str,
+    noise: NoiseTape,
+    sampling: SamplingConfig,
+    settings: DecodeSettings | None = None,
+    *,
+    resume: Resume = START,
+    **options: Unpack[DecodeOptions],
 ) -> Iterator[DecodeStep]:
-    """The decoder called `method`, with those of the options that it knows; ValueError for an unknown method."""
-    known = method_called(method).options
-    given = {name: value for name, value in options.items() if name in known or name not in OPTIONS}
-    return DECODERS[method](model, ids, noise, sampling, **given)
+    """The steps of a run, one at a time. Settings are given whole, or as keywords of the same names.
+
+    Raises ValueError for an unknown method, and where model, prompt or settings do not allow it.
+    """
+    method_called(method)
+    settings = settings or DecodeSettings(**options)
+    drafter = DRAFTERS[method](model, settings)
+    return drive(Session(model, ids, noise, sampling, settings, drafter.max_drafts, drafter.slots, resume), drafter)
 
 
 def notes_on(model: PTPModel, method: str, sampling: SamplingConfig) -> list[str]:
@@ -48,10 +62,10 @@ def new_trace(
     sampling: SamplingConfig,
     prompt: str,
     steps: list[DecodeStep],
-    chained: bool = True,
-    draft_rule: str = "argmax",
+    settings: DecodeSettings | None = None,
 ) -> Trace:
     """A trace of steps that were decoded with these arguments."""
+    settings = settings or DecodeSettings()
     return Trace(
         schema_version=SCHEMA_VERSION,
         model=model.name,
@@ -65,8 +79,8 @@ def new_trace(
         method=method,
         steps=steps,
         notes=notes_on(model, method, sampling),
-        chained=chained,
-        draft_rule=draft_rule,
+        chained=settings.chained,
+        draft_rule=settings.draft_rule,
     )
 
 
@@ -78,12 +92,61 @@ def generate(
     sampling: SamplingConfig | None = None,
     *,
     prompt: str | None = None,
-    **options: Any,
+    settings: DecodeSettings | None = None,
+    **options: Unpack[DecodeOptions],
 ) -> Trace:
-    """Decodes to the end and returns the trace. Options: max_new_tokens, num_speculative_tokens,
-    draft_budget, chained, draft_rule, details (see the decoders). `prompt` is the text that the trace shows."""
+    """Decodes to the end and returns the trace. `prompt` is the text that the trace shows.
+
+    Settings are given whole, or as keywords: max_new_tokens, num_speculative_tokens, draft_budget, chained,
+    draft_rule, details (DecodeSettings says what they are).
+    """
     noise, sampling = noise or NoiseTape(0), sampling or SamplingConfig()
-    steps = list(start_decoding(model, ids, method, noise, sampling, **options))
+    settings = settings or DecodeSettings(**options)
+    steps = list(start_decoding(model, ids, method, noise, sampling, settings))
     shown = model.decode(ids) if prompt is None else prompt
-    recorded = {name: options[name] for name in ("chained", "draft_rule") if name in options}
-    return new_trace(model, ids, method, noise, sampling, shown, steps, **recorded)
+    return new_trace(model, ids, method, noise, sampling, shown, steps, settings)
+
+
+def decode_ar(
+    model: PTPModel, ids: Sequence[int], noise: NoiseTape, sampling: SamplingConfig, *, resume: Resume = START,
+    **options: Unpack[DecodeOptions],
+) -> Iterator[DecodeStep]:  # fmt: skip
+    """Autoregressive decoding: one token per call. The baseline, on the same kernels as the others."""
+    return start_decoding(model, ids, "ar", noise, sampling, resume=resume, **options)
+
+
+def decode_ptp(
+    model: PTPModel, ids: Sequence[int], noise: NoiseTape, sampling: SamplingConfig, *, resume: Resume = START,
+    **options: Unpack[DecodeOptions],
+) -> Iterator[DecodeStep]:  # fmt: skip
+    """Draft call, verify call, in turn. ValueError without an adapter."""
+    return start_decoding(model, ids, "ptp", noise, sampling, resume=resume, **options)
+
+
+def decode_pqd(
+    model: PTPModel, ids: Sequence[int], noise: NoiseTape, sampling: SamplingConfig, *, resume: Resume = START,
+    **options: Unpack[DecodeOptions],
+) -> Iterator[DecodeStep]:  # fmt: skip
+    """Partial quadratic decoding: each call verifies the last drafts and prepares the next ones, one branch per
+    outcome. ValueError without an adapter."""
+    return start_decoding(model, ids, "pqd", noise, sampling, resume=resume, **options)
+
+
+def decode_independent(
+    model: PTPModel, ids: Sequence[int], noise: NoiseTape, sampling: SamplingConfig, *, resume: Resume = START,
+    **options: Unpack[DecodeOptions],
+) -> Iterator[DecodeStep]:  # fmt: skip
+    """As decode_pqd, but the slots do not see u. The baseline that PTP is compared with.
+
+    A draft is the slot's likeliest token. With draft_rule="pick" it is Pick(u, the slot's distribution).
+    chained=False predicts every token independently, as in the paper. ValueError without an adapter.
+    """
+    return start_decoding(model, ids, "independent", noise, sampling, resume=resume, **options)
+
+
+def decode_prompt_lookup(
+    model: PTPModel, ids: Sequence[int], noise: NoiseTape, sampling: SamplingConfig, *, resume: Resume = START,
+    **options: Unpack[DecodeOptions],
+) -> Iterator[DecodeStep]:  # fmt: skip
+    """Drafts what followed the last occurrence of the text's last words. No model drafts anything."""
+    return start_decoding(model, ids, "prompt_lookup", noise, sampling, resume=resume, **options)

@@ -63,6 +63,7 @@ def emitted_record(
         omitted_mass=max(0.0, 1 - sum(c.prob for c in listed)) if details else 0.0,
         excluded_mass=lost,
         entropy=float(torch.special.entr(whole).sum()),
+        likeliest=bool(probs[column] >= probs.max()),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..decoding.decode import new_trace, start_decoding
 from ..decoding.session import Resume
+from ..decoding.settings import DecodeSettings
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..trace import DecodeStep, Trace
@@ -48,18 +49,18 @@ def redecode_steps(
     kept = kept_steps(trace, position)
     tokens = [token.token for step in kept for token in step.emitted]
     cache, shared = (contexts or Contexts()).filled(model, [*trace.prompt_tokens, *tokens][:-1])
-    options = {"chained": trace.chained, "draft_rule": trace.draft_rule, **options}
+    asked = {"chained": trace.chained, "draft_rule": trace.draft_rule, **options}
+    settings = DecodeSettings(max_new_tokens or length, **asked)
     fresh = new_trace(
-        model, trace.prompt_tokens, trace.method, noise, trace.sampling, trace.prompt, kept, options["chained"],
-        options["draft_rule"],
+        model, trace.prompt_tokens, trace.method, noise, trace.sampling, trace.prompt, kept, settings
     )  # fmt: skip
     fresh.notes.append(
         f"Decoded anew from call {len(kept) + 1} on, after a text that was read already. The calls before are from the "
         "run on the earlier noise."
     )
+    resume = Resume(tokens, len(kept), cache, shared)
     steps = start_decoding(
-        model, trace.prompt_tokens, trace.method, noise, trace.sampling, max_new_tokens=max_new_tokens or length,
-        resume=Resume(tokens, len(kept), cache, shared), **options,
+        model, trace.prompt_tokens, trace.method, noise, trace.sampling, settings, resume=resume
     )  # fmt: skip
     return fresh, steps
 

@@ -153,9 +153,7 @@ def _shallow_right(model: PTPModel, batch: Batch, hidden: Tensor) -> Tensor:
     slots, config = model.require_shallow(), model.require_adapter()
     targets = batch.targets[0, :, config.num_settled :]
     logits = slots.logits(hidden[0].flatten(0, 1))
-    u = batch.own_u[0, :, config.num_settled :].flatten()
-    argmax = slots.config.reads_u or float(batch.temperature[0]) == 0
-    columns = draft_tokens(logits, u, "o-ptp" if argmax else "independent", config.order)
+    columns = logits.argmax(-1)  # as in decoding, whatever they read
     return slots.vocabulary.to(columns.device)[columns].view(targets.shape) == targets
 
 

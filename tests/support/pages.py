@@ -44,12 +44,12 @@ CONTRASTS = """() => {
 
 def slow(monkeypatch, seconds=0.08):
     """Makes every model call of the server take a while, so that there is something to stop."""
-    from ptp_core.decoding.session import Run
+    from ptp_core.decoding.session import Session
 
-    plain = Run.call
+    plain = Session.call
 
     def call(self, *arguments):
         time.sleep(seconds)
         return plain(self, *arguments)
 
-    monkeypatch.setattr(Run, "call", call)
+    monkeypatch.setattr(Session, "call", call)

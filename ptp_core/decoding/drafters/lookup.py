@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ...model.ptp_model import PTPModel
-from ...noise import NoiseTape
-from ...sampling import SamplingConfig
-from ...trace import DecodeStep, Draft
-from ..session import START, Resume, Run, drive
-from ..settings import window_of
+from ...trace import Draft
+from ..session import Session
+from ..settings import DecodeSettings
+from .base import Drafter, drafts
 
 LOOKUP_DRAFTS = 5
 LOOKUP_LONGEST, LOOKUP_SHORTEST = 3, 1  # n-gram sizes, tried in this order
@@ -32,25 +31,16 @@ def longest_match(tokens: Sequence[int], count: int) -> tuple[int, list[int]]:
     return 0, []
 
 
-def decode_prompt_lookup(
-    model: PTPModel,
-    ids: Sequence[int],
-    noise: NoiseTape,
-    sampling: SamplingConfig,
-    *,
-    max_new_tokens: int = 64,
-    num_speculative_tokens: int | None = None,
-    details: bool = True,
-    resume: Resume = START,
-) -> Iterator[DecodeStep]:
-    """Drafts what followed the last occurrence of the text's last words. No model drafts anything."""
-    longest = LOOKUP_DRAFTS if num_speculative_tokens is None else window_of(model, num_speculative_tokens)
-    run = Run(model, ids, noise, sampling, max_new_tokens, longest, details=details, resume=resume)
+@drafts("prompt_lookup")
+class Lookup(Drafter):
+    """Drafts what followed the last occurrence of the text's last words."""
 
-    def propose() -> list[Draft]:
-        tokens = find_continuation(run.tokens, min(longest, run.remaining - 1))
-        start = run.num_emitted
-        drafts = [Draft(t, model.label(t), noise[start + i], 0.5, 1.0, "pending") for i, t in enumerate(tokens)]
-        return drafts[: run.until_eos(drafts)]
+    def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
+        given = settings.num_speculative_tokens
+        self.max_drafts = LOOKUP_DRAFTS if given is None else given
 
-    return drive(run, lambda drafts: [], propose)
+    def propose(self, session: Session, kept: list[Draft]) -> list[Draft]:
+        tokens = find_continuation(session.tokens, min(self.max_drafts, session.remaining - 1))
+        start, noise, label = session.num_emitted, session.noise, session.model.label
+        found = [Draft(t, label(t), noise[start + i], 0.5, 1.0, "pending") for i, t in enumerate(tokens)]
+        return found[: session.until_eos(found)]

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 
 from ...model.ptp_model import PTPModel
-from ...noise import NoiseTape
-from ...sampling import SamplingConfig
 from ...trace import DecodeStep, Draft
-from ..costs import Learned, ShallowCosts
+from ..costs import DEFAULT_RUN, Learned, ShallowCosts
 from ..measure_costs import shallow_costs
-from ..session import START, Resume, Run, drive
-from ..settings import checked_budget, checked_window
+from ..session import Session
+from ..settings import DecodeSettings
 from ..slots import read_slots
+from .base import Drafter, Times, drafts
 from .branches import calibrated
 from .lookup import longest_match
 
-DEFAULT_RUN = (0.4, 0.2, 0.1, 0.05)  # P(N >= k) where shallow slots bring no measurement of their own
 # share of right looked-up tokens by how many tokens matched, before any were seen
 LOOKED_RATES = {1: 0.12, 2: 0.3, 3: 0.5, 4: 0.65}
 Source = int | None  # of a draft: how many tokens matched where it was looked up; None where a slot made it
@@ -96,95 +92,62 @@ class DraftDepth:
                 self._draft.see(draft_ms / made, made)
 
 
-def decode_shallow(
-    model: PTPModel,
-    ids: Sequence[int],
-    noise: NoiseTape,
-    sampling: SamplingConfig,
-    *,
-    max_new_tokens: int = 64,
-    num_speculative_tokens: int | None = None,
-    draft_budget: int | str = "auto",
-    lookup: bool = False,
-    details: bool = True,
-    resume: Resume = START,
-) -> Iterator[DecodeStep]:
-    """Each call verifies the last drafts. Behind its last token, shallow slots draft the next ones in turn.
+@drafts("shallow")
+class Shallow(Drafter):
+    """Behind a call's last token shallow slots draft the next ones, each told the one before.
 
-    Each slot is told the token before its own. draft_budget is the number of drafts per call, or "auto": as long as
-    they pay on this machine. With lookup, a slot's draft may match an earlier place of the text. The tokens that
-    followed there then become drafts too, as long as that pays.
-
-    Raises ValueError without shallow slots.
+    draft_budget is the number of drafts per call, or "auto": as long as they pay on this machine. ValueError without
+    shallow slots.
     """
-    longest = longest_of(model, num_speculative_tokens)
-    run = Run(model, ids, noise, sampling, max_new_tokens, longest, details=details, resume=resume)
-    return drive_shallow(run, model, draft_budget, lookup)
 
+    looks_up = False
 
-def longest_of(model: PTPModel, num_speculative_tokens: int | None) -> int:
-    """The most drafts per call: as given, or what the shallow slots' window holds."""
-    window = model.require_shallow().config.window
-    return window if num_speculative_tokens is None else checked_window(num_speculative_tokens)
+    def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
+        config, given = model.require_shallow().config, settings.num_speculative_tokens
+        self.max_drafts = config.window if given is None else given
+        costs = shallow_costs(model) if settings.is_auto else None
+        run = config.draft_run or DEFAULT_RUN
+        self._depth = DraftDepth(run, self.max_drafts, settings.slots(self.max_drafts), costs)
+        self._sources: list[Source] = []  # of the drafts that were proposed last
+        self._verified: tuple[list[Source], float] | None = None  # of those that the next call verifies, with seconds
 
-
-def drive_shallow(run: Run, model: PTPModel, draft_budget: int | str, lookup: bool = False) -> Iterator[DecodeStep]:
-    """The loop of shallow slots around a depth that learns from each call."""
-    measured = model.require_shallow().config.draft_run or DEFAULT_RUN
-    costs = shallow_costs(model) if draft_budget == "auto" else None
-    amount = run.max_drafts if draft_budget == "auto" else checked_budget(draft_budget)
-    return _Shallow(run, DraftDepth(measured, run.max_drafts, amount, costs), lookup).steps()
-
-
-def decode_shallow_lookup(*arguments: Any, **options: Any) -> Iterator[DecodeStep]:
-    """decode_shallow with lookup."""
-    return decode_shallow(*arguments, lookup=True, **options)
-
-
-class _Shallow:
-    """One run: its drafts, where they came from, what they took."""
-
-    def __init__(self, run: Run, depth: DraftDepth, lookup: bool) -> None:
-        self._run, self._depth, self._lookup = run, depth, lookup
-        self._sources: list[Source] = []
-        self._seconds = 0.0
-
-    def steps(self) -> Iterator[DecodeStep]:
-        sources, seconds = self._sources, self._seconds  # of the drafts that a step verifies
-        is_first = True
-        for step in drive(self._run, lambda drafts: [], self._propose):
-            call = 1e3 * (step.seconds - self._seconds)
-            if not is_first:  # it read the prompt
-                self._depth.observe(sources, step.num_accepted, len(step.emitted), call, 1e3 * seconds)
-            is_first = False
-            sources, seconds = self._sources, self._seconds
-            yield step
+    def observe(self, step: DecodeStep, times: Times) -> None:
+        if self._verified is not None:  # else it read the prompt
+            sources, seconds = self._verified
+            call = 1e3 * (times.plan + times.call)
+            self._depth.observe(sources, step.num_accepted, len(step.emitted), call, 1e3 * seconds)
+        self._verified = self._sources, times.draft
 
     @torch.inference_mode()
-    def _propose(self) -> list[Draft]:
-        """Drafts behind the run's text, as many as are worth their time."""
-        start = time.perf_counter()
-        run, model, depth = self._run, self._run.model, self._depth
+    def propose(self, session: Session, kept: list[Draft]) -> list[Draft]:
+        """Drafts behind the text, as many as are worth their time."""
+        model, depth = session.model, self._depth
         slots = model.require_shallow()
-        first = run.num_emitted
-        noise = run.noise.values(first, first + min(depth.longest, run.remaining - 1))
-        drafts: list[Draft] = []
+        first = session.num_emitted
+        noise = session.noise.values(first, first + min(depth.longest, session.remaining - 1))
+        made: list[Draft] = []
         self._sources = []
-        size, ahead = longest_match(run.tokens, len(noise)) if self._lookup else (0, [])
+        size, ahead = longest_match(session.tokens, len(noise)) if self.looks_up else (0, [])
         leads = bool(ahead) and depth.lookup_leads(size)
-        drafting, token, by_slots = None, run.tokens[-1], True
-        while len(drafts) < len(noise) and not (drafts and drafts[-1].token in model.eos_tokens):
-            k, u, sure = len(drafts), noise[len(drafts)], [d.prob for d in drafts]
-            if (drafts or leads) and len(ahead) > k and depth.lookup_pays(sure, size + k):
+        drafting, token, by_slots = None, session.tokens[-1], True
+        while len(made) < len(noise) and not (made and made[-1].token in model.eos_tokens):
+            k, u, sure = len(made), noise[len(made)], [d.prob for d in made]
+            if (made or leads) and len(ahead) > k and depth.lookup_pays(sure, size + k):
                 token, prob, margin, by_slots = ahead[k], depth.looked_rate(size + k), 1.0, False
             elif by_slots and depth.pays(sure):
-                drafting = drafting or run.drafting(noise)
-                ((column, prob, margin),) = read_slots(drafting.next(token), [u], run.sampling, slots.config.reads_u)
+                drafting = drafting or session.drafting(noise)
+                ((column, prob, margin),) = read_slots(drafting.next(token), [u], session.sampling, argmax=True)
                 token, prob = int(slots.vocabulary[column]), calibrated(prob, margin, slots.config.confidence)
                 ahead = ahead if ahead[k : k + 1] == [token] else []  # what disagrees is no guide any more
             else:
                 break
             self._sources.append(None if by_slots else size + k)
-            drafts.append(Draft(token, model.label(token), u, prob, margin, "pending"))
-        self._seconds = time.perf_counter() - start
-        return drafts
+            made.append(Draft(token, model.label(token), u, prob, margin, "pending"))
+        return made
+
+
+@drafts("shallow_lookup")
+class ShallowLookup(Shallow):
+    """The same, and where the text repeats itself, drafts are looked up."""
+
+    looks_up = True

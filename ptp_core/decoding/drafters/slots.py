@@ -2,128 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ...model.ptp_model import PTPModel
-from ...noise import NoiseTape
-from ...sampling import SamplingConfig
 from ...trace import DecodeStep, Draft
+from ..costs import DEFAULT_RUN
 from ..measure_costs import cost_curve
-from ..session import START, Resume, Run, drive
-from ..settings import checked_budget, window_of
+from ..session import Session
+from ..settings import DecodeSettings, window_of
+from ..slots import SlotRule
+from .base import Drafter, Times, drafts
 from .slot_budget import DraftBudget
 
-DEFAULT_RUN = (0.4, 0.2, 0.1, 0.05)  # P(N >= k) where an adapter brings no measurement of its own
+
+class BySlots(Drafter):
+    """What drafters by slots share. ValueError without an adapter."""
+
+    sees_u = True
+
+    def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
+        self.num_settled = model.require_adapter().num_settled
+        self.max_drafts = window_of(model, settings.num_speculative_tokens)
+        self.slots = SlotRule(self.sees_u, settings.chained, settings.draft_rule)
+
+    @property
+    def longest(self) -> int:
+        """The most slots of a branch."""
+        return self.max_drafts + self.num_settled
+
+    def limits(self, session: Session, num_drafts: int) -> list[int]:
+        """Most slots of branch m, for m = 0..num_drafts, that can still bring a token of the text."""
+        useful = (min(self.max_drafts, session.remaining - m - 2) for m in range(num_drafts + 1))
+        return [count + self.num_settled if count > 0 else 0 for count in useful]
 
 
-def decode_ptp(
-    model: PTPModel,
-    ids: Sequence[int],
-    noise: NoiseTape,
-    sampling: SamplingConfig,
-    *,
-    max_new_tokens: int = 64,
-    num_speculative_tokens: int | None = None,
-    draft_budget: int | str = "auto",
-    chained: bool = True,
-    details: bool = True,
-    resume: Resume = START,
-) -> Iterator[DecodeStep]:
-    """Draft call, verify call, in turn. A draft call also settles the token behind its context.
-    chained=False leaves an adapter's chain head aside: the slots' own drafts, as in the paper.
+@drafts("ptp")
+class InTurns(BySlots):
+    """A draft call, then a verify call. A draft call also settles the token behind its context."""
 
-    Raises ValueError without an adapter.
+    def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
+        super().__init__(model, settings)
+        self._most = settings.slots(self.longest)
+
+    def plan(self, session: Session, drafts: Sequence[Draft]) -> Sequence[int]:
+        return () if drafts else (min(self._most, self.limits(session, 0)[0]),)
+
+
+@drafts("pqd")
+class InBranches(BySlots):
+    """Partial quadratic decoding: each call verifies the last drafts and prepares the next, a branch per outcome."""
+
+    def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
+        super().__init__(model, settings)
+        curve = cost_curve(model) if settings.is_auto else None
+        self._runs = allocator_runs(model, settings.chained, settings.draft_rule)
+        self._budget = DraftBudget(*self._runs, self.num_settled, self.longest, settings.draft_budget, curve)
+        self._was_clean = self._is_first = True
+
+    def plan(self, session: Session, drafts: Sequence[Draft]) -> Sequence[int]:
+        return self._budget.plan([d.prob for d in drafts], self.limits(session, len(drafts)))
+
+    def observe(self, step: DecodeStep, times: Times) -> None:
+        behind_right, behind_wrong = self._runs
+        expected = sum((behind_right if self._was_clean else behind_wrong)[: len(step.drafts)])
+        self._was_clean = step.num_accepted == len(step.drafts)
+        # the prompt's rows are nobody's choice
+        positions, ms = (1, None) if self._is_first else (step.num_positions, 1e3 * (times.plan + times.call))
+        self._is_first = False
+        self._budget.observe(expected, step.num_accepted, positions, len(step.emitted), ms)
+
+
+@drafts("independent")
+class InBranchesWithoutU(InBranches):
+    """The same with slots that do not see u: the baseline that PTP is compared with.
+
+    The comparison is fair only with an adapter that was trained without u (decode.notes_on says so).
     """
-    window = window_of(model, num_speculative_tokens)
-    run = Run(
-        model, ids, noise, sampling, max_new_tokens, window, chained=chained, details=details, resume=resume
-    )  # fmt: skip
-    cap = run.max_drafts + run.num_settled if draft_budget == "auto" else checked_budget(draft_budget)
-    return drive(run, lambda drafts: [0] if drafts else [min(cap, run.slot_limits(0)[0])])
 
-
-def decode_pqd(
-    model: PTPModel,
-    ids: Sequence[int],
-    noise: NoiseTape,
-    sampling: SamplingConfig,
-    *,
-    max_new_tokens: int = 64,
-    num_speculative_tokens: int | None = None,
-    draft_budget: int | str = "auto",
-    chained: bool = True,
-    details: bool = True,
-    resume: Resume = START,
-) -> Iterator[DecodeStep]:
-    """Partial quadratic decoding: each call verifies the last drafts and prepares the next ones, one
-    branch per outcome. draft_budget = slots per call, or "auto": what pays on this machine. chained=False
-    leaves an adapter's chain head aside: the slots' own drafts, as in the paper.
-
-    Raises ValueError without an adapter.
-    """
-    model.require_adapter()
-    window = window_of(model, num_speculative_tokens)
-    run = Run(
-        model, ids, noise, sampling, max_new_tokens, window, chained=chained, details=details, resume=resume
-    )  # fmt: skip
-    return drive_in_branches(run, model, draft_budget, chained)
-
-
-def decode_independent(
-    model: PTPModel,
-    ids: Sequence[int],
-    noise: NoiseTape,
-    sampling: SamplingConfig,
-    *,
-    max_new_tokens: int = 64,
-    num_speculative_tokens: int | None = None,
-    draft_budget: int | str = "auto",
-    chained: bool = True,
-    draft_rule: str = "argmax",
-    details: bool = True,
-    resume: Resume = START,
-) -> Iterator[DecodeStep]:
-    """As decode_pqd, but the slots do not see u. The baseline that PTP is compared with.
-
-    A draft is the slot's likeliest token. With draft_rule="pick" it is Pick(u, the slot's distribution).
-    Behind a chain head each slot's distribution knows the drafts before. chained=False predicts every token
-    independently, as in the paper. The comparison is fair only with an adapter that was trained without u
-    (notes_on says so).
-
-    Raises ValueError without an adapter.
-    """
-    model.require_adapter()
-    window = window_of(model, num_speculative_tokens)
-    run = Run(
-        model, ids, noise, sampling, max_new_tokens, window, reads_u=False, chained=chained,
-        draft_rule=draft_rule, details=details, resume=resume,
-    )  # fmt: skip
-    return drive_in_branches(run, model, draft_budget, chained)
-
-
-def drive_in_branches(run: Run, model: PTPModel, draft_budget: int | str, chained: bool = True) -> Iterator[DecodeStep]:
-    """PQD's loop around a budget that learns from each call."""
-    curve = cost_curve(model) if draft_budget == "auto" else None
-    measured, after_rejection = allocator_runs(model, chained, run.draft_rule)
-    longest = run.max_drafts + run.num_settled
-    amount = draft_budget if draft_budget == "auto" else checked_budget(draft_budget)
-    budget = DraftBudget(measured, after_rejection, run.num_settled, longest, amount, curve)
-
-    def plan(drafts: Sequence[Draft]) -> list[int]:
-        return budget.plan([d.prob for d in drafts], run.slot_limits(len(drafts)))
-
-    def steps() -> Iterator[DecodeStep]:
-        was_clean = is_first = True
-        for step in drive(run, plan):
-            expected = sum((measured if was_clean else after_rejection)[: len(step.drafts)])
-            was_clean = step.num_accepted == len(step.drafts)
-            # the prompt's rows are nobody's choice
-            positions, ms = (1, None) if is_first else (step.num_positions, 1e3 * step.seconds)
-            is_first = False
-            budget.observe(expected, step.num_accepted, positions, len(step.emitted), ms)
-            yield step
-
-    return steps()
+    sees_u = False
 
 
 def allocator_runs(

@@ -68,9 +68,9 @@ def test_a_stopped_run_keeps_the_answers_so_far(bench):
 
 
 def test_stop_reaches_a_run_between_two_calls(bench, monkeypatch):
-    from ptp_core.decoding.session import Run
+    from ptp_core.decoding.session import Session
 
-    calls, plain = [], Run.call
+    calls, plain = [], Session.call
 
     def call(self, *arguments):
         calls.append(1)
@@ -78,7 +78,7 @@ def test_stop_reaches_a_run_between_two_calls(bench, monkeypatch):
             TICKETS.stop("t3")
         return plain(self, *arguments)
 
-    monkeypatch.setattr(Run, "call", call)
+    monkeypatch.setattr(Session, "call", call)
     raw = {**RAW, "tokens": 200, "prompts": "abc\nhg fe\naabb\nd.e.f"}
     events = list(bench.run(ModelChoice(), "t3", raw))
     assert "done" not in [event["event"] for event in events]
