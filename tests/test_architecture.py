@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CORE = sorted((ROOT / "ptp_core").rglob("*.py"))
 APP = sorted((ROOT / "app").rglob("*.py"))
-MOST_FILES, MOST_LINES = 16, 350
+MOST_FILES, MOST_LINES = 16, 320
 PLOTTING = {"charts.py", "curves.py"}  # pages of their own, drawn with Plotly
 # A package may import those after it in this list, and the files beside the packages (noise.py, sampling.py, ...).
 FLOORS = ("cli", "benchmark", "toys", "training", "maps", "decoding", "storage", "model")

@@ -62,10 +62,8 @@ def test_rows_that_do_not_know_it_ask_the_autoregressive_answer():
 def test_both_rules_without_u_have_lines_of_their_own():
     rows = [row_of("independent", CALLS, "11001", rule) for rule in ("argmax", "pick")]
     found = compare(rows, [])
-    assert [(each["name"], each["rule"]) for each in found["lines"]] == [
-        ("independent", "argmax"),
-        ("independent", "pick"),
-    ]
+    assert {each["name"] for each in found["lines"]} == {"independent"}
+    assert [each["rule"] for each in found["lines"]] == ["argmax", "pick"]
 
 
 def test_from_a_run(make_model, tmp_path):

@@ -35,7 +35,7 @@ def echo(monkeypatch):
 
 
 def test_a_new_drafter_races_the_others(make_model, echo):
-    """Side by side with plain decoding and prompt lookup on the same noise: the same texts, in fewer calls somewhere."""
+    """Side by side with plain decoding and prompt lookup, on the same noise: the same texts."""
     model, accepted = make_model(adapter=False), 0
     asked = typed_questions(["abc abc", "aa", "hg", "b.b"])
     config = BenchConfig(("ar", "echo", "prompt_lookup"), max_new_tokens=24, temperature=0.3)
