@@ -89,6 +89,12 @@ class Place:
         """Whether a slot's argmax is its token (O-PTP); otherwise a slot holds a distribution."""
         return self.model.require_adapter().variant == "o-ptp"
 
+    @property
+    def most_tokens(self) -> int:
+        """Tokens of a whole window, with those that verification settles before its first slot."""
+        config = self.model.require_adapter()
+        return config.window + config.lead
+
     @torch.inference_mode()
     def slot_logits(self, u: Sequence[float], parents: Sequence[int]) -> Tensor:
         """Logits (S, V) of a forest of slots with these u's; parents[i] < i is the slot before slot i, -1: none."""
@@ -141,23 +147,15 @@ class Place:
         logits = self.slot_logits(u, [i - 1 if i % depth else -1 for i in range(len(u))])
         return slot_distribution(logits[depth - 1 :: depth], self.sampling.order, full=True)
 
-    def blind_distributions(self) -> Candidates:
-        """The distributions of the next two tokens (2 rows) from slots that carry WITHOUT_U in place of their u.
+    def likeliest(self, count: int) -> list[int | None]:
+        """The drafts of the next `count` tokens from slots that are not told u: their likeliest tokens.
 
-        Where the adapter's slots begin one token later, the first row is the target's own.
+        None for a token that verification settles before the first slot drafts.
         """
         lead = self.model.require_adapter().lead
-        logits = self.slot_logits([WITHOUT_U] * (2 - lead), list(range(-1, 1 - lead)))
-        drafted = slot_distribution(logits, self.sampling.order, full=True)
-        if not lead:
-            return drafted
-        width = drafted.tokens.shape[1]
-        own = candidates(self.logits[None], self.sampling)
-        return Candidates(
-            torch.cat([_padded(own.tokens, width, 0), drafted.tokens]),
-            torch.cat([_padded(own.probs, width, 0.0), drafted.probs]),
-            torch.cat([_padded(own.right, width, 1.0), drafted.right]),
-        )
+        slots = count - lead
+        drafts = self.slot_logits([WITHOUT_U] * slots, list(range(-1, slots - 1))).argmax(-1).tolist() if slots else []
+        return [*[None] * lead, *drafts]
 
 
 def check(model: PTPModel, trace: Trace, position: int) -> None:
@@ -176,10 +174,6 @@ def listed(found: Candidates, most: int) -> list[list[tuple[int, float, float, f
     columns = found.probs.topk(most, dim=-1).indices.sort(dim=-1).values
     parts = [part.gather(1, columns).tolist() for part in (found.tokens, found.probs, found.left, found.right)]
     return [[row for row in zip(*rows, strict=True) if row[1] > 0] for rows in zip(*parts, strict=True)]
-
-
-def _padded(row: Tensor, width: int, value: float) -> Tensor:
-    return torch.nn.functional.pad(row, (0, width - row.shape[1]), value=value)
 
 
 def _parts(sizes: Sequence[int], limit: int) -> list[list[int]]:

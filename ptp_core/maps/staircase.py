@@ -10,6 +10,7 @@ from ..decoding.records import emitted_record
 from ..decoding.slots import slot_distribution
 from ..model.ptp_model import PTPModel
 from ..trace import Emitted, Trace
+from .blind import Blind, blind_model, blind_place
 from .contexts import Contexts
 from .position import Place, listed
 from .scan import Steps, finish
@@ -62,6 +63,8 @@ class Staircase:
         null         There is no draft: no adapter, or C-PTP begins one token later.
     agreement: share of u on which both give the same token. total_variation: half the summed difference of the
     tokens' shares of u. texts: token -> label.
+    blind: the draft without u, the same token for every u. blind_agreement: the share of u on which the target picks
+    it. blind_by: whose slot it is (blind.py). All null without an adapter, and where its slots begin one token later.
     """
 
     target: Emitted
@@ -73,6 +76,9 @@ class Staircase:
     probes: tuple[int, int] | None
     texts: dict[int, str]
     calls: int
+    blind: int | None = None
+    blind_agreement: float | None = None
+    blind_by: Blind | None = None
 
 
 def staircase(model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None) -> Staircase:
@@ -101,6 +107,10 @@ def staircase_steps(model: PTPModel, trace: Trace, position: int, contexts: Cont
         draft = [Stretch(left, right, [token]) for token, _, left, right in listed(found, MAX_LISTED)[0]]
         calls = before.calls + (place.calls if before is not place else 0)
     bins = [Stretch(left, right, [token]) for token, _, left, right in listed(place.found, MAX_LISTED)[0]]
+    blind, by = None, None
+    if model.adapter is not None:
+        blind, by, more = _without_u(model, trace, position, contexts)
+        calls += more
     return Staircase(
         target=target,
         kind=kind,
@@ -109,9 +119,27 @@ def staircase_steps(model: PTPModel, trace: Trace, position: int, contexts: Cont
         total_variation=_total_variation(bins, draft) if kind else None,
         error=error,
         probes=probes,
-        texts={s.tokens[0]: model.label(s.tokens[0]) for s in [*bins, *draft]},
+        texts={s.tokens[0]: model.label(s.tokens[0]) for s in [*bins, *draft]} | _label(model, blind),
         calls=calls,
+        blind=blind,
+        blind_agreement=None if blind is None else sum(s.right - s.left for s in bins if s.tokens == [blind]),
+        blind_by=by,
     )
+
+
+def _without_u(
+    model: PTPModel, trace: Trace, position: int, contexts: Contexts
+) -> tuple[int | None, Blind | None, int]:
+    """The draft of a slot that is not told u, whose slot it is, and the calls that it took."""
+    lead = blind_model(model).require_adapter().lead
+    if position < lead:
+        return None, None, 0
+    place, by = blind_place(model, trace, position - lead, contexts)
+    return place.likeliest(1 + lead)[-1], by, place.calls
+
+
+def _label(model: PTPModel, token: int | None) -> dict[int, str]:
+    return {} if token is None else {token: model.label(token)}
 
 
 def _agreement(a: list[Stretch], b: list[Stretch]) -> float:

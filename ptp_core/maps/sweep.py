@@ -6,12 +6,14 @@ a network that reads u, so it is asked at points, more densely where its answer 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from ..model.ptp_model import PTPModel
 from ..trace import Trace
+from .blind import Blind, blind_place
 from .contexts import Contexts
 from .position import Place, listed
 from .scan import Scan, Steps, finish, scanned, second_half
@@ -36,7 +38,9 @@ class Sweep:
     target: exact, except for `omitted`, the probability of tokens beyond the MAX_LANES followed.
     draft: its own window (null without an adapter). draft_error: the summed width of the gaps in which its changes
     lie. A draft may change and change back between two points of the first grid. So fresh points are asked
-    afterwards: probes are their number, and at how many of them the map is wrong. texts: token -> label.
+    afterwards: probes are their number, and at how many of them the map is wrong.
+    blind: the draft without u, the same for every u but for a first token that verification settles. blind_by: whose
+    slots it is (blind.py). texts: token -> label.
     """
 
     first: int
@@ -49,6 +53,8 @@ class Sweep:
     probes: tuple[int, int] | None
     texts: dict[int, str]
     calls: int
+    blind: list[Stretch] | None = None
+    blind_by: Blind | None = None
 
 
 def sweep_steps(model: PTPModel, trace: Trace, first: int, last: int, contexts: Contexts | None = None) -> Steps[Sweep]:
@@ -56,6 +62,7 @@ def sweep_steps(model: PTPModel, trace: Trace, first: int, last: int, contexts: 
     if not first <= last < first + MAX_LENGTH:
         raise ValueError(f"A sweep covers its own position and at most {MAX_LENGTH - 1} behind it.")
     length = last - first + 1
+    contexts = contexts or Contexts()
     place = Place(model, trace, first, contexts, room=MAX_LANES * length)
     yield 0.0
     bins = listed(place.found, MAX_LANES)[0]
@@ -74,7 +81,12 @@ def sweep_steps(model: PTPModel, trace: Trace, first: int, last: int, contexts: 
         stretches, doubt = as_stretches(scan)
         probes = (scan.num_probed, scan.num_wrong)
         draft = [Stretch(s.left, s.right, _until_end(model, s.tokens)) for s in stretches]
-    shown = {token for stretch in [*target, *(draft or [])] for token in stretch.tokens}
+    blind, by, calls = None, None, place.calls
+    if model.adapter is not None:
+        beside, by = blind_place(model, trace, first, contexts)
+        blind = _without_u(beside, min(length, beside.most_tokens), bins)
+        calls = place.calls + beside.calls
+    shown = {token for stretch in [*target, *(draft or []), *(blind or [])] for token in stretch.tokens}
     return Sweep(
         first=first,
         last=last,
@@ -85,13 +97,24 @@ def sweep_steps(model: PTPModel, trace: Trace, first: int, last: int, contexts: 
         draft_error=doubt,
         probes=probes,
         texts={token: model.label(token) for token in sorted(shown)},
-        calls=place.calls,
+        calls=calls,
+        blind=blind,
+        blind_by=by,
     )
 
 
 def sweep(model: PTPModel, trace: Trace, j: int, k: int, contexts: Contexts | None = None) -> Sweep:
     """Tokens j..k as u_j runs over [0, 1): exact for the target, adaptive for the draft."""
     return finish(sweep_steps(model, trace, j, k, contexts))
+
+
+def _without_u(place: Place, length: int, bins: Sequence[tuple[int, float, float, float]]) -> list[Stretch]:
+    """The draft of slots that are not told u; `bins` are the target's, for a first token that verification settles."""
+    first, *rest = place.likeliest(length)
+    drafts = [token for token in rest if token is not None]
+    if first is not None:
+        return [Stretch(0.0, 1.0, _until_end(place.model, [first, *drafts]))]
+    return [Stretch(left, right, _until_end(place.model, [token, *drafts])) for token, _, left, right in bins]
 
 
 def scan_window(place: Place, trace: Trace, length: int) -> Steps[Scan]:

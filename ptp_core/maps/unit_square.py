@@ -1,8 +1,8 @@
 """The unit square: which pair of tokens each (u1, u2) gives, for the target and for two kinds of draft.
 
 The target's square is exact, since its bins are nested: u1 picks the first token, and with it the bins for u2. A draft
-without u can only be a grid: it has the same second tokens above every first one. It is exact too. The PTP draft reads
-u. It is asked at points, more densely where its answer changes.
+without u is its likeliest token, so it has the same second token everywhere. It is exact too. The PTP draft reads u.
+It is asked at points, more densely where its answer changes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..trace import Trace
+from .blind import Blind, blind_place
 from .contexts import Contexts
 from .position import Place, listed
 from .scan import Scan, Steps, finish, middles
@@ -70,9 +71,8 @@ class Square:
 class UnitSquare:
     """The partition of (u1, u2), the noise of `position` and of the next one, into token pairs.
 
-    omitted: area of the target's pairs that are not listed. draft: the PTP draft. blind: the same adapter's slots when
-    u is hidden from them (WITHOUT_U in its place); an adapter trained without u is stronger. Both are null without an
-    adapter.
+    omitted: area of the target's pairs that are not listed. draft: the PTP draft. blind: the draft without u, and
+    blind_by whose slots it is (blind.py). All three are null without an adapter.
     """
 
     position: int
@@ -84,6 +84,7 @@ class UnitSquare:
     blind: Square | None
     texts: dict[int, str]
     calls: int
+    blind_by: Blind | None = None
 
 
 def unit_square_steps(
@@ -93,6 +94,7 @@ def unit_square_steps(
 
     Raises ValueError for a position outside the text.
     """
+    contexts = contexts or Contexts()
     place = Place(model, trace, position, contexts)
     yield 0.05
     firsts = listed(place.found, MAX_FIRST)[0]
@@ -103,9 +105,12 @@ def unit_square_steps(
         for (token, _, left, right), cells in zip(firsts, above, strict=True)
     ]
     yield 0.2
-    draft = blind = None
+    draft = blind = by = None
+    calls = 0
     if model.adapter is not None:
-        blind = _blind_square(place, target)
+        beside, by = blind_place(model, trace, position, contexts)
+        blind = _blind_square(beside, target)
+        calls = beside.calls
         yield 0.25
         draft = yield from _draft_steps(place, target, seed)
     columns = [*target, *(draft.columns if draft else []), *(blind.columns if blind else [])]
@@ -119,7 +124,8 @@ def unit_square_steps(
         draft=draft,
         blind=blind,
         texts={token: model.label(token) for token in sorted(shown)},
-        calls=place.calls,
+        calls=place.calls + calls,
+        blind_by=by,
     )
 
 
@@ -134,9 +140,11 @@ def unit_square(
 
 
 def _blind_square(place: Place, target: Sequence[Column]) -> Square:
-    first, second = listed(place.blind_distributions(), MAX_SECOND)
-    cells = [Cell(bottom, top, token) for token, _, bottom, top in second]
-    columns = [Column(left, right, token, cells) for token, _, left, right in first]
+    first, second = place.likeliest(2)
+    assert second is not None
+    cells = [Cell(0.0, 1.0, second)]
+    edges = [(c.left, c.right, c.token) for c in target] if first is None else [(0.0, 1.0, first)]
+    columns = [Column(*edge, cells) for edge in edges]
     right_second = right_pair = 0.0
     for theirs in target:
         height = _common(theirs.cells, cells)

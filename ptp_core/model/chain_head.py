@@ -14,6 +14,8 @@ without u.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -50,10 +52,16 @@ class PackedChain:
 
     def __init__(self, chain: ChainHead, output: nn.Linear) -> None:
         self._dtype = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
-        self._inner, self._outer, self._output = (
-            PackedLinear(layer.weight.to(self._dtype), None if layer.bias is None else layer.bias.to(self._dtype))
-            for layer in (chain.inner, chain.outer, output)
-        )
+        self._inner, self._outer, self._output = map(self._packed, (chain.inner, chain.outer, output))
+
+    def beside(self, chain: ChainHead) -> PackedChain:
+        """Another chain head before the same packed output layer."""
+        twin = copy.copy(self)
+        twin._inner, twin._outer = self._packed(chain.inner), self._packed(chain.outer)
+        return twin
+
+    def _packed(self, layer: nn.Linear) -> PackedLinear:
+        return PackedLinear(layer.weight.to(self._dtype), None if layer.bias is None else layer.bias.to(self._dtype))
 
     def __call__(self, slots: Tensor, before: Tensor, settling: Tensor) -> Tensor:
         """Logits (R, V), float32; arguments as ChainHead's."""

@@ -17,6 +17,8 @@ from ptp_core.benchmark.rows_file import MixedSettings, RowsFile
 from ptp_core.benchmark.runner import Lineup, iter_bench, probability_gap, run_bench
 from ptp_core.benchmark.summary import csv_text, summarise
 from ptp_core.decoding.costs import CostCurve
+from ptp_core.decoding.settings import DecodeSettings
+from ptp_core.decoding.slots import SlotRule
 from ptp_core.training.writing import read_prompts
 
 QUESTIONS = [
@@ -344,13 +346,14 @@ def test_command_with_an_adapter_in_two_parts(tiny_folder, tmp_path, capsys, qui
 
 
 def test_a_profile_of_calls_without_slots_bills_their_layers_to_the_target(make_model):
-    run = _Tally(make_model(), [3, 5, 4], NoiseTape(1), SamplingConfig(), 6, 3, synchronize=None)
+    settings = DecodeSettings(max_new_tokens=6)
+    run = _Tally(make_model(), [3, 5, 4], NoiseTape(1), SamplingConfig(), settings, 3, SlotRule(), synchronize=None)
     for lengths in ([0], [4], [0], [0]):
         run.call([], lengths)
     plain = _summary([run])
     assert run.calls == 3
     assert plain["parts"]["target"] == pytest.approx(1e3 * run.extra.seconds["without slots"] / 3)
-    alone = _Tally(make_model(), [3, 5, 4], NoiseTape(1), SamplingConfig(), 6, 3, synchronize=None)
+    alone = _Tally(make_model(), [3, 5, 4], NoiseTape(1), SamplingConfig(), settings, 3, SlotRule(), synchronize=None)
     for _ in range(4):
         alone.call([], [0])
     assert alone.extra.seconds["without delta"] == alone.extra.seconds["without slots"]

@@ -10,22 +10,32 @@ has the gains.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..attention import KVCache, attend_grouped
+from ..config import LoraConfig
 from ..gated_lora import GatedLoraLinear, joined
 from .products import PackedLinear, can_pack, rms_norm, rotary_turns, rotate
+
+
+class _Pair(NamedTuple):
+    """The low-rank delta of one layer, as GatedLoraLinear holds it."""
+
+    lora_A: Tensor
+    lora_B: Tensor
+    scale: float
 
 
 class _Delta:
     """The low-rank deltas of layers that share one input and write side by side into one output."""
 
-    def __init__(self, layers: Sequence[GatedLoraLinear]) -> None:
+    def __init__(self, layers: Sequence[GatedLoraLinear | _Pair]) -> None:
         self._a = torch.cat([layer.lora_A for layer in layers]).detach().t().contiguous()  # (in, sum of r)
         self._parts = []
         column = rank = 0
@@ -58,6 +68,15 @@ class _Linears:
         return y
 
 
+# the linear layers of each product of a layer
+_NAMES = {
+    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "out": ("self_attn.o_proj",),
+    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
+    "down": ("mlp.down_proj",),
+}
+
+
 class _Layer:
     def __init__(self, layer: Any) -> None:
         attention, mlp = layer.self_attn, layer.mlp
@@ -84,6 +103,30 @@ class FastLlama:
         self._rotary, self._norm = base_model.rotary_emb, base_model.norm
         self._layers = [_Layer(layer) for layer in base_model.layers]
         base_model.layers = nn.ModuleList()
+
+    def with_deltas(
+        self, lora: Mapping[str, tuple[Tensor, Tensor]], config: LoraConfig, dtype: torch.dtype
+    ) -> FastLlama:
+        """The same packed layers with other low-rank deltas: lora maps 'layer name' -> A (r, in), B (out, r).
+
+        ValueError if some layer that shares its input with others has no delta.
+        """
+        twin = copy.copy(self)
+        scale = config.alpha / config.rank
+        ends = {".".join(name.split(".")[-3:]): pair for name, pair in lora.items()}  # 12.self_attn.q_proj
+        twin._layers = []
+        for layer in self._layers:
+            fresh = copy.copy(layer)
+            for attribute, names in _NAMES.items():
+                pairs = [ends.get(f"{layer.index}.{name}") for name in names]
+                own = [_Pair(a.to(dtype), b.to(dtype), scale) for a, b in filter(None, pairs)]
+                if own and len(own) != len(pairs):
+                    raise ValueError("Of layers with one input, either all carry a delta or none.")
+                linears = copy.copy(getattr(layer, attribute))
+                linears._delta = _Delta(own) if own else None
+                setattr(fresh, attribute, linears)
+            twin._layers.append(fresh)
+        return twin
 
     @staticmethod
     def fits(base_model: Any) -> bool:
