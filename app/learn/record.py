@@ -24,6 +24,7 @@ from ptp_core import NoiseTape, PTPModel, SamplingConfig, Trace, generate, load_
 from ptp_core.benchmark.acceptance import ENTROPY_EDGES, MARGIN_EDGES
 from ptp_core.decoding.drafters.branches import expected_gain
 from ptp_core.decoding.drafters.slots import allocator_runs
+from ptp_core.decoding.settings import DecodeSettings
 from ptp_core.sampling import candidates
 from ptp_core.toys.word_pairs import (
     FIRST,
@@ -128,10 +129,10 @@ def strip(model: PTPModel) -> dict[str, Any]:
 def pqd(model: PTPModel) -> dict[str, Any]:
     """One answer by the paper's slots in branches, without the chain head, and what its allocator expects of slots."""
     config = model.require_adapter()
-    options = {"draft_budget": PQD_BUDGET, "num_speculative_tokens": PQD_DRAFTS, "chained": False}
+    settings = DecodeSettings(PQD_TOKENS, PQD_DRAFTS, PQD_BUDGET, chained=False)
     ids = model.encode(PQD_PROMPT, chat=True)
     noise, sampling = NoiseTape(7), SamplingConfig()
-    trace = generate(model, ids, "pqd", noise, sampling, max_new_tokens=PQD_TOKENS, prompt=PQD_PROMPT, **options)
+    trace = generate(model, ids, "pqd", noise, sampling, prompt=PQD_PROMPT, settings=settings)
     plain = generate(model, ids, "ar", noise, sampling, max_new_tokens=PQD_TOKENS, details=False)
     if plain.tokens != trace.tokens:
         raise RuntimeError("The recorded text differs from plain decoding: it must not be kept.")
