@@ -8,7 +8,7 @@ from typing import Any
 from ptp_core.benchmark.tables import made_where
 
 from .shown import Shown
-from .words import LABELS, rounded
+from .words import LABELS, rounded, title
 
 
 def entry_view(name: str, shown: Shown) -> dict[str, Any]:
@@ -16,6 +16,7 @@ def entry_view(name: str, shown: Shown) -> dict[str, Any]:
     return {
         "id": name,
         "name": shown.name,
+        "title": title(shown),
         "origin": shown.origin,
         "drafting": [[point, shown.drafting(point)] for point in shown.points if shown.drafting(point)],
         "categories": shown.categories,

@@ -16,6 +16,21 @@ FIELDS = {
 }
 
 
+def title(shown: Shown) -> str:
+    """What a shipped result measured, in a few words; others keep the name that their visitor gave them."""
+    if shown.origin != "shipped":
+        return shown.name
+    config = shown.result.config
+    fields = list(dict.fromkeys(point.field for point in config.sweep))
+    parts = [counted(len(shown.result.questions), "question")]
+    if "draft_budget" not in fields:
+        auto = config.draft_budget == "auto"
+        parts.append("drafts where they pay" if auto else f"{config.draft_budget} slots per call")
+    if fields:
+        parts.append("by " + ", ".join(FIELDS[name].partition(" (")[0] for name in fields))
+    return ", ".join(parts)
+
+
 def machine(shown: Shown) -> str:
     """Where a result was measured."""
     e = shown.result.environment

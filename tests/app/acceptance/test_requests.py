@@ -18,6 +18,7 @@ from app.acceptance.requests import Requests, favourite
 from app.acceptance.results import SHIPPED_FOLDER, Results
 from app.acceptance.shown import Shown
 from app.acceptance.view import result_view
+from app.acceptance.words import title
 from app.race.events import RaceRunner
 from app.race.races import RUNS
 from app.serving.models import ModelChoice
@@ -66,6 +67,16 @@ def test_what_comes_with_the_lab_opens_small_and_whole():
     event = Requests(ours).opening()
     assert [entry["id"] for entry in event["list"]] == names
     assert len(as_value(event)) < 100_000
+
+
+def test_a_shipped_result_is_called_by_what_it_measured():
+    listed = Requests(Results()).opening()["list"]
+    titles = {entry["id"]: entry["title"] for entry in listed}
+    assert titles["default-budget-32"] == "240 questions, 32 slots per call"
+    assert titles["default-temperatures"] == "20 questions, drafts where they pay, by temperature"
+    assert len(set(titles.values())) == len(listed)
+    visitors = replace(Results().get("default"), name="mine", origin="uploaded")
+    assert title(visitors) == "mine"
 
 
 def test_the_page_opens_on_the_default_result(requests, tiny_results):
