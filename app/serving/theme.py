@@ -28,11 +28,11 @@ DARK = {
 # status: (glyph, border style, what it means)
 STATUS = {
     "accepted": ("", "solid", "drafted and right"),
-    "recovered": ("◥", "solid", "the target's own token in place of a wrong draft"),
-    "bonus": ("+", "solid", "the target's own token behind drafts that were all right"),
+    "recovered": ("◥", "solid", "corrected: the target's own token in place of the first wrong draft"),
+    "bonus": ("+", "solid", "free extra: one more token of the target, since all drafts were right"),
     "rejected": ("×", "solid", "drafted and wrong"),
-    "discarded": ("·", "dotted", "drafted behind a wrong one, so not used"),
-    "settled": ("=", "dotted", "stands for the token that verification decides"),
+    "discarded": ("·", "dotted", "thrown away: it stood behind the first wrong draft"),
+    "settled": ("=", "dotted", "placeholder for the token that the check itself decides"),
     "pending": ("", "dashed", "drafted for the next call"),
     "unused": ("", "dashed", "drafted for an outcome that did not come true"),
 }

@@ -118,6 +118,26 @@ def test_counted(call):
     ]  # fmt: skip
 
 
+def test_the_nearest_other_roll_is_told(call):
+    bins = [
+        {"text": " of", "prob": 0.3, "left": 0.0, "own": False},
+        {"text": " in", "prob": 0.5, "left": 0.3, "own": True},
+    ]
+    token = {"u": 0.332, "margin": 0.032, "flip": 0.29999, "candidates": bins}
+    told = [
+        token,
+        {**token, "u": 0.75, "margin": 0.05, "flip": 0.8},
+        {**token, "margin": None, "flip": None},
+        {**token, "flip": None},
+    ]
+    assert call("race/token.js", "x.map(m.nearMiss)", told) == [
+        "a roll 0.032 lower would have given “␣of”",
+        "a roll 0.050 higher would have given another token",
+        "no other token was possible",
+        "another token was 0.032 away",
+    ]
+
+
 def test_breaks_follow_a_token(call):
     breaks = "m.breaksOf(x).map((node) => node.className)"
     assert call("core/text.js", breaks, "a") == []
@@ -206,7 +226,7 @@ def test_a_result_comes_over_the_wire_whole(call, results):
             assert decoded["all"]["speedInterval"] == raw["all"]["speed_i"]
             assert sorted(decoded["byCategory"]) == sorted(raw["by_category"])
             assert None not in [decoded["all"][key] for key in ("questions", "tokens", "calls")]
-    line = {key: view[key] for key in ("id", "name", "origin", "drafting", "categories")}
+    line = {key: view[key] for key in ("id", "name", "title", "origin", "drafting", "categories")}
     assert call("core/wire.js", "m.packed(m.entry(x))", line) == line
 
 

@@ -120,7 +120,7 @@ def test_a_safe_move_leaves_the_text(open_page):
     before, position = state(page), choose_lively(page)
     inside = (before["lo"][position] + before["hi"][position]) / 2
     drag(page, inside, release=False)
-    expect(page.locator(".nz-preview")).to_contain_text("same bin, same text")
+    expect(page.locator(".nz-preview")).to_contain_text("same slice, same text")
     page.mouse.up()
     assert edited(page)["ar"] == before["ar"]
 

@@ -150,7 +150,7 @@ def test_a_click_on_a_token_opens_its_bin(open_page):
     tokens = page.locator(".is-ptp .ptp-token")
     tokens.nth(4).click()
     expect(page.locator(".ptp-detail h3").nth(1)).to_contain_text("Token 5")
-    expect(page.locator(".ptp-facts")).to_contain_text("bin ")
+    expect(page.locator(".ptp-facts")).to_contain_text("its slice is ")
     assert page.locator(".ptp-strip .ptp-bin.is-own").count() == 1
     assert page.locator(".ptp-token.is-selected").count() == 2, "the same position is marked in both lanes"
     page.keyboard.press("Escape")

@@ -12,7 +12,7 @@ import { askServer, choice, inWords, otherCategory } from "./results.js";
 /** @typedef {{ category: string, prompt: string, text: string, says: string, tokens: number, calls: number,
  *              seed: number, link: string | null }} Question */
 
-const OTHER_MODEL = " The Race runs the lab's own model in float32, which is not this result's: its text will differ.";
+const OTHER_MODEL = " The Race runs the lab's own model in float32. This result has another, so the text differs.";
 
 /**
  * Shows the questions behind a bar.

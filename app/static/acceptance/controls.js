@@ -14,7 +14,7 @@ const ORIGINS = ["shipped", "live", "uploaded"];
 export function drawControls({ state, view }) {
   const { list, view: shown, point, other } = state;
   const sorted = ORIGINS.flatMap((origin) => list.filter((one) => one.origin === origin));
-  offer(view.result, sorted.map(({ id, name, origin }) => [id, `${name} (${origin})`]), shown ? shown.id : "");
+  offer(view.result, sorted.map(({ id, title, origin }) => [id, `${title} (${origin})`]), shown ? shown.id : "");
   view.result.disabled = false;
   if (!shown) return;
   const points = Object.keys(shown.points).filter((one) => Object.keys(shown.points[one]).length);

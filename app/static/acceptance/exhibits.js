@@ -40,8 +40,8 @@ export function drawExhibits(page) {
   view.none.hidden = state.exhibits.some(({ id }) => id === "position");
   const kind = state.category ? " for this kind of question" : "";
   const setting = state.view && Object.keys(state.view.points).length > 1 ? " or setting" : "";
-  view.none.textContent = `${labelOf(state, state.method)} verified no draft here${kind}: by its nature, or because no `
-    + `draft budget paid on that machine. Choose another method${setting} to look at acceptance.`;
+  view.none.textContent = `${labelOf(state, state.method)} made no drafts here${kind}: it never does, or none was `
+    + `worth its time on that machine. Choose another method${setting}, or another result, to see acceptance.`;
 }
 
 /**

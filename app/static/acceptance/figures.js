@@ -38,11 +38,11 @@ export function drawFigures({ state, view }) {
     : `mean accepted length; ${percent(acceptance || 0)} of ${counted(drafted, "draft")} accepted`;
   const compared = same
     ? "answers identical to AR, token by token"
-    : "draws noise of its own, so nothing to compare";
+    : "it draws its own random numbers, so there is nothing to compare";
   [
     [number(perCall), `tokens per call: ${counted(tokens, "token")} in ${counted(calls, "call")}`],
     [number(acceptedLength), accepted],
-    [number(speed, 2, "×"), `speed-up over our AR, measured${spread ? `; 95 % ${spread}` : ""}`],
+    [number(speed, 2, "×"), `faster than our AR, measured${spread ? `; 95 % ${spread}` : ""}`],
     [identical(same, "/"), compared],
   ].forEach(([value, words], i) => {
     view.figures[i].value.textContent = value;

@@ -96,7 +96,7 @@ export const inWords = (name) => name.replace("=", " ").replace(/_/g, " ");
  */
 export function named(state, { result, method, point }) {
   const { other, view } = state, two = other && view && other.result !== view.id;
-  return [labelOf(state, method), inWords(point), two ? entryOf(state, result)?.name : ""].filter(Boolean).join(", ");
+  return [labelOf(state, method), inWords(point), two ? entryOf(state, result)?.title : ""].filter(Boolean).join(", ");
 }
 
 // ---- what is shown -------------------------------------------------------------------------------------
@@ -166,8 +166,8 @@ function linkTo({ view, method, point, category, other }) {
 }
 
 /** Puts a result into the list, new or anew. @param {State} state @param {Entry} found */
-function keep(state, { id, name, origin, drafting, categories }) {
-  const line = { id, name, origin, drafting, categories }, at = state.list.findIndex((one) => one.id === id);
+function keep(state, { id, name, title, origin, drafting, categories }) {
+  const line = { id, name, title, origin, drafting, categories }, at = state.list.findIndex((one) => one.id === id);
   if (at < 0) state.list.push(line);
   else state.list[at] = line;
   if (origin === "shipped") return;
@@ -209,6 +209,6 @@ export async function open(page, event) {
   const missed = /** @type {("method" | "category")[]} */ (["method", "category"])
     .find((key) => wish[key] && wish[key] !== state[key]);
   if (!missed) return;
-  const words = `This link names the ${missed} “${wish[missed]}”, which ${state.view.name} does not have.`;
+  const words = `This link names the ${missed} “${wish[missed]}”, which “${state.view.title}” does not have.`;
   banner.say(`${words} Shown instead: the whole result.`, "info");
 }

@@ -12,7 +12,7 @@ export const statusOf = (token) => (token.alone ? "plain" : token.source);
 
 /** The same in a sentence. @param {Token} token */
 export const meaningOf = (token) =>
-  token.alone ? "the target's own token; nothing was drafted for it" : STATUS[token.source].says;
+  token.alone ? "nobody drafted this token" : STATUS[token.source].says;
 
 /** A token's name in plain text. @param {Token} token */
 export const nameOf = (token) => plain(token.text || token.label);

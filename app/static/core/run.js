@@ -4,8 +4,8 @@
 
 import { ticket } from "./tickets.js";
 
-export const WAITING = "Waiting for the model: runs take turns …";
-export const REFUSED = "The server did not run this; its message says why.";
+export const WAITING = "Waiting for the model. Runs of all visitors take turns …";
+export const REFUSED = "The server did not run this. Its message says why.";
 export const NO_ANSWER = "The server did not answer.";
 
 /** @typedef {{ ticket: string | null, busy: boolean }} RunState */

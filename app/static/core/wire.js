@@ -185,8 +185,8 @@ export const MAPS = {
  * @property {[number, number] | null} same answers identical to AR, of how many
  */
 
-/** @typedef {{ id: string, name: string, origin: string, drafting: { point: string, methods: string[] }[],
- *              categories: string[] }} Entry */
+/** @typedef {{ id: string, name: string, title: string, origin: string, categories: string[],
+ *              drafting: { point: string, methods: string[] }[] }} Entry */
 /** @typedef {{ all: Figures, byCategory: Record<string, Figures> }} MethodFigures */
 /** @typedef {Entry & { where: Record<string, string>, complete: boolean, labels: Record<string, string>,
  *                      points: Record<string, Record<string, MethodFigures>> }} Result */
@@ -199,8 +199,8 @@ export const figures = (raw) => ({
 });
 
 /** A line of the list of results. @param {any} raw @returns {Entry} */
-export const entry = ({ id, name, origin, drafting, categories }) => ({
-  id, name, origin, categories,
+export const entry = ({ id, name, title, origin, drafting, categories }) => ({
+  id, name, title, origin, categories,
   drafting: drafting.map((/** @type {any[]} */ [point, methods]) => ({ point, methods })),
 });
 

@@ -31,12 +31,12 @@ const tapeAt = ({ state }, position) => lead(state)[position]?.u ?? 0.5;
 /** @param {import("../core/wire.js").Stairs} map */
 function agreement(map) {
   if (map.kind === null) {
-    return "This adapter's draft begins one token later, or there is none: only the target's staircase is drawn.";
+    return "This adapter drafts no token here, so only the target's staircase is drawn.";
   }
   const [asked, wrong] = map.probes || [0, 0];
-  return `Draft and target give the same token on ${(100 * map.agreement).toFixed(0)} % of u; `
-    + `total variation of their shares ${map.total_variation.toFixed(2)}.`
-    + (map.probes ? ` Of ${asked} further points asked, the draft's map has ${wrong} wrong.` : "");
+  return `Draft and target give the same token on ${(100 * map.agreement).toFixed(0)} % of u. `
+    + `The total variation between their odds is ${map.total_variation.toFixed(2)}.`
+    + (map.probes ? ` A sampled picture: ${wrong} of ${asked} extra test points differ.` : "");
 }
 
 /** Shows the maps of the chosen token that are here already. @param {Page} page */

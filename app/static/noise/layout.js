@@ -7,9 +7,9 @@ import { LAST } from "./work.js";
 /** @typedef {ReturnType<typeof build>} View */
 
 const FORMATS = ["png", "svg", "csv", "json"];
-const KEY = "Under each token: its u (line) in its bin (shaded). A line near the edge was nearly another token (!). "
-  + "◆ you moved it, underlined: differs from the original.";
-const HINT = "Arrows move between tokens, or the needle when the strip has the focus; Enter decodes at once, "
+const KEY = "Under each token: its roll u (line) in its slice (shaded). A line near the edge was nearly another "
+  + "token (!). ◆: you moved it. Underlined: it differs from the original.";
+const HINT = "Keys: arrows move between tokens, or the needle when the strip has the focus. Enter decodes at once. "
   + "Ctrl Z undoes.";
 
 /**
@@ -97,7 +97,7 @@ function needleControls() {
     redo: button("redo", "↷ Redo", "Redo (Ctrl Shift Z)"),
     all: button("all", "Reset all", "Back to the original text"),
   };
-  const frozen = "On: every other u stays as it is. Off: the noise behind this token is drawn anew.";
+  const frozen = "On: every other u stays as it is. Off: each u behind this token is drawn anew.";
   const controls = el("div", { class: "nz-controls" }, [
     el("label", {}, ["u ", number]),
     group(

@@ -36,7 +36,7 @@ export function move({ state, view }, u) {
   tellNeedle(view, state.u, hit ? plain(hit.text) : "a rarer token");
   view.preview.className = `nz-preview ${safe ? "is-safe" : "is-flip"}`;
   const other = el("span", { class: "ptp-name" }, hit ? nodes(hit.text) : ["a rarer token"]);
-  view.preview.replaceChildren(nameNodes(token), ...(safe ? [" stays: same bin, same text"] : [" → ", other]));
+  view.preview.replaceChildren(nameNodes(token), ...(safe ? [" stays: same slice, same text"] : [" → ", other]));
   const word = find(view.text, `[data-position="${state.position}"] .nz-word`);
   word?.replaceChildren(...(hit ? nodes(safe ? token.text : hit.text, token.label) : ["…"]));
   for (const node of findAll(view.text, ".nz-token")) {
@@ -79,23 +79,23 @@ export function drawStrip({ state, view }) {
     tellNeedle(view, token.u, nameOf(token));
     view.preview.className = "nz-preview";
     view.preview.textContent =
-      "Each box is a token, as wide as it is probable. Try: drag the needle into another box.";
+      "Each box is the slice of a token, as wide as the token is likely. Try: drag the needle into another box.";
   }
   placeNeedle(view, state, token);
 }
 
 /** @param {Token} token */
 function facts({ u, left, right, prob, margin }) {
-  const bin = `the bin ${left.toFixed(4)} to ${right.toFixed(4)} (probability ${prob.toFixed(3)})`;
-  const room = margin === null ? "no other token is possible" : `${margin.toFixed(4)} from being another token`;
-  return `u = ${u.toFixed(5)} lies in ${bin}: ${room}.`;
+  const slice = `its slice, ${left.toFixed(4)} to ${right.toFixed(4)} (probability ${prob.toFixed(3)})`;
+  const room = margin === null ? "No other token is possible." : `Another token is ${margin.toFixed(4)} away.`;
+  return `u = ${u.toFixed(5)} lies in ${slice}. ${room}`;
 }
 
 /** @param {Token} token */
 function unlisted({ excluded, filtered, omitted }) {
   const removed = excluded.map(({ text, prob }) => el("span", {}, [...nodes(text), ` ${percent(prob)}`]));
   return [
-    ...(removed.length ? [`Removed by top-k and top-p (${percent(filtered)} of the mass): `, ...removed] : []),
+    ...(removed.length ? [`Removed by top-k and top-p (${percent(filtered)} of the odds): `, ...removed] : []),
     ...(omitted > 0.0005 ? [` Not listed: ${percent(omitted)}.`] : []),
   ];
 }
@@ -108,8 +108,8 @@ function unlisted({ excluded, filtered, omitted }) {
  */
 function band(draft, token, part) {
   const label = draft.kind === "argmax"
-    ? "what the PTP draft makes of each u here"
-    : "the distribution that the PTP draft holds here";
+    ? "the token that the PTP draft gives for each u here"
+    : "the odds of the PTP draft here";
   const boxes = draft.draft.filter(({ left, right }) => right > part.from && left < part.to).map((stretch) => {
     const { left, right, tokens: [drafted] } = stretch, { from, to } = within(left, right, part);
     const text = draft.texts[drafted] || "", own = text === candidateAt(token, (left + right) / 2)?.text;

@@ -13,8 +13,8 @@ import { ranked, tint } from "./tints.js";
 
 const SIDE = 300, PAD = 26, TOP = 6, BOX = SIDE + PAD + TOP;
 const LAST = 0.99999;
-const HATCHED = "Hatched: the draft's second token is not the target's. Maps show what slots draft by themselves, "
-  + "as in the paper; a chain head is not asked.";
+const HATCHED = "Hatched: the draft's second token is not the target's. These maps show slots as in the paper, "
+  + "without a chain head.";
 
 /** @param {Column} column @param {Cell} cell */
 const area = (column, cell) => (column.right - column.left) * (cell.top - cell.bottom);

@@ -22,10 +22,10 @@ export function sweep(map, u, choose) {
   const shown = [rows(map, map.target, map.last - map.first + 1, u, choose, "The text")];
   if (!map.draft) return shown;
   const length = Math.max(...map.draft.map(({ tokens }) => tokens.length));
-  const title = "What the PTP slots draft there by themselves, without a chain head";
+  const title = "What the PTP slots draft there, without a chain head";
   const [asked, wrong] = map.probes;
-  const sure = `The draft was asked at points: its changes lie within ${(100 * map.error).toFixed(1)} % of u in all; `
-    + `of ${asked} further points the picture has ${wrong} wrong.`;
+  const sure = `A sampled picture: ${wrong} of ${asked} extra test points differ.`
+    + ` Its edges are known to ${(100 * map.error).toFixed(1)} % of u in all.`;
   return [
     ...shown, rows(map, map.draft, length, u, choose, title), el("p", { class: "ptp-soft nz-small", text: sure }),
   ];

@@ -19,7 +19,7 @@ export function drawCall({ state, view, drawn }) {
   drawn.call = key;
   if (!step) {
     view.callTitle.textContent = "The parallel lane's calls";
-    view.call.replaceChildren(soft("Play or step: each call shows what it verified and what it drafted."));
+    view.call.replaceChildren(soft("Play or step. Each call shows the drafts that it checked and made."));
     return;
   }
   view.callTitle.textContent = title(step);
@@ -32,7 +32,7 @@ const soft = (text) => el("p", { class: "ptp-soft", text });
 /** The drafts that a call verified, and its own token behind them. @param {Step} step */
 function verified(step) {
   const row = step.drafts.map((draft) => chip(nodes(draft.text), draft.status, draft.prob.toFixed(2)));
-  if (!step.extra) row.push(el("span", { class: "ptp-soft", text: "the text ends inside the accepted drafts" }));
+  if (!step.extra) row.push(el("span", { class: "ptp-soft", text: "the text ends within the accepted drafts" }));
   else {
     const extra = step.emitted[step.emitted.length - 1];
     if (step.drafts.length) row.push(el("span", { class: "ptp-arrow", text: "→" }));
@@ -61,7 +61,7 @@ function branchRow(branch, conditional) {
   const meter = el("i", { style: `width:${100 * branch.probability}%` });
   return el("div", { class: "ptp-branch" + (branch.kept ? " is-kept" : ""), role: "row" }, [
     el("span", { role: "cell", text: conditional ? `if ${branch.assumed} right` : "next" }),
-    el("span", { class: "ptp-meter", role: "cell", title: "estimated before verification" }, meter),
+    el("span", { class: "ptp-meter", role: "cell", title: "estimated before the check" }, meter),
     el("span", { role: "cell", text: branch.probability.toFixed(2) }),
     el("span", { class: "ptp-drafts", role: "cell" }, [
       ...branch.drafts.map((draft) => chip(nodes(draft.text), draft.status)),
@@ -80,16 +80,17 @@ function whyNone(state, step) {
   if (last) return stopped(state) ? "Stopped here." : "The text ends here.";
   const method = state.meta && state.meta.methods.ptp;
   return (method && METHODS[method] && METHODS[method].between)
-    || "No drafts for the next call: too little text is left for them, or they would not have paid here.";
+    || "No drafts for the next call. Too little text is left for them, or they would cost more time than they save.";
 }
 
 /** @param {Step} step */
 function title(step) {
   const drafts = step.drafts.length;
-  const what = drafts ? `verified ${counted(drafts, "draft")}, ${step.accepted} right`
-    : step.kind === "prefill" ? "read the prompt" : "no drafts to verify";
+  const corrected = step.extra === "recovered" ? ", 1 corrected" : "";
+  const what = drafts ? `checked ${counted(drafts, "draft")}: ${step.accepted} right${corrected}`
+    : step.kind === "prefill" ? "read the prompt" : "no drafts to check";
   const ms = (1000 * step.seconds).toFixed(0);
-  return `Call ${step.index + 1}: ${what} · ${counted(step.positions, "position")} · ${ms} ms`;
+  return `Call ${step.index + 1} ${what} · ${counted(step.positions, "row")} · ${ms} ms`;
 }
 
 /** The current call in one sentence. @param {State} state */
@@ -97,6 +98,8 @@ export function stepText(state) {
   const step = currentStep(state);
   if (!step) return "Start of the race.";
   const drafted = step.drafts.length ? `${step.drafts.length} drafted, ${step.accepted} accepted, ` : "";
-  const extra = step.extra ? `${step.extra}: ${nameOf(step.emitted[step.emitted.length - 1])}.` : "the text ends.";
+  const names = /** @type {Record<string, string>} */ ({ recovered: "corrected", bonus: "free extra" });
+  const extra = step.extra ? `${names[step.extra] || step.extra}: ${nameOf(step.emitted[step.emitted.length - 1])}.`
+    : "the text ends.";
   return `Call ${step.index + 1} of ${state.lanes.ptp.steps.length}. ${drafted}${extra}`;
 }

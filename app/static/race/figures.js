@@ -13,7 +13,7 @@ const ORIGINS = {
   live: "measured on this machine", recorded: "measured when recorded", uploaded: "as the file says",
 };
 
-const SAME = "same u, same text, token by token";
+const SAME = "both texts are equal, token by token";
 
 /** @param {Page} page */
 export function drawFigures({ state, view }) {
@@ -23,7 +23,7 @@ export function drawFigures({ state, view }) {
   /** @type {[string, string][]} */
   const shown = [
     [ar && ptp ? `${ar.calls} → ${ptp.calls}` : `${(ar || ptp)?.calls ?? "–"}`, "model calls, AR → PTP"],
-    [ptp ? ptp.tokens_per_call.toFixed(2) : "–", "tokens per call, counted"],
+    [ptp ? ptp.tokens_per_call.toFixed(2) : "–", "tokens per call"],
     [done && done.speedup ? `${done.speedup.toFixed(2)}×` : "–", speedWords(state, done)],
     [proof.value, proof.words],
   ];
@@ -58,13 +58,13 @@ function madeBy(meta) {
 function proven({ lanes, divergence, gap, margin }) {
   const [ar, ptp] = [lanes.ar?.tokens || 0, lanes.ptp?.tokens || 0];
   if (divergence === null) {
-    const words = ar === ptp ? SAME : "the same as far as both lanes came";
+    const words = ar === ptp ? SAME : "equal as far as both lanes came";
     return { value: `✓ ${Math.min(ar, ptp)} / ${Math.max(ar, ptp)}`, words, bad: false };
   }
   const why = gap !== null && gap < 1e-5
     ? "two equally likely tokens changed places"
-    : `u was ${margin === null ? "?" : margin.toExponential(1)} from the edge`;
-  return { value: `≠ at ${divergence + 1}`, words: `texts part at token ${divergence + 1}; ${why}`, bad: true };
+    : `u was ${margin === null ? "?" : margin.toExponential(1)} from another token`;
+  return { value: `≠ at ${divergence + 1}`, words: `texts differ from token ${divergence + 1} on: ${why}`, bad: true };
 }
 
 /**
@@ -72,18 +72,18 @@ function proven({ lanes, divergence, gap, margin }) {
  * @param {Summary | null} done
  */
 function speedWords(state, done) {
-  const words = `speed-up, ${ORIGINS[state.meta ? state.meta.origin : "live"]}`;
+  const words = `faster than one by one, ${ORIGINS[state.meta ? state.meta.origin : "live"]}`;
   if (!done || !done.lanes.ar || !done.lanes.ptp) return words;
   if (!done.drafted) return "no drafts were made: both lanes did the same work";
   const { ar, ptp } = done.lanes, dearer = ptp.seconds / ptp.calls / (ar.seconds / ar.calls);
-  return dearer > 1.05 ? `${words}; a call with drafts costs ${dearer.toFixed(2)}× as much` : words;
+  return dearer > 1.05 ? `${words}; each call takes ${dearer.toFixed(2)}× as long` : words;
 }
 
 /** The race in one sentence. @param {State} state */
 export function summaryText({ summary }) {
   if (!summary || !summary.lanes.ar || !summary.lanes.ptp) return "Done.";
   const { lanes: { ar, ptp }, divergence, speedup } = summary;
-  const same = divergence === null ? "Both texts are identical" : `The texts part at token ${divergence + 1}`;
+  const same = divergence === null ? "Both texts are identical" : `The texts differ from token ${divergence + 1} on`;
   const speed = speedup ? speedup.toFixed(2) : "unknown";
-  return `${same}: ${ar.calls} calls one by one, ${ptp.calls} in parallel, measured speed-up ${speed}.`;
+  return `${same}: ${ar.calls} calls one by one, ${ptp.calls} in parallel, ${speed} times as fast.`;
 }

@@ -9,10 +9,10 @@ import { STATUS } from "../core/shared.js";
 
 const SPEEDS = [[0.25, "¼×"], [0.5, "½×"], [1, "1×"], [2, "2×"], [4, "4×"]];
 const LEGEND = {
-  accepted: "accepted draft", recovered: "recovered", bonus: "bonus", rejected: "rejected", discarded: "discarded",
-  settled: "settled", pending: "draft",
+  accepted: "accepted draft", recovered: "corrected", bonus: "free extra", rejected: "wrong", discarded: "thrown away",
+  settled: "placeholder", pending: "draft",
 };
-const HINT = "Space plays, ← → step a call, , . choose a token, A switches the axis, P presents, Esc leaves.";
+const HINT = "Space plays. ← → go one call. , and . choose a token. A switches the axis. P presents, Esc leaves.";
 
 /**
  * Builds them into the root and returns those that change.

@@ -4,7 +4,7 @@
 import { meaningOf, nameNodes, nameOf } from "../core/chips.js";
 import { el, find, findAll } from "../core/dom.js";
 import { strip, stripLabels } from "../core/strip.js";
-import { nodes, percent } from "../core/text.js";
+import { nodes, percent, plain } from "../core/text.js";
 import { LANES } from "../core/wire.js";
 
 /** @typedef {import("./lanes.js").Page} Page */
@@ -50,12 +50,12 @@ export function drawToken({ state, view, drawn }) {
 function drawBin(view, found) {
   if (!found) {
     view.tokenTitle.textContent = "Where u falls";
-    const words = "Choose a token to see the bin that its u fell into.";
+    const words = "Choose a token to see which roll u picked it.";
     view.token.replaceChildren(el("p", { class: "ptp-soft", text: words }));
     return;
   }
   const { token } = found, { u } = token, side = u > 0.85 ? " is-right" : u < 0.15 ? " is-left" : "";
-  view.tokenTitle.replaceChildren(`Token ${token.position + 1} `, nameNodes(token), ": u falls into its bin");
+  view.tokenTitle.replaceChildren(`Token ${token.position + 1}: why “`, nameNodes(token), "”?");
   const box = el("div", { class: "ptp-strip-box" }, [
     strip(token), ...stripLabels(token),
     el("span", { class: `ptp-u${side}`, style: `left:${100 * u}%`, text: `u = ${u.toFixed(3)}` }),
@@ -69,19 +69,26 @@ function drawBin(view, found) {
 
 /** @param {Selected} found */
 function facts({ lane, token }) {
+  const slice = `${token.left.toFixed(3)} to ${token.right.toFixed(3)}`;
   return [
-    `bin ${token.left.toFixed(3)} to ${token.right.toFixed(3)}, probability ${token.prob.toFixed(3)}`,
-    token.margin === null
-      ? "no other token is possible here"
-      : `margin to the next token ${token.margin.toPrecision(2)}`,
+    `its slice is ${slice}; the roll was u = ${token.u.toFixed(3)}`, `${percent(token.prob)} likely`, nearMiss(token),
     token.omitted > 0.0005 ? `${percent(token.omitted)} in tokens not listed` : null,
-    token.filtered > 0.0005 ? `${percent(token.filtered)} excluded by top-k and top-p` : null,
+    token.filtered > 0.0005 ? `${percent(token.filtered)} removed by top-k and top-p` : null,
     lane === "ptp" ? meaningOf(token) : null,
   ].filter(Boolean).join(" · ");
 }
 
+/** What the nearest other roll would have given. @param {Token} token */
+export function nearMiss({ u, margin, flip, candidates }) {
+  if (margin === null) return "no other token was possible";
+  if (flip === null) return `another token was ${margin.toPrecision(2)} away`;
+  const other = candidates.find(({ left, prob, own }) => !own && left <= flip && flip < left + prob);
+  const given = other ? `“${plain(other.text)}”` : "another token";
+  return `a roll ${margin.toPrecision(2)} ${flip < u ? "lower" : "higher"} would have given ${given}`;
+}
+
 /** @param {Token} token */
-const excluded = (token) => el("p", { class: "ptp-excluded" }, ["excluded: ", ...token.excluded.map(({ text, prob }) =>
+const excluded = (token) => el("p", { class: "ptp-excluded" }, ["removed: ", ...token.excluded.map(({ text, prob }) =>
   el("span", {}, [...nodes(text), el("small", { text: ` ${percent(prob)}` })]))]);
 
 /**
