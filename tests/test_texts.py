@@ -8,8 +8,6 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "assets").rglob("*.md"))]
 MOST_WORDS = 25
-# Texts that do not comply yet: the glossary is still missing.
-EXCEPTIONS = {"README.md", "docs/benchmark.md", "docs/how-it-works.md", "docs/log.md", "docs/training-run.md"}
 
 CODE = re.compile(r"`+[^`]+`+")
 LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]+)\)")
@@ -96,8 +94,6 @@ def broken_links(text: str, path: Path) -> list[str]:
 @pytest.mark.parametrize("path", TEXTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_texts_are_short_sentences_about_files_that_exist(path):
     text = path.read_text(encoding="utf-8")
-    if str(path.relative_to(ROOT)) in EXCEPTIONS:
-        pytest.skip("does not comply yet")
     assert long_sentences(text) == []
     assert missing_paths(text) == []
     assert broken_links(text, path) == []

@@ -33,9 +33,9 @@ export default {
     {
       slide: "Where wide calls are cheap, the same drafts become speed.",
       prose: [
-        "Bend the curve towards flat and the same drafts pay. Graphics cards are nearly flat for some " +
-          "dozens of rows: their memory is the bottleneck, not their arithmetic. " +
-          "The figure shows only machines that were measured.",
+        "Bend the curve towards flat and the same drafts pay. A graphics card can be nearly flat for some " +
+          "dozens of rows: its memory is the bottleneck, not its arithmetic. " +
+          "But the lab's code was never timed on one, so the figure has no such curve.",
         "So the lab measures the price on its own machine before it drafts, and drafts nothing where " +
           "that would not pay. Its [[shallow slots]] are a cheaper kind, made for small machines.",
       ],

@@ -30,7 +30,7 @@ export default {
       prose: [
         "This staircase is how chat models write today. A graphics card could work on many rows at once. " +
           "It has to sit and wait.",
-        "On such a card a call for one word costs nearly as much as a call for several. So most of it is idle.",
+        "On such a card a call for one word can cost nearly as much as a call for several. Then most of it is idle.",
       ],
     },
     {
