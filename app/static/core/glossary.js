@@ -2,6 +2,8 @@
 // Dotted words and their cards: tap, Enter or hover opens one, Escape or a tap elsewhere closes it. One card at a time.
 // Any page may use them: a <button data-term="slot">, here or in a page's HTML, and the entries of docs/glossary.md.
 
+import { el } from "./dom.js";
+
 /** @typedef {{name: string, also: string[], text: string}} Entry */
 
 /** @type {Map<string, Entry>} */ const entries = new Map();
@@ -18,13 +20,13 @@ export function define(list) {
 
 /** A dotted word. @param {string} name @param {string} shown @returns {HTMLElement} */
 export function term(name, shown) {
-  const node = document.createElement("button");
-  node.type = "button";
-  node.className = "ptp-term";
-  node.dataset.term = name;
-  node.textContent = shown;
-  node.setAttribute("aria-expanded", "false");
-  return node;
+  return el("button", {
+    type: "button",
+    class: "ptp-term",
+    "data-term": name,
+    text: shown,
+    "aria-expanded": "false",
+  });
 }
 
 /** The dotted word that an event happened in. @param {Event} event @returns {HTMLElement | null} */
@@ -63,13 +65,10 @@ function open(node, pinned) {
   if (!entry) return;
   if (owner !== node || !card) {
     close();
-    card = document.createElement("div");
-    card.className = "ptp-card";
-    card.id = "ptp-card";
-    card.setAttribute("role", "status");
-    const name = document.createElement("b");
-    name.textContent = entry.name;
-    card.append(name, entry.text);
+    card = el("div", { class: "ptp-card", id: "ptp-card", role: "status" }, [
+      el("b", { text: entry.name }),
+      entry.text,
+    ]);
     (node.closest(".learn") || document.body).append(card);
     owner = node;
     node.setAttribute("aria-expanded", "true");

@@ -1,42 +1,28 @@
 // @ts-check
 // What every figure of the Learn page is made of: nodes, small formats, seeded chance, a stage that redraws itself.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { calm, el as element, svg as drawn } from "../core/dom.js";
+import { plain } from "../core/text.js";
+
+export { calm, plain };
 
 /** @typedef {Record<string, any>} Attributes */
 
-/** @param {Element} node @param {Attributes} attributes @param {any} children */
-function fill(node, attributes, children) {
-  for (const [name, value] of Object.entries(attributes || {})) {
-    if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (name === "text") node.textContent = value;
-    else node.setAttribute(name, value === true ? "" : String(value));
-  }
-  for (const child of [children].flat(3))
-    if (child !== null && child !== undefined && child !== false) node.append(child);
-  return node;
-}
+/** Children of a node: lists in lists, with gaps.
+ * @param {any} children @returns {any} */
+const listed = (children) => [children].flat(3).filter((child) => child !== false);
 
-/** An HTML element. @param {string} tag @param {Attributes} [attributes] @param {any} [children] @returns {any} */
-export const el = (tag, attributes = {}, children = []) => fill(document.createElement(tag), attributes, children);
+/** An HTML element. @param {any} tag @param {Attributes} [attributes] @param {any} [children] @returns {any} */
+export const el = (tag, attributes = {}, children = []) => element(tag, attributes, listed(children));
 
-/** An SVG element. @param {string} tag @param {Attributes} [attributes] @param {any} [children] @returns {any} */
-export const svg = (tag, attributes = {}, children = []) =>
-  fill(document.createElementNS(SVG, tag), attributes, children);
+/** An SVG element. @param {any} tag @param {Attributes} [attributes] @param {any} [children] @returns {any} */
+export const svg = (tag, attributes = {}, children = []) => drawn(tag, attributes, listed(children));
 
 /** SVG text. @param {number} x @param {number} y @param {string} text @param {Attributes} [attributes] */
 export const label = (x, y, text, attributes = {}) => svg("text", { x, y, text, ...attributes });
 
 /** @param {number} x a share @param {number} [digits] */
 export const percent = (x, digits = 0) => `${(100 * x).toFixed(digits)} %`;
-
-/** White space made visible, as one line. @param {string} text */
-export const plain = (text) =>
-  text
-    .replace(/\n/g, "↵")
-    .replace(/\t/g, "⇥")
-    .replace(/^ +| +$/g, (s) => "␣".repeat(s.length));
 
 /** A token as a word of a figure: without the space in front of it. @param {string} text */
 export const word = (text) => (text.trim() ? text.trim() : plain(text));
@@ -67,8 +53,6 @@ export function pick(odds, u) {
   }
   return last;
 }
-
-export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** Stops all timers of one figure. @returns {{after: (ms: number, what: () => void) => void, stop: () => void}} */
 export function timers() {

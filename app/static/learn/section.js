@@ -1,7 +1,7 @@
 // @ts-check
 // One chapter as nodes: its heading, its figure, its steps, each of which is a slide too.
+import { saveShown } from "../core/save.js";
 import { button, el } from "./kit.js";
-import { savePicture } from "./picture.js";
 import { bare, inline, paragraphs } from "./prose.js";
 
 /**
@@ -35,7 +35,7 @@ export function section(chapter, number, places, source, { present, figures, say
   });
   const save = (/** @type {"svg" | "png"} */ kind) => {
     const picture = figures.get(chapter.id)?.picture?.();
-    if (picture) savePicture(picture, `ptp-${chapter.id}`, kind).then(() => say(`Saved as ${kind.toUpperCase()}.`));
+    if (picture) saveShown(picture, `ptp-${chapter.id}`, kind).then(() => say(`Saved as ${kind.toUpperCase()}.`));
   };
   return el("section", { class: "learn-chapter", id: chapter.id, "aria-labelledby": `${chapter.id}-title` }, [
     el("h2", { id: `${chapter.id}-title` }, [el("span", { class: "learn-number", text: number }), chapter.title]),
