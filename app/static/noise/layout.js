@@ -33,9 +33,9 @@ export function build(root, banner) {
       + "PTP can follow the target's shape."),
     sweep: card("sweep", "The sweep",
       "u of this token runs across; below it, the tokens that follow, all other u's unchanged.",
-      "Try: find where a small step rewrites everything, and where the text heals. Click to go there."),
+      "Try: find a small step that rewrites everything, and one after which the text recovers. Click to go there."),
     staircase: card("staircase", "The staircase",
-      "The paper's picture: probabilities stacked into an inverse CDF, u dropped on it.",
+      "The paper's picture: the odds, stacked to a staircase (the inverse CDF). u picks the step.",
       "Try: compare the draft's dotted stairs with the target's."),
   };
   root.append(
