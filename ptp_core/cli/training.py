@@ -42,11 +42,10 @@ def _train(options: argparse.Namespace) -> None:
     from ..training.train import train
 
     kinds = {
-        "shallow": {"objective": "shallow"},
         "inverse": {"variant": "c-ptp", "objective": "inverse"},
         "independent": {"variant": "independent", "u_embedding": "blank", "objective": "distill"},
     }
-    result = train(from_options(TrainConfig, options, **kinds.get(options.objective, {})))
+    result = train(from_options(TrainConfig, options, **kinds.get(options.objective, {"objective": options.objective})))
     print(json.dumps(result.to_json()))
 
 

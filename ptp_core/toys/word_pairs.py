@@ -288,14 +288,14 @@ def drafted_pairs(model: PTPModel, world: World, grid: int = _GRID) -> Tensor:
     config = model.require_adapter()
     axis = (torch.arange(grid) + 0.5) / grid
     u = torch.cartesian_prod(axis, axis)  # (G^2, 2)
-    drafts = []
+    drafts, argmax = [], config.variant == "o-ptp"
     for part in u.split(4096):
         logits = _draft_logits(model, part)
         if config.lead:
             first = 1 + pick(world.first.expand(len(part), -1), part[:, 0], config.order)  # the target's own
         else:
-            first = draft_tokens(logits[:, 0], part[:, 0], config.variant, config.order)
-        drafts.append(torch.stack([first, draft_tokens(logits[:, -1], part[:, 1], config.variant, config.order)], 1))
+            first = draft_tokens(logits[:, 0], part[:, 0], config.order, argmax)
+        drafts.append(torch.stack([first, draft_tokens(logits[:, -1], part[:, 1], config.order, argmax)], 1))
     pairs = torch.cat(drafts) - torch.tensor([1, 1 + len(FIRST)])
     inside = ((pairs >= 0) & (pairs < torch.tensor([len(FIRST), len(SECOND)]))).all(-1)
     return torch.where(inside, pairs @ torch.tensor([len(SECOND), 1]), -1)

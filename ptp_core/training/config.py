@@ -8,8 +8,6 @@ from ..model.config import VARIANTS
 from .losses import LOSSES
 from .windows import WindowConfig
 
-OBJECTIVES = ("distill", "inverse", "shallow")
-
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -19,13 +17,13 @@ class TrainConfig:
     out: str
     model: str | None = None  # None: the default target
     init: str | None = None  # an adapter to start from; decides LoRA sizes, CDF order and, unless u-blind, embedding
-    objective: str = "distill"  # or "inverse": from the texts alone; or "shallow": shallow slots for the adapter `init`
+    objective: str = "distill"  # one of objectives.OBJECTIVES
     variant: str = "o-ptp"
     start_slot: bool = False
     anchor: bool = False
-    depth: int = 8  # of shallow slots, in layers; their rank is `rank`, their window `window` (shallow.py)
-    vocabulary: int = 8192  # tokens that shallow slots can draft
-    chain: int = 0  # width of the chain head, 0 for none (chain.py); added to an adapter that has none
+    depth: int = 8  # last layers that slots run through which do not run through all
+    vocabulary: int = 8192  # tokens that such slots can draft
+    chain: int = 0  # width of the chain head, 0 for none; added to an adapter that has none
     loss: str = ""  # empty: cross_entropy for o-ptp, kl for the others
     u_embedding: str = "fourier"  # "blank" for independent
     rank: int = 32
@@ -33,7 +31,7 @@ class TrainConfig:
     window: int = 4
     starts: int = 128
     beta: float = 0.5
-    focus: float = 0.0  # on starts at tokens that the teacher did not expect (distill.WindowConfig)
+    focus: float = 0.0  # on starts at tokens that the teacher did not expect (windows.WindowConfig)
     decay: float = 0.75
     order: str = "probability"
     steps: int = 1000
@@ -58,16 +56,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise ValueError(f"Unknown variant {self.variant!r}; known: {', '.join(VARIANTS)}.")
-        if self.objective not in OBJECTIVES:
-            raise ValueError(f"Unknown objective {self.objective!r}; known: {', '.join(OBJECTIVES)}.")
-        if self.objective == "inverse" and (self.variant, self.loss or "cross_entropy") != ("c-ptp", "cross_entropy"):
-            raise ValueError("Inverse autoregressive training is for c-ptp, by cross_entropy.")
         if not 0 <= self.focus < 1:
             raise ValueError(f"focus must lie in [0, 1), got {self.focus!r}.")
-        if self.objective == "inverse" and (self.chain or self.focus):
-            raise ValueError("Chain head and focus need a teacher: inverse autoregressive training has none.")
-        if self.objective == "shallow" and (self.init is None or self.chain):
-            raise ValueError("Shallow slots are added to an adapter: name it with init. They have no chain head.")
         if self.loss and self.loss not in LOSSES:
             raise ValueError(f"Unknown loss {self.loss!r}; known: {', '.join(LOSSES)}.")
 

@@ -5,17 +5,18 @@ u is uniform inside the teacher's bins, so each conversation is as likely as the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..decoding.slots import read_slots
+from ..model.attention import KVCache
 from ..model.ptp_model import PTPModel
-from ..sampling import SamplingConfig, candidates
+from ..sampling import SamplingConfig
 from .conversations import Conversation
-from .shallow import shallow_hidden
 from .windows import IGNORE, Batch, WindowConfig, chained_hidden, draw_windows, window_hidden
 
 
@@ -49,6 +50,19 @@ class Evaluation:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Reader:
+    """How the drafts of a window are read.
+
+    length   slots of a window, the settled ones included
+    right    whether each draft is the target, (N, L) bool over the windows of one conversation. None where the
+             drafts of single slots are all there is, else first those, then the chained ones
+    """
+
+    length: Callable[[PTPModel], int]
+    right: Callable[[PTPModel, Batch, KVCache], tuple[Tensor, Tensor | None]]
+
+
 @torch.no_grad()
 def evaluate(
     model: PTPModel,
@@ -56,28 +70,31 @@ def evaluate(
     length: int | None = None,
     tokens: int = 48,
     seed: int = 0,
-    shallow: bool = False,
+    reader: Reader | None = None,
 ) -> Evaluation:
-    """Drafts windows of `length` slots (the adapter's) at each of the first `tokens` tokens of every answer, one
-    answer at a time. Windows with a token that the teacher would not say are left out: decoding meets none.
-    With `shallow`, shallow slots draft in place of all but the settled ones, which are not asked.
+    """Drafts windows of `length` slots (the reader's) at each of the first `tokens` tokens of every answer.
+
+    Takes one answer at a time. Windows with a token that the teacher would not say are left out: decoding meets
+    none. Without a reader, the slots that run through all layers draft (DEEP).
 
     Raises ValueError if every answer is too short for that.
     """
-    config = model.require_adapter()
-    if shallow:
-        length = length or model.require_shallow().config.window + config.num_settled
-    settled, length = config.num_settled, length or config.window
+    reader, settled = reader or DEEP, model.require_adapter().num_settled
+    length = length or reader.length(model)
     generator = torch.Generator().manual_seed(seed)
     hits, calls, alone, even = [], [], [], []  # per window; N per call, with the chain and without; N per window
     by_kind: dict[str, list[int]] = {}
+    has_chain = False
     for row in rows:
-        own, chained, possible = _drafts_along(model, row, length, tokens, generator, shallow)
-        if len(own) == 0:
+        found = _drafts_along(model, row, length, tokens, generator, reader)
+        if found is None:
             continue
-        runs, alone_runs = (_runs(part, possible, settled) for part in (chained, own))
+        own, chained, possible = found
+        best = own if chained is None else chained
+        runs, alone_runs = (_runs(part, possible, settled) for part in (best, own))
         walked = walk(runs)
-        hits.append(chained[possible])
+        hits.append(best[possible])
+        has_chain = chained is not None
         even += [n for n in runs if n is not None]
         calls += walked
         alone += walk(alone_runs)
@@ -90,7 +107,7 @@ def evaluate(
         draft_run=tuple(sum(n >= k for n in calls) / len(calls) for k in range(1, depth + 1)),
         tokens_per_call=1 + sum(calls) / len(calls),
         by_kind={kind: 1 + sum(n) / len(n) for kind, n in sorted(by_kind.items())},
-        without_chain=None if model.chain is None or shallow else 1 + sum(alone) / len(alone),
+        without_chain=1 + sum(alone) / len(alone) if has_chain else None,
         even=1 + sum(even) / len(even),
         windows=len(even),
         calls=len(calls),
@@ -115,52 +132,50 @@ def _runs(right: Tensor, possible: Tensor, settled: int) -> list[int | None]:
 
 
 def _drafts_along(
-    model: PTPModel, row: Conversation, length: int, tokens: int, generator: torch.Generator, shallow: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Two (N, L) bool: which drafts of the windows at an answer's first tokens are right, the slots' own and, behind
-    the settled ones, the chained; and (N,) bool: windows whose every token the teacher would say."""
-    config = model.require_adapter()
-    settled = config.num_settled
-    part = replace(row, ids=row.ids[: row.p + tokens + length + config.lead - 1])
-    count = len(part.ids) - part.p - length - config.lead + 1  # windows that lie in it whole
+    model: PTPModel, row: Conversation, length: int, tokens: int, generator: torch.Generator, reader: Reader
+) -> tuple[Tensor, Tensor | None, Tensor] | None:
+    """What the reader says of the windows at an answer's first tokens, and which windows (N,) count: those whose every
+    token the teacher would say. None if the answer is too short."""
+    lead = model.require_adapter().lead
+    part = replace(row, ids=row.ids[: row.p + tokens + length + lead - 1])
+    count = len(part.ids) - part.p - length - lead + 1  # windows that lie in it whole
     if count < 1:
-        return (torch.zeros(0, length, dtype=torch.bool),) * 2 + (torch.zeros(0, dtype=torch.bool),)
-    drawing = WindowConfig(length, len(part.ids), 1.0, order=config.order)  # as many as there are places: all
+        return None
+    drawing = WindowConfig(length, len(part.ids), 1.0, order=model.require_adapter().order)  # all places
     batch, context = draw_windows(model, [part], drawing, generator)
     possible = (batch.targets[0] != IGNORE).all(-1)
-    if shallow:
-        right = _shallow_right(model, batch, shallow_hidden(model, batch, context))
-        right = torch.cat([torch.ones(len(right), settled, dtype=torch.bool), right.cpu()], dim=1)
-        return right[:count], right[:count], possible[:count].cpu()
+    own, chained = reader.right(model, batch, context)
+    return own[:count], None if chained is None else chained[:count], possible[:count]
+
+
+def _deep_right(model: PTPModel, batch: Batch, context: KVCache) -> tuple[Tensor, Tensor | None]:
+    config = model.require_adapter()
+    settled, argmax = config.num_settled, config.variant != "c-ptp"
     hidden = window_hidden(model, batch, context)  # (1, N, L, E)
-    own = chained = _right(model, batch, hidden, 0)
-    if model.chain is not None:
-        chained = torch.cat([own[:, :settled], _right(model, batch, chained_hidden(model, batch, hidden), settled)], 1)
-    return own[:count], chained[:count], possible[:count]
+    own = right_drafts(model.logits(hidden), batch, 0, config.order, argmax)
+    if model.chain is None:
+        return own, None
+    behind = right_drafts(model.logits(chained_hidden(model, batch, hidden)), batch, settled, config.order, argmax)
+    return own, torch.cat([own[:, :settled], behind], dim=1)
 
 
-def _right(model: PTPModel, batch: Batch, hidden: Tensor, skip: int) -> Tensor:
-    """(N, L - skip) bool: whether the drafts of slots skip.., hidden states (1, N, L - skip, E), are the targets."""
-    config, targets = model.require_adapter(), batch.targets[0, :, skip:]
-    logits = model.logits(hidden[0].flatten(0, 1))  # (N (L - skip), V)
+DEEP = Reader(lambda model: model.require_adapter().window, _deep_right)
+
+
+def right_drafts(
+    logits: Tensor, batch: Batch, skip: int, order: str, argmax: bool, vocabulary: Tensor | None = None
+) -> Tensor:
+    """Whether the drafts of slots skip.. are the targets: (N, L - skip) bool from logits (1, N, L - skip, V).
+
+    vocabulary (V,): the tokens that the columns stand for, where those are not all.
+    """
+    targets = batch.targets[0, :, skip:]
     u = batch.own_u[0, :, skip:].flatten()
-    picks = config.variant == "c-ptp" and float(batch.temperature[0]) > 0  # else drafts are argmax, as in decoding
-    return draft_tokens(logits, u, config.variant if picks else "o-ptp", config.order).view(targets.shape) == targets
+    greedy = float(batch.temperature[0]) == 0  # then drafts are argmax, as in decoding
+    drafts = draft_tokens(logits[0].flatten(0, 1), u, order, argmax or greedy).to(targets.device)
+    return (drafts if vocabulary is None else vocabulary.to(targets.device)[drafts]).view(targets.shape) == targets
 
 
-def _shallow_right(model: PTPModel, batch: Batch, hidden: Tensor) -> Tensor:
-    """_right of shallow slots: (N, L - s) bool from their hidden states (1, N, L - s, E)."""
-    slots, config = model.require_shallow(), model.require_adapter()
-    targets = batch.targets[0, :, config.num_settled :]
-    logits = slots.logits(hidden[0].flatten(0, 1))
-    columns = logits.argmax(-1)  # as in decoding, whatever they read
-    return slots.vocabulary.to(columns.device)[columns].view(targets.shape) == targets
-
-
-def draft_tokens(logits: Tensor, u: Tensor, variant: str, order: str) -> Tensor:
-    """Drafts (R,) from slot logits (R, V): argmax (o-ptp), otherwise Pick with the predicted token's u (R,)."""
-    if variant == "o-ptp":
-        return logits.argmax(-1)
-    found = candidates(logits, SamplingConfig(1.0, 0, 1.0, order), full=False)
-    column = found.find(u.to(logits.device)).clamp(max=found.tokens.shape[1] - 1)
-    return found.tokens.gather(1, column[:, None]).squeeze(1)
+def draft_tokens(logits: Tensor, u: Tensor, order: str, argmax: bool) -> Tensor:
+    """Drafts (R,) from slot logits (R, V), on the CPU: the argmax, otherwise Pick with the predicted token's u (R,)."""
+    return torch.tensor([token for token, _, _ in read_slots(logits, u.tolist(), SamplingConfig(order=order), argmax)])

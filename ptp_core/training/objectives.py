@@ -1,27 +1,179 @@
-"""What a training step computes, and the model that it trains."""
+"""The objectives of training: which parts a run trains, from which start, by which loss, and where its figures go."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..model.chain_head import ChainHead
 from ..model.config import Adapter, AdapterConfig, LoraConfig, ShallowConfig
-from ..model.parts import new_adapter
-from ..model.ptp_model import PTPModel
-from ..model.shallow_slots import ShallowSlots
-from ..model.u_embedding import build_u_embedding
+from ..model.parts import PARTS, new_adapter
+from ..model.ptp_model import DEEP_PARTS, PTPModel
 from ..storage.adapter_files import load_adapter
 from ..storage.load import Target, assemble, load_target
 from .config import TrainConfig
 from .conversations import Conversation
+from .evaluate import DEEP, Reader
 from .inverse import draw_inverse_windows
 from .losses import default_loss, distillation_loss, restricted_vocabulary
-from .shallow import shallow_loss
+from .shallow import SHALLOW, prepare_shallow, shallow_loss
 from .windows import IGNORE, draw_windows, window_hidden
+
+
+class Objective:
+    """One kind of training. Subclasses say what differs.
+
+    parts    the adapter's parts that are trained (model/parts.py)
+    reader   how evaluation reads the drafts
+    """
+
+    parts: Sequence[str] = DEEP_PARTS
+    reader: Reader = DEEP
+
+    def check(self, config: TrainConfig) -> None:
+        """ValueError if the settings do not fit this objective."""
+
+    def start(self, target: Target, config: TrainConfig) -> tuple[Adapter, TrainConfig]:
+        """The adapter to train, and the settings, in which what the adapter decides is filled in."""
+        if config.init:
+            return self.start_from(load_adapter(config.init), target, config)
+        fresh = AdapterConfig(
+            variant=config.variant, start_slot=config.start_slot, anchor=config.anchor, window=config.window,
+            order=config.order, u_embedding={"kind": config.u_embedding}, lora=LoraConfig(config.rank, config.alpha),
+            chain=config.chain,
+        )  # fmt: skip
+        return new_adapter(target.model, fresh), config
+
+    def start_from(self, adapter: Adapter, target: Target, config: TrainConfig) -> tuple[Adapter, TrainConfig]:
+        """The same from a given adapter. Its LoRA, CDF order and, unless u-blind, u embedding override the settings."""
+        found = replace(
+            adapter.config, variant=config.variant, anchor=config.anchor, window=config.window,
+            confidence=None, draft_run_rejected=(), unchained=None, picked=None, picked_unchained=None,
+        )  # fmt: skip
+        wanted = replace(found, chain=found.chain or config.chain)
+        if config.u_embedding == "blank" and found.reads_u:
+            wanted = replace(wanted, u_embedding={"kind": "blank"})
+        settings = [(name, part.setting) for name, part in PARTS.items()]
+        new = [name for name, setting in settings if getattr(wanted, setting) != getattr(found, setting)]
+        weights = {name: PARTS[name].fresh(wanted, target.model) for name in new}
+        kind = wanted.u_embedding["kind"]
+        config = replace(config, u_embedding=kind, rank=wanted.lora.rank, order=wanted.order)
+        return replace(adapter, config=wanted, **weights), config
+
+    def prepare(self, model: PTPModel, rows: Sequence[Conversation]) -> None:
+        """What is done once, with the conversations to train on, before the first step."""
+
+    def loss(
+        self, model: PTPModel, rows: Sequence[Conversation], config: TrainConfig, generator: torch.Generator
+    ) -> tuple[Tensor, int]:
+        """The loss of windows drawn from the conversations, and how many targets it counts."""
+        raise NotImplementedError
+
+    def recorded(self, settings: AdapterConfig, config: TrainConfig, found: Mapping[str, Any]) -> AdapterConfig:
+        """The adapter's settings with what training found: draft_run, training and evaluation."""
+        sampling = {"top_k": config.windows.top_k, "top_p": config.windows.top_p, "temperature": "as sampled"}
+        return replace(settings, name=Path(config.out).name, sampling=sampling, **found)
+
+
+class _Distillation(Objective):
+    """Slots learn what the target will pick."""
+
+    def loss(
+        self, model: PTPModel, rows: Sequence[Conversation], config: TrainConfig, generator: torch.Generator
+    ) -> tuple[Tensor, int]:
+        batch, context = draw_windows(model, rows, config.windows, generator)
+        hidden = window_hidden(model, batch, context)
+        vocabulary = None if config.whole_vocabulary else restricted_vocabulary(batch)
+        loss = config.loss or default_loss(config.variant)
+        value = distillation_loss(model, batch, hidden, loss, config.decay, vocabulary)
+        return value, int((batch.targets != IGNORE).sum())
+
+
+class _Inverse(Objective):
+    """Inverse autoregressive training: slots learn from the texts alone. No teacher says which tokens could have
+    come, so all of them compete."""
+
+    def check(self, config: TrainConfig) -> None:
+        if (config.variant, config.loss or "cross_entropy") != ("c-ptp", "cross_entropy"):
+            raise ValueError("Inverse autoregressive training is for c-ptp, by cross_entropy.")
+        if config.chain or config.focus:
+            raise ValueError("Chain head and focus need a teacher: inverse autoregressive training has none.")
+
+    def start_from(self, adapter: Adapter, target: Target, config: TrainConfig) -> tuple[Adapter, TrainConfig]:
+        if adapter.config.chain:
+            raise ValueError("The chain head is trained by distillation, not by inverse autoregressive training.")
+        return super().start_from(adapter, target, config)
+
+    def loss(
+        self, model: PTPModel, rows: Sequence[Conversation], config: TrainConfig, generator: torch.Generator
+    ) -> tuple[Tensor, int]:
+        batch, context = draw_inverse_windows(model, rows, config.windows, generator)
+        hidden = window_hidden(model, batch, context)
+        value = distillation_loss(model, batch, hidden, "cross_entropy", config.decay)
+        return value, int((batch.targets != IGNORE).sum())
+
+
+class _Shallow(Objective):
+    """Shallow slots learn what the target will pick. The rest of the adapter stays as it is."""
+
+    parts, reader = ("shallow",), SHALLOW
+
+    def check(self, config: TrainConfig) -> None:
+        if config.init is None or config.chain:
+            raise ValueError("Shallow slots are added to an adapter: name it with init. They have no chain head.")
+
+    def start_from(self, adapter: Adapter, target: Target, config: TrainConfig) -> tuple[Adapter, TrainConfig]:
+        found = adapter.config
+        if found.shallow is None:
+            options = {"kind": config.u_embedding}
+            fresh = ShallowConfig(config.depth, config.rank, config.vocabulary, config.window, options)
+            found = replace(found, shallow=fresh)
+            adapter = replace(adapter, shallow=PARTS["shallow"].fresh(found, target.model))
+        assert found.shallow is not None
+        slots = replace(found.shallow, window=config.window, confidence=None)
+        config = replace(
+            config, depth=slots.depth, rank=slots.rank, vocabulary=slots.vocabulary,
+            u_embedding=slots.u_embedding["kind"], order=found.order, variant=found.variant,
+        )  # fmt: skip
+        return replace(adapter, config=replace(found, shallow=slots)), config
+
+    def prepare(self, model: PTPModel, rows: Sequence[Conversation]) -> None:
+        if not model.require_shallow().config.training:
+            prepare_shallow(model, rows)
+
+    def loss(
+        self, model: PTPModel, rows: Sequence[Conversation], config: TrainConfig, generator: torch.Generator
+    ) -> tuple[Tensor, int]:
+        loss, restricted = config.loss or "cross_entropy", not config.whole_vocabulary
+        return shallow_loss(model, rows, config.windows, generator, loss, config.decay, restricted)
+
+    def recorded(self, settings: AdapterConfig, config: TrainConfig, found: Mapping[str, Any]) -> AdapterConfig:
+        assert settings.shallow is not None
+        return replace(settings, shallow=replace(settings.shallow, **found))
+
+
+OBJECTIVES: dict[str, Objective] = {"distill": _Distillation(), "inverse": _Inverse(), "shallow": _Shallow()}
+
+
+def objective_of(config: TrainConfig) -> Objective:
+    """The run's objective. ValueError if there is none of that name or the settings do not fit it."""
+    if config.objective not in OBJECTIVES:
+        raise ValueError(f"Unknown objective {config.objective!r}; known: {', '.join(OBJECTIVES)}.")
+    objective = OBJECTIVES[config.objective]
+    objective.check(config)
+    return objective
+
+
+def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig]:
+    """The target with the adapter to train, and the settings with what that adapter decides filled in."""
+    objective = objective_of(config)
+    target = load_target(config.model, device, config.dtype)
+    adapter, config = objective.start(target, config)
+    return assemble(target, adapter, quick=False), config
 
 
 class Distiller(nn.Module):
@@ -29,82 +181,8 @@ class Distiller(nn.Module):
 
     def __init__(self, model: PTPModel, config: TrainConfig) -> None:
         super().__init__()
-        self.model, self.config = model, config
+        self.model, self.config, self.objective = model, config, objective_of(config)
 
     def forward(self, rows: Sequence[Conversation], generator: torch.Generator) -> tuple[Tensor, int]:
-        """Loss of windows drawn from the conversations, and how many targets it counts."""
-        config = self.config
-        inverse = config.objective == "inverse"
-        if config.objective == "shallow":
-            loss = config.loss or "cross_entropy"
-            return shallow_loss(
-                self.model, rows, config.windows, generator, loss, config.decay, not config.whole_vocabulary
-            )
-        draw = draw_inverse_windows if inverse else draw_windows
-        batch, context = draw(self.model, rows, config.windows, generator)
-        hidden = window_hidden(self.model, batch, context)
-        # without a teacher nothing says which tokens could have come, so all of them compete
-        vocabulary = None if config.whole_vocabulary or inverse else restricted_vocabulary(batch)
-        loss = "cross_entropy" if inverse else config.loss or default_loss(config.variant)
-        return (
-            distillation_loss(self.model, batch, hidden, loss, config.decay, vocabulary),
-            int((batch.targets != IGNORE).sum()),
-        )
-
-
-def build_model(config: TrainConfig, device: str) -> tuple[PTPModel, TrainConfig]:
-    """The target with a fresh adapter, or with config.init, whose kind then overrides the configuration's."""
-    target = load_target(config.model, device, config.dtype)
-    if config.init:
-        adapter = load_adapter(config.init)
-        if config.objective == "shallow":
-            return _with_shallow(target, adapter, config)
-        found = adapter.config
-        variant, anchor = config.variant, config.anchor  # a start may be continued as another variant
-        found = replace(
-            found, variant=variant, anchor=anchor, window=config.window, confidence=None, draft_run_rejected=(),
-            unchained=None, picked=None, picked_unchained=None,
-        )  # fmt: skip
-        adapter = _with_parts(replace(adapter, config=found), config, int(target.model.config.hidden_size))
-        found = adapter.config
-        config = replace(config, u_embedding=found.u_embedding["kind"], rank=found.lora.rank, order=found.order)
-    else:
-        lora = LoraConfig(config.rank, config.alpha)
-        fresh = AdapterConfig(
-            variant=config.variant, start_slot=config.start_slot, anchor=config.anchor, window=config.window,
-            order=config.order, u_embedding={"kind": config.u_embedding}, lora=lora, chain=config.chain,
-        )  # fmt: skip
-        adapter = new_adapter(target.model, fresh)
-    if config.objective == "inverse" and adapter.config.chain:
-        raise ValueError("The chain head is trained by distillation, not by inverse autoregressive training.")
-    return assemble(target, adapter, quick=False), config
-
-
-def _with_parts(adapter: Adapter, config: TrainConfig, size: int) -> Adapter:
-    """The adapter with fresh parts that the run asks for and it lacks: a chain head, an embedding without u."""
-    found = adapter.config
-    if config.chain and not found.chain:
-        adapter = replace(adapter, chain=ChainHead(size, config.chain).state_dict())
-        found = replace(found, chain=config.chain)
-    if config.u_embedding == "blank" and found.reads_u:
-        found = replace(found, u_embedding={"kind": "blank"})
-        adapter = replace(adapter, u_embed=build_u_embedding("blank", size, found.start_slot).state_dict())
-    return replace(adapter, config=found)
-
-
-def _with_shallow(target: Target, adapter: Adapter, config: TrainConfig) -> tuple[PTPModel, TrainConfig]:
-    """The adapter with its shallow slots, fresh ones where it has none; nothing else about it changes."""
-    found = adapter.config
-    if found.shallow is None:
-        options = {"kind": config.u_embedding}
-        fresh = ShallowConfig(config.depth, config.rank, config.vocabulary, config.window, options)
-        found = replace(found, shallow=fresh)
-        adapter = replace(adapter, config=found, shallow=ShallowSlots(fresh, target.model).state_dict())
-    assert found.shallow is not None
-    shallow = replace(found.shallow, window=config.window, confidence=None)
-    found = replace(found, shallow=shallow)
-    config = replace(
-        config, depth=shallow.depth, rank=shallow.rank, vocabulary=shallow.vocabulary,
-        u_embedding=shallow.u_embedding["kind"], order=found.order, variant=found.variant,
-    )  # fmt: skip
-    return assemble(target, replace(adapter, config=found), quick=False), config
+        """The loss of windows drawn from the conversations, and how many targets it counts."""
+        return self.objective.loss(self.model, rows, self.config, generator)

@@ -15,6 +15,7 @@ from ..model.layout import additive
 from ..model.ptp_model import PTPModel
 from ..model.shallow_slots import ShallowSlots
 from .conversations import Conversation
+from .evaluate import Reader, right_drafts
 from .losses import restricted_vocabulary, slot_loss
 from .windows import IGNORE, Batch, WindowConfig, draw_windows
 
@@ -51,6 +52,19 @@ def shallow_loss(
     vocabulary = restricted_vocabulary(batch) if restricted else None
     found = slot_loss(model, batch, hidden, settled, loss, decay, vocabulary)
     return found, int((batch.targets[..., settled:] != IGNORE).sum())
+
+
+def _shallow_right(model: PTPModel, batch: Batch, context: KVCache) -> tuple[Tensor, None]:
+    """Settled slots are not asked and count as right."""
+    slots, config = model.require_shallow(), model.require_adapter()
+    logits = slots.logits(shallow_hidden(model, batch, context))
+    right = right_drafts(logits, batch, config.num_settled, config.order, True, slots.vocabulary)
+    return torch.cat([right.new_ones(len(right), config.num_settled), right], dim=1), None
+
+
+SHALLOW = Reader(
+    lambda model: model.require_shallow().config.window + model.require_adapter().num_settled, _shallow_right
+)
 
 
 def prepare_shallow(model: PTPModel, rows: Sequence[Conversation]) -> float:

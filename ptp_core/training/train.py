@@ -24,9 +24,8 @@ from ..storage.adapter_files import save_adapter
 from .config import TrainConfig
 from .conversations import Conversation, load_conversations, split_held_out
 from .evaluate import Evaluation, evaluate
-from .objectives import Distiller, build_model
+from .objectives import Distiller, build_model, objective_of
 from .run_state import MetricsLog, RunState, averaged, load_checkpoint, save_checkpoint
-from .shallow import prepare_shallow
 
 SaveAdapter = Callable[[Path], None]  # writes the adapter as it stands into a folder
 
@@ -38,6 +37,7 @@ def train(config: TrainConfig, on_step: Callable[[RunState, SaveAdapter], None] 
     on_step hears of every step, in the main process only, and may save the adapter as it stands or end the run by
     an exception.
     """
+    objective = objective_of(config)
     accelerator = Accelerator(cpu=config.device == "cpu")
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -48,11 +48,9 @@ def train(config: TrainConfig, on_step: Callable[[RunState, SaveAdapter], None] 
     if not training or not held_out:
         raise ValueError(f"No conversations to train on or none held out: {len(rows)} in {config.data} are usable.")
     held_out = held_out[: config.evaluate_rows]
-    shallow = config.objective == "shallow"
-    if shallow and not model.require_shallow().config.training:
-        prepare_shallow(model, training)
-    parameters = model.train_adapter(["shallow"]) if shallow else model.train_adapter()
-    chain = [] if model.chain is None or shallow else list(model.chain.parameters())
+    objective.prepare(model, training)
+    parameters = model.train_adapter(objective.parts)
+    chain = list(model.chain.parameters()) if model.chain is not None and "chain" in objective.parts else []
     groups = [{"params": parameters[: len(parameters) - len(chain)]}] + ([{"params": chain}] if chain else [])
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     distiller, optimizer = accelerator.prepare(Distiller(model, config), optimizer)
@@ -91,7 +89,7 @@ def train(config: TrainConfig, on_step: Callable[[RunState, SaveAdapter], None] 
         last = _finished(config, state)
         if accelerator.is_main_process and (last or state.step % config.evaluate_every == 0):
             with averaged(parameters, average):
-                result = evaluate(model, held_out, shallow=shallow)
+                result = evaluate(model, held_out, reader=objective.reader)
                 log.write(step=state.step, **result.to_json())
                 tqdm.write(f"step {state.step}: {_summary(result)}")
                 if result.tokens_per_call > state.best:
@@ -102,7 +100,7 @@ def train(config: TrainConfig, on_step: Callable[[RunState, SaveAdapter], None] 
         if on_step is not None and accelerator.is_main_process:
             on_step(state, save)
     bar.close()
-    return result or evaluate(model, held_out, shallow=shallow)
+    return result or evaluate(model, held_out, reader=objective.reader)
 
 
 def _finished(config: TrainConfig, state: RunState) -> bool:
@@ -140,17 +138,11 @@ def _save_adapter(
     folder: Path, model: PTPModel, config: TrainConfig, state: RunState, result: Evaluation | None
 ) -> None:
     """Writes the model's adapter, with its last evaluation if there was one."""
-    settings = model.require_adapter()
     history = {**asdict(config), "step": state.step, "targets": state.targets, "seconds": round(state.seconds)}
     found: dict[str, Any] = {"training": history}
     if result is not None:
         found |= {"draft_run": result.draft_run, "evaluation": {"held_out": result.to_json()}}
-    if config.objective == "shallow":
-        assert settings.shallow is not None
-        settings = replace(settings, shallow=replace(settings.shallow, **found))
-    else:
-        sampling = {"top_k": config.windows.top_k, "top_p": config.windows.top_p, "temperature": "as sampled"}
-        settings = replace(settings, name=Path(config.out).name, sampling=sampling, **found)
+    settings = objective_of(config).recorded(model.require_adapter(), config, found)
     settings = replace(settings, target=dict(model.target_info))
     weights = {name: PARTS[name].halved(part) for name, part in model.adapter_weights().items()}
     save_adapter(folder, settings, **weights)

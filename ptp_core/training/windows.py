@@ -11,7 +11,7 @@ them and predicts that token (o-ptp) or the distribution of the one behind it (c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
@@ -44,6 +44,18 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class _Windows:
+    """The windows of one conversation, or, with a first dimension B, of several: the fields of Batch."""
+
+    starts: Tensor  # (N,)
+    u: Tensor  # (N, L)
+    own_u: Tensor  # (N, L)
+    targets: Tensor  # (N, L)
+    support: Tensor  # (N, L, K)
+    probs: Tensor  # (N, L, K)
+
+
+@dataclass(frozen=True)
 class WindowConfig:
     """How windows are drawn: L slots, at most `count` starts per sequence, b ~ Beta(beta, beta) inside a bin.
 
@@ -71,15 +83,11 @@ def draw_windows(
     """
     assert model.adapter is not None
     input_ids, context, hidden = real_rows(model, rows)
-    parts = [_windows_of(model, row, hidden[i], config, model.adapter.lead, generator) for i, row in enumerate(rows)]
-    count = max(len(part[0]) for part in parts)
-    starts, u, own_u, targets, support, probs = (
-        torch.stack([_pad_to(part[k], count, IGNORE if k == 3 else 0) for part in parts]) for k in range(6)
-    )
+    each = [_windows_of(model, row, hidden[i], config, model.adapter.lead, generator) for i, row in enumerate(rows)]
+    drawn = _stacked(each)
     temperature = torch.tensor([row.temperature for row in rows])
-    starts = starts.clamp(min=1)
-    settling = rows_before(hidden, starts)
-    return Batch(input_ids, starts, u, own_u, targets, support, probs, temperature, settling), context
+    settling = rows_before(hidden, drawn.starts)
+    return Batch(input_ids, **vars(drawn), temperature=temperature, settling=settling), context
 
 
 @torch.no_grad()
@@ -102,8 +110,8 @@ def rows_before(hidden: Tensor, starts: Tensor) -> Tensor:
 
 def _windows_of(
     model: PTPModel, row: Conversation, hidden: Tensor, config: WindowConfig, lead: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """starts (N,), u, own_u and targets (N, L), support and probs (N, L, K) of one conversation."""
+) -> _Windows:
+    """Windows at random starts of one conversation whose hidden states are (S, E)."""
     length, end = config.length, len(row.ids)
     sampling = SamplingConfig(row.temperature, config.top_k, config.top_p, config.order)
     found = candidates(model.logits(hidden[row.p - 1 : end - 1]), sampling)  # row i is for token p + i
@@ -123,7 +131,18 @@ def _windows_of(
     predicted, carried = predicted.clamp(max=last), carried.clamp(max=last)
     targets = torch.where(valid, tokens[predicted], IGNORE)
     support, probs = (_widen(part, config.top_k) for part in (found.tokens, found.probs))
-    return starts, drawn[carried], drawn[predicted], targets, support[predicted], probs[predicted]
+    return _Windows(starts, drawn[carried], drawn[predicted], targets, support[predicted], probs[predicted])
+
+
+def _stacked(each: Sequence[_Windows]) -> _Windows:
+    """Windows of several conversations; those of short ones are filled up with windows that count nothing."""
+    count = max(len(windows.starts) for windows in each)
+    fill = {"starts": 1, "targets": IGNORE}  # a window needs a token before it
+
+    def stack(name: str) -> Tensor:
+        return torch.stack([_pad_to(getattr(windows, name), count, fill.get(name, 0)) for windows in each])
+
+    return _Windows(**{f.name: stack(f.name) for f in fields(_Windows)})
 
 
 def _draw_starts(

@@ -33,7 +33,7 @@ def slow_chain(model, ids, u, count):
     text, drafts = [*ids, settled], []
     for row, value in zip(behind[:count], u[1:], strict=False):
         logits = model.logits(model.chained(row[None], torch.tensor([text[-2:]]), settling[None]))
-        drafts.append(int(draft_tokens(logits, torch.tensor([value]), config.variant, config.order)))
+        drafts.append(int(draft_tokens(logits, torch.tensor([value]), config.order, config.variant == "o-ptp")))
         text.append(drafts[-1])
     return settled, drafts
 

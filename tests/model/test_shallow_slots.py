@@ -19,6 +19,7 @@ from ptp_core.model.shallow_slots import ShallowSlots
 from ptp_core.training.calibrate import calibrate_shallow
 from ptp_core.training.evaluate import evaluate
 from ptp_core.training.losses import slot_loss
+from ptp_core.training.shallow import SHALLOW as SHALLOW_READER
 from ptp_core.training.shallow import _entering, frequent_tokens, prepare_shallow, shallow_hidden
 from ptp_core.training.windows import IGNORE, WindowConfig, draw_windows
 
@@ -180,7 +181,7 @@ def test_shallow_slots_learn_a_text_by_heart():
 
 def test_evaluation_drafts_with_shallow_slots(make_model):
     model = make_model()
-    found = evaluate(model, [conversation(model)], shallow=True, tokens=12)
+    found = evaluate(model, [conversation(model)], reader=SHALLOW_READER, tokens=12)
     assert found.without_chain is None
     assert len(found.draft_run) == 4  # of a window of four
     assert found.slot_accuracy[0] == 1.0  # the settled token

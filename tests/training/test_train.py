@@ -203,7 +203,7 @@ def test_shallow_slots_are_added_to_an_adapter(folders, tmp_path):
     shallow = generate(model, [3, 4], "shallow", NoiseTape(1), max_new_tokens=12, draft_budget=3)
     assert shallow.tokens == generate(model, [3, 4], "ar", NoiseTape(1), max_new_tokens=12).tokens
     with pytest.raises(ValueError, match="name it with init"):
-        config(folders, tmp_path / "none", objective="shallow")
+        train(config(folders, tmp_path / "none", objective="shallow"))
 
 
 def test_schedule():
@@ -297,4 +297,4 @@ def test_an_adapter_gains_a_chain_head_or_loses_its_u(folders, tmp_path):
     assert not adapter.config.reads_u
     assert set(adapter.u_embed) == {"vector"}
     with pytest.raises(ValueError, match="Chain head"):
-        config(folders, tmp_path, objective="inverse", variant="c-ptp", chain=8)
+        train(config(folders, tmp_path, objective="inverse", variant="c-ptp", chain=8))
