@@ -9,7 +9,7 @@ from ptp_core.benchmark.config import BenchConfig
 from ptp_core.benchmark.rows import Row
 from ptp_core.folders import adapters_folder
 from ptp_core.methods import RACED, TABLE
-from ptp_core.storage.adapter_files import adapter_sha256
+from ptp_core.storage.adapter_files import adapter_hashes
 from ptp_core.storage.load import DEFAULT_ADAPTER
 
 from .shown import Shown
@@ -40,12 +40,12 @@ def is_default(shown: Shown) -> bool:
     """Whether the Race, which runs the default model in float32, repeats this result's texts."""
     e = shown.result.environment
     own = (e.get("adapter") or {}).get("sha256")
-    return bool(own) and own == _default_adapter() and e.get("dtype") == "float32"
+    return own in _default_adapter() and e.get("dtype") == "float32"
 
 
 @lru_cache(maxsize=1)
-def _default_adapter() -> str | None:
+def _default_adapter() -> tuple[str, ...]:
     try:
-        return adapter_sha256(adapters_folder() / DEFAULT_ADAPTER)
+        return adapter_hashes(adapters_folder() / DEFAULT_ADAPTER)
     except OSError:
-        return None
+        return ()

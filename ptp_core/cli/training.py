@@ -1,9 +1,10 @@
-"""The commands that make adapters: data, train, report, calibrate, toy, import-reference, push."""
+"""The commands that make adapters: data, train, report, calibrate, toy, import-reference, pack, push."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 from ..sampling import SamplingConfig
 from .options import add_options, from_options, load_for
@@ -183,6 +184,20 @@ def _import(options: argparse.Namespace) -> None:
     print(f"{options.out}: o-ptp, rank {adapter.lora.rank}, u embedding {kind}, for {target_name}")
 
 
+def _add_pack(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="ADAPTER", help="a saved adapter")
+    parser.add_argument("out", help="folder of the copy; may be the same")
+    parser.add_argument("--floats", action="store_true", help="the other way: as float32, which PEFT loads")
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from ..storage.adapter_files import store_adapter
+
+    store_adapter(options.folder, options.out, eight_bits=not options.floats)
+    size = sum(file.stat().st_size for file in Path(options.out).glob("*.safetensors"))
+    print(f"{options.out}: {size / 1e6:.1f} MB of weights")
+
+
 def _add_push(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="ADAPTER")
     parser.add_argument("repo", metavar="ORG/NAME", help="a repository on the hub, made if it is not there")
@@ -204,5 +219,6 @@ TRAINING_COMMANDS = {
     "toy": (_add_toy, _toy, "train on a world of word pairs that is known exactly"),
     "toy-sequence": (_add_toy_sequence, _toy_sequence, "inverse autoregressive against autoregressive training"),
     "import-reference": (_add_import, _import, "convert a checkpoint of the paper's code"),
+    "pack": (_add_pack, _pack, "store an adapter's matrices in eight bits, or as floats again"),
     "push": (_add_push, _push, "upload an adapter to the Hugging Face hub"),
 }

@@ -100,6 +100,7 @@ class AdapterConfig:
                      Their own are for drafts by argmax
     picked_unchained  the same without the chain head
     target           name, file, sha256, hidden_size, num_layers, vocab_size of the frozen model
+    previous_sha256  the adapter's hash before its weights were stored in another precision; older results quote it
     """
 
     variant: str = "o-ptp"
@@ -123,6 +124,7 @@ class AdapterConfig:
     training: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     name: str = "adapter"
+    previous_sha256: str = ""
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:

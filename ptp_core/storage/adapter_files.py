@@ -1,8 +1,9 @@
 """Adapters on disk and on the hub.
 
 An adapter's folder holds a file for each of its parts (model/parts.py names them) and two of settings:
-    adapter_config.json    PEFT's configuration of the LoRA matrices, which PEFT loads as they are
+    adapter_config.json    PEFT's configuration of the LoRA matrices, which PEFT loads if they are floats
     ptp_config.json        AdapterConfig: target, variant, parts, CDF order, window, evaluation
+The parts' matrices are floats, as save_adapter writes them, or stored in eight bits by store_adapter.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from ..model.config import Adapter, AdapterConfig, LoraConfig
 from ..model.parts import PARTS
+from .eight_bits import decode, encode
 from .hub import resolve_folder
 
 FORMAT = "ptp-adapter-1"
@@ -40,7 +42,7 @@ def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
         config = _parse_config(raw, peft, path.name)
         wanted = {name: part for name, part in PARTS.items() if part.wanted(config)}
         _refuse_missing(path, [part.file for part in wanted.values()])
-        tensors = {name: load_file(path / part.file) for name, part in wanted.items()}
+        tensors = {name: decode(load_file(path / part.file)) for name, part in wanted.items()}
     except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"The adapter in {path} is damaged: {error}") from None
     weights: dict[str, Any] = {name: part.from_file(tensors[name]) for name, part in wanted.items()}
@@ -67,6 +69,12 @@ def adapter_sha256(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def adapter_hashes(folder: Path) -> tuple[str, ...]:
+    """The hashes by which results may name these weights: today's, and that of an earlier precision."""
+    config = json.loads((folder / "ptp_config.json").read_text(encoding="utf-8"))
+    return tuple(found for found in (adapter_sha256(folder), config.get("previous_sha256")) if found)
+
+
 def save_adapter(
     folder: str | os.PathLike[str],
     config: AdapterConfig,
@@ -87,16 +95,51 @@ def save_adapter(
     path.mkdir(parents=True, exist_ok=True)
     there = {part.file: part.to_file(weights[name]) for name, part in PARTS.items() if weights[name]}
     for file, tensors in there.items():
-        half = path / f".{file}.part"
-        on_cpu = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
-        save_file(on_cpu, half, metadata={"format": "pt"})
-        half.chmod(0o644)  # safetensors writes files that only their owner can read
-        half.replace(path / file)
+        _write_tensors(path / file, tensors)
     _write_json(path / "adapter_config.json", _peft_config(config))
-    rewrite_config(path, config)
+    rewrite_config(path, replace(config, previous_sha256=""))
     for part in PARTS.values():
         if part.file not in there:
             (path / part.file).unlink(missing_ok=True)
+
+
+def store_adapter(
+    folder: str | os.PathLike[str], out: str | os.PathLike[str], eight_bits: bool = True
+) -> AdapterConfig:
+    """Writes a saved adapter to `out`, its matrices in eight bits or in float32; returns its configuration.
+
+    `out` may be the folder itself. The model card goes with it. Raises as load_adapter does.
+    """
+    source, path = resolve_folder(str(folder), "adapter", FILES), Path(out)
+    adapter = load_adapter(source)
+    files = {}
+    for part in PARTS.values():
+        if part.wanted(adapter.config):
+            stored = load_file(source / part.file)
+            files[part.file] = encode(stored, part.exact) if eight_bits else _wide(decode(stored))
+    path.mkdir(parents=True, exist_ok=True)
+    for file, tensors in files.items():
+        _write_tensors(path / file, tensors)
+    for name in ("adapter_config.json", "README.md"):
+        if (source / name).is_file() and source.resolve() != path.resolve():
+            (path / name).write_bytes((source / name).read_bytes())
+    config = adapter.config
+    if adapter_sha256(path) != adapter.sha256:
+        config = replace(config, previous_sha256=adapter.sha256)
+    rewrite_config(path, config)
+    return config
+
+
+def _wide(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    half = path.with_name(f".{path.name}.part")
+    on_cpu = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+    save_file(on_cpu, half, metadata={"format": "pt"})
+    half.chmod(0o644)  # safetensors writes files that only their owner can read
+    half.replace(path)
 
 
 def _parse_config(raw: Any, peft: Any, name: str) -> AdapterConfig:
