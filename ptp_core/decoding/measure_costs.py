@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -161,10 +162,21 @@ def forget(model: PTPModel, kind: str) -> None:
     _kept(model, kind).unlink(missing_ok=True)
 
 
+def suppose(model: PTPModel, **costs: Any) -> None:
+    """Replaces all that this process knows of the model's costs; what the cache folder keeps stays.
+
+    costs: "curve" and "shallow". A curve given so is never tried. Without any, the process knows nothing.
+    """
+    trusted = {"curve tried": math.inf} if "curve" in costs else {}
+    _KNOWN[model] = {**costs, **trusted}
+
+
+_KNOWN: WeakKeyDictionary[PTPModel, dict[str, Any]] = WeakKeyDictionary()
+
+
 def _measured(model: PTPModel) -> dict[str, Any]:
     """What this process knows of the model's costs."""
-    found: dict[str, Any] = model.__dict__.setdefault("_measured", {})
-    return found
+    return _KNOWN.setdefault(model, {})
 
 
 def _kept(model: PTPModel, kind: str) -> Path:

@@ -84,29 +84,7 @@ def tree_layout(num_context: int, parents: Sequence[int], shift: int) -> CallLay
     return CallLayout(torch.tensor(depths) + num_context + shift, mask, [])
 
 
-def window_layout(starts: Tensor, num_tokens: int, window: int, lead: int = 0, shift: int = -1) -> CallLayout:
-    """Layout of a training sequence: num_tokens real rows, then one window of slots per start.
-
-    starts (N,): number of real tokens before each window, so its first slot predicts the token at
-    position start + lead. A slot sees the tokens before its window and the earlier slots of its own.
-    """
-    branches = [(int(s), window) for s in starts]
-    rows = num_tokens + window * len(branches)
-    mask = torch.zeros(rows, rows, dtype=torch.bool)
-    mask[:num_tokens, :num_tokens] = torch.ones(num_tokens, num_tokens, dtype=torch.bool).tril_()
-    columns = torch.arange(num_tokens)
-    before = columns[None, :] < starts.repeat_interleave(window)[:, None]  # (N L, R)
-    mask[num_tokens:, :num_tokens] = before
-    own = torch.ones(window, window, dtype=torch.bool).tril_()
-    mask[num_tokens:, num_tokens:] = torch.block_diag(*[own] * len(branches)).bool()
-    slot_positions = (starts[:, None] + lead + shift + torch.arange(window)).reshape(-1)
-    positions = torch.cat([columns, slot_positions])
-    offsets = [range(i * window, (i + 1) * window) for i in range(len(branches))]
-    return CallLayout(positions, mask, offsets)
-
-
-def additive(mask: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """A boolean mask (Q, K) as the (1, 1, Q, K) tensor that is added to attention scores."""
-    out = torch.zeros(mask.shape, dtype=dtype)
-    out.masked_fill_(~mask, torch.finfo(dtype).min)
-    return out[None, None].to(device)
+def additive(seen: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """What is added to attention scores, of the same shape: 0 where `seen` is True, else the lowest number."""
+    out = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
+    return out.masked_fill_(~seen, torch.finfo(dtype).min).to(device)

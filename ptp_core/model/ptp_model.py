@@ -136,7 +136,7 @@ class PTPModel(TextSide, nn.Module):
         if slots is not None:
             embeddings = torch.cat([embeddings, slots.to(embeddings.dtype)], dim=1)
         if mask.ndim == 2:
-            mask = additive(mask, embeddings.device, embeddings.dtype)
+            mask = additive(mask, embeddings.device, embeddings.dtype)[None, None]
         positions = positions.to(embeddings.device)
         first_slot = tokens.shape[1] if slots is not None else None
         if self._fast is not None:

@@ -29,6 +29,7 @@ from .config import ShallowConfig
 from .gated_lora import joined
 from .kernels.products import Linear, rms_norm, rotary_turns, rotate, side_by_side
 from .kernels.shallow_inference import Drafting, PackedShallow
+from .layout import additive
 from .u_embedding import build_u_embedding
 
 PRODUCTS = {
@@ -149,8 +150,7 @@ class ShallowSlots(nn.Module):
         frozen = self._layers[0].frozen
         batch, count, length = u.shape
         x = self.enter(self._embed[0](tokens), settling[:, :, None].expand(-1, -1, length, -1), u, temperature)
-        mask = torch.zeros(batch, count, length, seen.shape[-1], dtype=frozen.dtype, device=frozen.device)
-        mask.masked_fill_(~seen[:, :, None].to(frozen.device), torch.finfo(frozen.dtype).min)
+        mask = additive(seen, frozen.device, frozen.dtype)[:, :, None].expand(-1, -1, length, -1)
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
             query, key, value = (part.unflatten(0, (batch, -1)).transpose(1, 2) for part in (query, key, value))

@@ -83,7 +83,8 @@ def _entering(model: PTPModel, ids: Sequence[int]) -> tuple[Tensor, Tensor, Tens
     first = int(model.config.num_hidden_layers) - model.require_shallow().config.depth
     tokens = torch.tensor([list(ids)], device=model.device)
     embeddings = model.target.get_input_embeddings()(tokens)
-    mask = additive(torch.ones(len(ids), len(ids), dtype=torch.bool).tril(), model.device, model.dtype)
+    causal = torch.ones(len(ids), len(ids), dtype=torch.bool).tril()
+    mask = additive(causal, model.device, model.dtype)[None, None]
     out = model.target.base_model(
         inputs_embeds=embeddings,
         attention_mask=mask,

@@ -97,7 +97,7 @@ def real_rows(model: PTPModel, rows: Sequence[Conversation]) -> tuple[Tensor, KV
     input_ids = torch.tensor([row.ids + [0] * (width - len(row.ids)) for row in rows], device=model.device)
     context = model.new_cache(width)
     causal = torch.ones(width, width, dtype=torch.bool).tril()
-    mask = additive(causal, model.device, model.dtype)
+    mask = additive(causal, model.device, model.dtype)[None, None]
     hidden = model(input_ids, positions=torch.arange(width), mask=mask, cache=context)
     context.keep(width)
     return input_ids, context, hidden
@@ -206,9 +206,8 @@ def window_hidden(model: PTPModel, batch: Batch, context: KVCache) -> Tensor:
     positions = (batch.starts[..., None] + config.lead + config.position_shift + offsets).flatten(1)
     columns = torch.arange(context.length, device=model.device)
     seen = columns < batch.starts[..., None, None].expand(-1, -1, length, -1).flatten(1, 2)  # (B, N L, S)
-    mask = torch.zeros(seen.shape, dtype=model.dtype, device=model.device)
-    mask.masked_fill_(~seen, torch.finfo(model.dtype).min)
-    return model.forward_windows(slots, positions=positions, mask=mask[:, None], context=context)
+    mask = additive(seen, model.device, model.dtype)[:, None]
+    return model.forward_windows(slots, positions=positions, mask=mask, context=context)
 
 
 def chained_hidden(model: PTPModel, batch: Batch, hidden: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from app.acceptance.results import Results
 from app.main import build_demo, launch_options
 from app.serving.models import ModelChoice, ModelShelf
 from ptp_core.decoding.costs import CostCurve, ShallowCosts
+from ptp_core.decoding.measure_costs import suppose
 from ptp_core.model.ptp_model import PTPModel
 
 expect.set_options(timeout=20_000)  # other tests share the processor
@@ -43,9 +43,8 @@ def tiny_model(name=None, adapter=None, *, dtype="auto", progress=ModelChoice) -
     model = Endless(
         make_target(context=512), make_tokenizer(), replace(found, config=replace(found.config, name="tiny"))
     )
-    curve = CostCurve((1, 64), (10.0, 11.0))
-    known = {"curve": curve, "curve tried": math.inf, "shallow": ShallowCosts(10.0, 0.1, 0.2)}
-    model.__dict__["_measured"] = known  # drafts pay, whatever else runs here
+    # drafts pay, whatever else runs here
+    suppose(model, curve=CostCurve((1, 64), (10.0, 11.0)), shallow=ShallowCosts(10.0, 0.1, 0.2))
     return model.eval()
 
 

@@ -103,8 +103,9 @@ def test_a_cache_folder_that_cannot_be_written_to_stops_nobody(make_model, monke
     monkeypatch.setattr(cost, "measure_cost_curve", lambda model: FLAT)
     monkeypatch.setattr(cost, "curve_holds", lambda model, curve: True)
     model = make_model()
-    monkeypatch.setitem(model.__dict__, "_measured", {})  # nothing is known of it yet
+    cost.suppose(model)  # nothing is known of it yet
     assert cost.cost_curve(model) == FLAT
+    cost.suppose(model)
 
 
 def test_models_of_one_name_and_another_size_or_kernel_have_curves_of_their_own(make_model, monkeypatch):
@@ -126,12 +127,12 @@ def test_a_cost_curve_never_falls_and_interpolates():
 def clockwork(monkeypatch, tmp_path, make_model):
     """A model of its own, whose small calls take 10 ms and whose large ones 15, and an empty cache folder."""
     model = make_model(seed=77)
-    model.__dict__.pop("_measured", None)
+    cost.suppose(model)
     times = itertools.cycle([10.0, 15.0])
     monkeypatch.setattr(cost, "_time", lambda call: next(times))
     monkeypatch.setattr(cost, "measurements_folder", lambda: tmp_path)
     yield model
-    model.__dict__.pop("_measured", None)
+    cost.suppose(model)
 
 
 def test_a_curve_holds_whatever_the_pace_as_long_as_the_ratio_does(clockwork):
@@ -149,7 +150,7 @@ def test_a_kept_curve_that_no_longer_holds_is_measured_anew(clockwork, monkeypat
     old = cost.cost_curve(clockwork)
     monkeypatch.setattr(cost, "curve_holds", holds)
     assert cost.cost_curve(clockwork) == old  # tried a moment ago
-    clockwork.__dict__.pop("_measured")  # another process, later
+    cost.suppose(clockwork)  # another process, later
     assert (cost.cost_curve(clockwork) != old) == renewed
-    clockwork.__dict__.pop("_measured")
+    cost.suppose(clockwork)
     assert cost.cost_curve(clockwork).milliseconds == ((10.0, 15.0) if renewed else kept)  # and that is kept

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ptp_core.model.layout import additive, call_layout, window_layout
+from ptp_core.model.layout import additive, call_layout
 
 GEOMETRIES = [  # cached tokens, pending tokens, drafts, branches as (drafts assumed right, slots), lead
     (0, 1, 0, [], 0),
@@ -51,23 +51,9 @@ def test_call_layout_against_its_definition(context, pending, drafts, branches, 
     assert flat == list(range(sum(length for _, length in branches)))
 
 
-def test_windows_are_branches_of_a_sequence():
-    starts = torch.tensor([2, 5])
-    layout = window_layout(starts, num_tokens=6, window=3)
-    assert layout.positions.tolist() == [0, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6]
-    for i, start in enumerate(starts.tolist()):
-        alone = call_layout(0, start, 0, [(0, 3)])
-        rows = slice(6 + 3 * i, 9 + 3 * i)
-        assert layout.mask[rows, :start].equal(alone.mask[start:, :start])
-        assert layout.mask[rows, rows].equal(alone.mask[start:, start:])
-        assert not layout.mask[rows, start:6].any()
-        others = [r for r in range(6, 12) if not rows.start <= r < rows.stop]
-        assert not layout.mask[rows][:, others].any()
-
-
 def test_additive_mask_is_zero_or_the_lowest_number():
     layout = call_layout(2, 1, 1, [(0, 2)])
     mask = additive(layout.mask, torch.device("cpu"), torch.float32)
-    assert mask.shape == (1, 1, 4, 6)
-    assert (mask[0, 0] == 0).equal(layout.mask)
-    assert (mask[0, 0][~layout.mask] == torch.finfo(torch.float32).min).all()
+    assert mask.shape == (4, 6)
+    assert (mask == 0).equal(layout.mask)
+    assert (mask[~layout.mask] == torch.finfo(torch.float32).min).all()

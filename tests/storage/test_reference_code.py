@@ -106,7 +106,7 @@ def test_an_imported_adapter_drafts_what_the_merged_network_would(write):
     mask = torch.ones(2, 5, dtype=torch.bool).tril(3)
     out = merged.model(
         inputs_embeds=model.u_embed(torch.tensor([[0.1, 0.8]]), 0.7),
-        attention_mask=additive(mask, torch.device("cpu"), torch.float32),
+        attention_mask=additive(mask, torch.device("cpu"), torch.float32)[None, None],
         position_ids=torch.tensor([[2, 3]]),
         past_key_values=cache,
         use_cache=True,
