@@ -24,7 +24,11 @@ from ptp_core.training.writing import read_prompts
 QUESTIONS = [
     Question(str(i), "ab" if i % 2 else "cd", text) for i, text in enumerate(["abc", "hg fe", "aabb", "d.e.f"])
 ]
+
+
 ALL = ("ar", "ptp", "pqd", "independent", "prompt_lookup")
+
+
 SHORT = BenchConfig(("ar", "pqd"), max_new_tokens=6, draft_budget=4)
 
 
@@ -421,3 +425,18 @@ def test_tokens_that_are_equally_likely_have_no_gap(make_model):
     assert gap == pytest.approx(abs(float(probs[7] - probs[8])), abs=1e-6)
     assert probability_gap(model, ids, [6, 7], [6, 7], sampling) is None
     assert probability_gap(model, ids, [6, 7], [6], sampling) is None
+
+
+def test_a_benchmark_sweeps_over_the_chain(make_model):
+    config = BenchConfig(("ar", "ptp", "pqd"), max_new_tokens=16, draft_budget=9, sweep=parse_sweep("chained=0,1"))
+    rows = run_bench(Lineup(make_model(chain=16)), [Question("1", "a", "abc"), Question("2", "a", "hg fe")], config)
+    assert {(row.method, row.point) for row in rows} == {
+        ("ar", ""), ("ptp", "chained=0"), ("pqd", "chained=0"), ("ptp", "chained=1"), ("pqd", "chained=1"),
+    }  # fmt: skip
+    assert all(row.identical_to_ar for row in rows)
+    drafts = {
+        point: [c.right for r in rows if r.point == point for c in r.calls] for point in ("chained=0", "chained=1")
+    }
+    assert drafts["chained=0"] != drafts["chained=1"]
+    with pytest.raises(ValueError, match="chained"):
+        BenchConfig(chained=2)

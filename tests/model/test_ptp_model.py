@@ -52,12 +52,6 @@ def test_slots_leave_real_rows_within_rounding_of_the_call_without_them(make_mod
     assert torch.allclose(with_slots[:6], hidden_of(make_model(quick=quick), IDS), atol=1e-4)
 
 
-def test_fast_kernels_compute_what_transformers_computes(make_model):
-    for u, tail in ((None, 0), ([0.3], 0), ([0.1, 0.9, 0.5], 3)):
-        slow, fast = (hidden_of(make_model(quick=quick), IDS, u, tail) for quick in (False, True))
-        assert torch.allclose(slow, fast, atol=1e-4)
-
-
 def test_a_slot_sees_the_tokens_before_its_window_only(make_model):
     model = make_model()
     base = hidden_of(model, IDS, [0.1, 0.9], tail=2)[6:]
@@ -147,20 +141,6 @@ def test_an_adapter_with_other_layers_is_refused():
 def test_an_adapter_of_other_weights_of_the_same_size_is_noted():
     model = PTPModel(make_target(), make_tokenizer(), make_adapter(target={"name": "cousin", "sha256": "0"}))
     assert "cousin" in model.notes[0]
-
-
-def test_labels_never_hide_a_token(make_model):
-    model = make_model()
-    assert model.label(2) == "a"
-    assert model.label(0) == "⟨eos⟩"
-
-
-def test_chat_template_is_used_where_there_is_one(make_model):
-    model = make_model()
-    assert model.decode(model.encode("abc", chat=True)) == "abc."
-    assert model.decode(model.encode("abc")) == "abc"
-    bare = PTPModel(make_target(), make_tokenizer(chat_template=None))
-    assert bare.decode(bare.encode("abc", chat=True)) == "abc"
 
 
 def test_a_start_slot_makes_the_first_token_the_drafts_own_and_withholds_its_u(make_model):

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 from peft import PeftModel
-from support.tiny_model import make_adapter, make_target, make_tokenizer, save_whole
+from support.tiny_model import SHALLOW, make_adapter, make_target, make_tokenizer, save_whole
 
-from ptp_core import NoiseTape, generate, load_adapter, save_adapter
+from ptp_core import NoiseTape, SamplingConfig, generate, load_adapter, save_adapter
 from ptp_core.model.config import DraftFigures
 from ptp_core.model.ptp_model import PTPModel
 
@@ -139,3 +139,43 @@ def test_a_u_embedding_of_another_size_is_refused(saved):
 
 def test_files_are_readable_for_others(saved):
     assert all(p.stat().st_mode & 0o044 == 0o044 for p in saved[1].iterdir())
+
+
+SAMPLING = SamplingConfig()
+
+
+def test_on_disk(tmp_path):
+    adapter = make_adapter(chain=16)
+    save_whole(tmp_path / "a", adapter)
+    read = load_adapter(tmp_path / "a")
+    assert read.config.chain == 16
+    assert all(read.chain[name].equal(tensor) for name, tensor in adapter.chain.items())
+    model = PTPModel(make_target(), make_tokenizer(), read)
+    for method in ("ptp", "pqd", "independent"):
+        options = {"noise": NoiseTape(1), "sampling": SAMPLING, "max_new_tokens": 12}
+        assert generate(model, [3, 4], method, **options).tokens == generate(model, [3, 4], "ar", **options).tokens
+
+    (tmp_path / "a" / "chain.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"chain\.safetensors missing"):
+        load_adapter(tmp_path / "a")
+    with pytest.raises(ValueError, match="chain head in its"):
+        save_adapter(tmp_path / "b", adapter.config, adapter.lora, adapter.u_embed, shallow=adapter.shallow)
+    bare = make_adapter()
+    save_whole(tmp_path / "a", bare)
+    assert not (tmp_path / "a" / "chain.safetensors").exists()
+
+
+def test_shallow_slots_are_saved_and_loaded(tmp_path):
+    adapter = make_adapter()
+    save_adapter(tmp_path / "a", adapter.config, adapter.lora, adapter.u_embed, adapter.chain, adapter.shallow)
+    found = load_adapter(tmp_path / "a")
+    assert found.config.shallow == replace(SHALLOW, u_embedding=dict(SHALLOW.u_embedding))
+    assert all(torch.equal(found.shallow[k], v.to(found.shallow[k].dtype)) for k, v in adapter.shallow.items())
+    with pytest.raises(ValueError, match="configuration or its weights only"):
+        save_adapter(tmp_path / "b", adapter.config, adapter.lora, adapter.u_embed)
+    (tmp_path / "a" / "shallow.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"shallow\.safetensors missing"):
+        load_adapter(tmp_path / "a")
+    bare = make_adapter(shallow=None)
+    save_adapter(tmp_path / "a", bare.config, bare.lora, bare.u_embed)
+    assert load_adapter(tmp_path / "a").config.shallow is None

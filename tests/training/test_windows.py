@@ -2,15 +2,10 @@ import itertools
 
 import pytest
 import torch
-from support.tiny_model import make_adapter, make_target, make_tokenizer
-from support.windows import LOSSES, VARIANTS, conversation, windows
+from support.windows import VARIANTS, conversation, windows
 
-from ptp_core import NoiseTape, SamplingConfig, generate, pick, warp
-from ptp_core.model.ptp_model import PTPModel
-from ptp_core.training.conversations import Conversation
-from ptp_core.training.evaluate import draft_tokens, evaluate, walk
-from ptp_core.training.losses import distillation_loss, divergence, restricted_vocabulary
-from ptp_core.training.windows import IGNORE, WindowConfig, draw_windows, sample_beta, window_hidden
+from ptp_core import SamplingConfig, pick, warp
+from ptp_core.training.windows import IGNORE, sample_beta, window_hidden
 
 
 @pytest.mark.parametrize("order", ["probability", "token_id"])
@@ -109,69 +104,6 @@ def test_withheld_u_has_no_gradient(make_model):
         assert (predicted < 4 and bool(gradient[predicted] != 0)) == depends
 
 
-@pytest.mark.parametrize(("variant", "loss"), LOSSES)
-def test_a_tiny_model_learns_one_conversation_by_heart(variant, loss):
-    kind = "blank" if variant == "independent" else "fourier"
-    torch.manual_seed(0)
-    model = PTPModel(make_target(), make_tokenizer(), make_adapter(variant=variant, kind=kind, size=0.1))
-    row = conversation(model, length=8, temperature=0.0)  # one certain text: every variant can know it
-    optimizer = torch.optim.Adam(model.train_adapter(), lr=5e-3)  # faster, the reverse KL can settle on a wrong token
-    generator = torch.Generator().manual_seed(0)
-    config = WindowConfig(3, 8, 0.5)
-    for _ in range(300):
-        batch, context = draw_windows(model, [row], config, generator)
-        value = distillation_loss(model, batch, window_hidden(model, batch, context), loss, 1.0)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-    batch, context = draw_windows(model, [row], config, generator)
-    logits = model.logits(window_hidden(model, batch, context))
-    valid = batch.targets != IGNORE
-    drafted = draft_tokens(logits[valid], batch.own_u[valid], "probability", variant == "o-ptp")
-    assert (drafted == batch.targets[valid]).float().mean() == 1.0
-
-
-def test_only_the_adapter_receives_gradients(make_model):
-    model = PTPModel(make_target(), make_tokenizer(), make_adapter())
-    parameters = model.train_adapter()
-    row = conversation(model)
-    batch, context = windows(model, [row])
-    distillation_loss(model, batch, window_hidden(model, batch, context)).backward()
-    assert all(p.grad is not None for p in parameters)
-    frozen = [p for n, p in model.target.named_parameters() if "lora" not in n]
-    assert frozen
-    assert all(p.grad is None and not p.requires_grad for p in frozen)
-
-
-def test_losses_by_hand():
-    logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]])
-    draft = logits.softmax(-1)[0]
-    probs, columns = torch.tensor([[0.75, 0.25]]), torch.tensor([[1, 0]])
-    forward = 0.75 * (0.75 / draft[1]).log() + 0.25 * (0.25 / draft[0]).log()
-    assert float(divergence(logits, columns, probs, reverse=False)) == pytest.approx(float(forward), abs=1e-5)
-    teacher = torch.tensor([0.25, 0.75, 1e-6, 1e-6])
-    backward = (draft * (draft / teacher).log()).sum()
-    assert float(divergence(logits, columns, probs, reverse=True)) == pytest.approx(float(backward), abs=1e-4)
-    same = torch.tensor([[0.1, 0.2, 0.7]])
-    assert float(divergence(same.log(), torch.tensor([[0, 1, 2]]), same, reverse=False)) == pytest.approx(0, abs=1e-6)
-
-
-def test_position_weights_and_the_restricted_vocabulary(make_model):
-    model = make_model()
-    batch, context = windows(model, [conversation(model)])
-    hidden = window_hidden(model, batch, context)
-    vocabulary = restricted_vocabulary(batch)
-    assert set(batch.targets[batch.targets != IGNORE].tolist()) <= set(vocabulary.tolist())
-    whole = torch.arange(13)
-    assert torch.allclose(
-        distillation_loss(model, batch, hidden, vocabulary=whole), distillation_loss(model, batch, hidden), atol=1e-5
-    )
-    near = distillation_loss(model, batch, hidden, decay=1e-6)
-    first = type(batch)(**{**batch.__dict__, "targets": batch.targets.clone()})
-    first.targets[..., 1:] = IGNORE
-    assert torch.allclose(near, distillation_loss(model, first, hidden), atol=1e-4)
-
-
 def test_beta_draws_have_the_right_moments():
     for beta in (0.3, 0.5, 1.0):
         draws = sample_beta(beta, 40_000, torch.Generator().manual_seed(1))
@@ -180,45 +112,6 @@ def test_beta_draws_have_the_right_moments():
         assert float(draws.var()) == pytest.approx(variance, rel=0.03)
     with pytest.raises(ValueError, match="beta"):
         sample_beta(2.0, 3, torch.Generator())
-
-
-def test_evaluation_counts_runs(make_model):
-    model = make_model()
-    rows = [conversation(model, seed=60 * i) for i in range(4)]
-    found = evaluate(model, rows, length=4)
-    assert found.windows == 4 * 17  # of 20 tokens, those with 3 behind them
-    assert len(found.slot_accuracy) == 4
-    assert len(found.draft_run) == 3
-    assert found.tokens_per_call == pytest.approx(1 + sum(found.draft_run))
-    assert 1 <= found.tokens_per_call <= found.even + 0.2
-    assert found == evaluate(model, rows, length=4)
-    assert evaluate(model, rows, length=4, tokens=5).windows == 4 * 5
-    assert len(evaluate(make_model(variant="c-ptp"), rows, length=4).draft_run) == 4
-    with pytest.raises(ValueError, match="long enough"):
-        evaluate(model, rows, length=40)
-
-
-def test_a_walk_begins_each_call_behind_what_the_last_one_brought():
-    assert walk([0, 0, 0]) == [0, 0, 0]
-    assert walk([2, 9, 9, 1, 9, 0]) == [2, 1, 0]
-    assert walk([]) == []
-    assert walk([None, 1, 9, None, 0]) == [1, 0]  # no call begins where the teacher would not have gone
-
-
-def test_what_evaluation_promises_decoding_delivers(make_model):
-    """The calls of a walk along the model's own texts against those of PQD with slots for every outcome."""
-    model = make_model()
-    rows, calls, brought = [], 0, 0
-    for seed in range(40):
-        noise = NoiseTape(seed)
-        trace = generate(model, [3, 4], "pqd", noise, SamplingConfig(), max_new_tokens=40, draft_budget=64)
-        rows.append(Conversation([3, 4, *trace.tokens], 2))
-        calls += len(trace.steps) - 1  # the first one reads the prompt and verifies nothing
-        brought += sum(step.num_accepted for step in trace.steps)
-    promised = evaluate(model, rows, length=5)
-    assert promised.calls > 300
-    # u's are drawn anew inside the bins, and texts are cut at their ends: 0.1 is over three standard errors
-    assert promised.tokens_per_call == pytest.approx(1 + brought / calls, abs=0.1)
 
 
 def test_focus_draws_starts_where_the_teacher_was_surprised(make_model):
