@@ -47,7 +47,7 @@ def test_only_matrices_that_get_smaller_are_rounded():
     assert set(found) == {"bias", "ids", "tall", "entry.weight", "w.int8", "w.scale"}
     assert all(found[name] is tensors[name] for name in ("bias", "ids", "tall", "entry.weight"))
     assert (found["w.int8"].dtype, found["w.scale"].shape) == (torch.int8, (8, 1))
-    assert set(encode(found)) == set(found) | {"entry.weight.int8", "entry.weight.scale"} - {"entry.weight"}
+    assert set(encode(found)) == (set(found) | {"entry.weight.int8", "entry.weight.scale"}) - {"entry.weight"}
 
 
 def test_what_is_stored_so_stays_so():
