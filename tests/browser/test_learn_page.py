@@ -103,7 +103,7 @@ def test_space_and_arrows_go_through_all_steps_and_the_address_follows(open_lear
     for step in steps[1:6]:
         page.keyboard.press("Space")
         at(page, step)
-        assert page.url.endswith(f"#{step}")
+        assert page.url.endswith(f"/learn#{step}")
     page.keyboard.press("ArrowLeft")
     at(page, steps[4])
     page.keyboard.press("Shift+Space")
@@ -377,6 +377,7 @@ def test_the_static_copy_opens_from_a_file_without_a_network(copy):
 @pytest.mark.parametrize("path", ["", "noise", "acceptance"])
 def test_every_page_opens_the_glossary_and_links_to_a_chapter(open_page, path):
     page = open_page(path, wait=False)
+    page.wait_for_selector("html[data-glossary=ready]")
     word = page.locator(".ptp-header .ptp-term").first
     word.click()
     expect(page.locator(".ptp-card b")).to_be_visible()

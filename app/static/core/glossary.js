@@ -16,6 +16,7 @@ export function define(list) {
   for (const entry of list) for (const name of [entry.name, ...entry.also]) entries.set(name.toLowerCase(), entry);
   if (!watching) watch();
   watching = true;
+  document.documentElement.dataset.glossary = "ready"; // from now on a tap opens a card
 }
 
 /** A dotted word. @param {string} name @param {string} shown @returns {HTMLElement} */

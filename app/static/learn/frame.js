@@ -85,7 +85,7 @@ export function frame(root, chapters, source) {
     });
     const { title, steps } = place.chapter;
     where.textContent = `${place.number} · ${title} · ${place.step + 1} of ${steps.length}`;
-    if (!keep) history.replaceState(history.state, "", `#${place.id}`);
+    if (!keep) history.replaceState(history.state, "", `${location.pathname}${location.search}#${place.id}`);
     const notes = root.querySelector(".learn-notes");
     notes.replaceChildren(el("b", { text: "Notes " }), place.chapter.notes);
     awaken(place.number, () => figures.get(place.chapter.id)?.show(place.step));

@@ -176,11 +176,12 @@ export function figure({ host, data: [results, pqd], say }) {
   const show_ = (/** @type {number} */ k) => {
     open = k;
     const found = results.contexts?.[view]?.[k] || [];
+    const room = host.clientWidth < 520 ? 14 : 46; // characters before the word, so that the word itself is in sight
     words.replaceChildren(
       ...found.map((/** @type {any} */ c) =>
         el("li", { class: c.right ? "is-right" : "is-wrong" }, [
           el("span", { text: c.right ? "✓ " : "✗ ", "aria-label": c.right ? "right: " : "wrong: " }),
-          `…${plain(c.before)}`,
+          `…${plain(c.before.slice(-room))}`,
           el("b", { text: plain(c.text) }),
           `${plain(c.after)}…`,
         ]),
