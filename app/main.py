@@ -34,7 +34,7 @@ CITATION = """@inproceedings{draxler2026ptp,
 PAGES: dict[str, tuple[str, str, Build]] = {  # path: (name, what it shows with [[words of the glossary]], its page)
     "": (
         "Race",
-        "The same answer, written twice: one [[token]] per model [[call]] on the left, several per call on the right.",
+        "The same answer, written twice: one [[token]] per [[call]] on the left, several on the right.",
         lambda shelf, _: race.build(shelf),
     ),
     "noise": (
