@@ -70,7 +70,7 @@ RULES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def agreement(p: Tensor, q: Tensor, rule: str) -> Tensor:
-    """The share (N,) of the noise on which a draft with odds q (N, V) picks the token of a target with odds p (N, V).
+    """The share (N,) of the noise on which draft and target pick the same token; their odds are q and p, both (N, V).
 
     Both are probabilities. Raises ValueError for an unknown rule.
     """

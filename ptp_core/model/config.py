@@ -172,8 +172,10 @@ class AdapterConfig:
 
     @property
     def lead(self) -> int:
-        """Tokens between the assumed prefix and the first slot's own: 0 where the first slot predicts the
-        very next token (o-ptp, start slots), 1 where the target's last row does (layout.py)."""
+        """Tokens between the assumed prefix and the first slot's own.
+
+        0: the first slot predicts the very next token (o-ptp, start slots). 1: the target's last row does (layout.py).
+        """
         return 0 if self.variant == "o-ptp" or self.start_slot else 1
 
     @property

@@ -24,9 +24,9 @@ from .windows import IGNORE, Batch, WindowConfig, chained_hidden, draw_windows, 
 class Evaluation:
     """What drafts are worth along the beginnings of held-out answers.
 
-    A call settles a token and N right drafts behind it, and the next call begins behind those; N is what a chain
-    head accepts where there is one, each draft told the text's own tokens in front of it (a run ends at the first
-    wrong draft, so that is what decoding accepts).
+    A call settles a token and N right drafts behind it. The next call begins behind those. Where there is a chain head,
+    N counts its drafts, each told the text's own tokens before it. Decoding accepts as many, since a run ends at the
+    first wrong draft.
 
     slot_accuracy   share of right drafts by slot, over windows at every token
     draft_run       P(N >= k), k = 1, 2, ..., over the calls

@@ -1,7 +1,7 @@
 """Training an adapter by distillation: `python -m ptp_core train ...`, or train(config).
 
-Every random draw of step n comes from (seed, n), so a run that was killed goes on from its last
-checkpoint as if nothing had happened.
+Every random draw of step n comes from (seed, n). So a run that was killed continues from its last checkpoint as if
+nothing had happened.
 """
 
 from __future__ import annotations

@@ -29,8 +29,11 @@ IGNORE = -100
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows over B sequences. targets are token ids or IGNORE; support (B, N, L, K) and probs hold the
-    teacher's final distribution of each target; temperature (B,) is that of each sequence's sampling."""
+    """Windows over B sequences. targets are token ids or IGNORE.
+
+    support (B, N, L, K) and probs hold the teacher's final distribution of each target. temperature (B,) is that of
+    each sequence's sampling.
+    """
 
     input_ids: Tensor  # (B, S)
     starts: Tensor  # (B, N)
@@ -59,9 +62,9 @@ class _Windows:
 class WindowConfig:
     """How windows are drawn: L slots, at most `count` starts per sequence, b ~ Beta(beta, beta) inside a bin.
 
-    focus = 0 draws starts evenly. Up to 1, a start is drawn the more often the less the teacher expected the token
-    behind it and the settled one, the first that is drafted: even draws spend half of the windows on tokens that
-    nobody could miss.
+    focus = 0 draws starts evenly. Even draws spend half of the windows on tokens that every draft has right. With a
+    higher focus (below 1), a start is drawn more often if the teacher did not expect its first drafted token, the one
+    behind the settled token.
     """
 
     length: int = 4
@@ -211,8 +214,10 @@ def window_hidden(model: PTPModel, batch: Batch, context: KVCache) -> Tensor:
 
 
 def chained_hidden(model: PTPModel, batch: Batch, hidden: Tensor) -> Tensor:
-    """Hidden states (B, N, L - s, E), float32, of the slots behind the s settled ones, told the texts' own tokens
-    in front of theirs; hidden (B, N, L, E) is window_hidden's."""
+    """Chained hidden states (B, N, L - s, E), float32, of the slots behind the s settled ones.
+
+    Each slot is told the text's own tokens before its own. hidden (B, N, L, E) is window_hidden's.
+    """
     config = model.require_adapter()
     behind = hidden[:, :, config.num_settled :]
     device = batch.starts.device

@@ -3,7 +3,7 @@
     E hidden size    D head size    G key/value heads    J query heads to each    K rows that a slot sees
 
 Deltas and norms' weights go into the products. On the CPU, products are kept in eight bits where torch has a kernel for
-that: a draft is one row, so its time goes into reading weights. Rounding may change a draft; the target checks every
+that. A draft is one row, so its time goes into reading weights. Rounding may change a draft; the target checks every
 draft anyway. docs/log.md has the figures.
 """
 
