@@ -20,7 +20,6 @@ def with_adapter(model: PTPModel, adapter: Adapter) -> PTPModel:
     twin = copy.copy(model)
     for name in ("_modules", "_parameters", "_buffers"):
         twin.__dict__[name] = dict(model.__dict__[name])
-    twin.__dict__.pop("_measured", None)  # calls with other slots have other costs
     twin.gate, twin.adapter, twin.adapter_sha256 = Gate(), adapter.config, adapter.sha256
     twin.notes = check_fit(adapter.config, model.name, model.target_info)
     if model._fast is None:

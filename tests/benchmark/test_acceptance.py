@@ -1,48 +1,16 @@
-"""Every statistic against an example small enough to count by hand."""
+"""What is accepted, and why: figures by hand."""
 
 import math
 import random
 
 import pytest
+from support.rows import BRANCHES, branch, make_row, story
 
-from ptp_core.benchmark import acceptance, bounds
+from ptp_core.benchmark import acceptance
 from ptp_core.benchmark.acceptance import drafts_of
-from ptp_core.benchmark.bounds import Drafter, cost_bound, oracle_speedup, oracle_tokens_per_call
-from ptp_core.benchmark.rows import Call, CallBranch, Gains, Row, token_classes
-from ptp_core.decoding.costs import CostCurve, ShallowCosts
-from ptp_core.statistics import expected_calibration_error, wilson
-
-BRANCHES = Drafter("branches", 1, (0.5, 0.25), 2)
-
-
-def branch(assumed, slots, kept, probability=0.5):
-    return CallBranch(assumed, probability, slots, kept)
-
-
-def make_row(calls, question="q", method="pqd", classes=None, entropy=None, margin=None):
-    n = sum(c.emitted for c in calls)
-    seconds = sum(c.ms for c in calls) / 1e3
-    return Row(
-        question, "x", method, n, len(calls), seconds, True, tokens=list(range(n)),
-        entropy=entropy or [0.0] * n, margin=margin or [None] * n, classes=classes or "s" * n, calls=calls,
-    )  # fmt: skip
-
-
-def story():
-    """Three calls, six tokens. The first prepares one branch of 4 slots, whose 3 drafts are verified by the second:
-    two right, the third wrong. The second prepares branches for 2 (2 slots, kept), 0 and 3 (3 and 2 slots). The third
-    verifies the kept one's single draft, right, and ends the text."""
-    return make_row(
-        [
-            Call(0, 9, 50.0, 1, branches=[branch(0, 4, True, 1.0)], expected=0.8),
-            Call(
-                1, 11, 60.0, 3, 2, [0.9, 0.6, 0.3], "110",
-                [branch(0, 3, False, 0.1), branch(2, 2, True, 0.4), branch(3, 2, False, 0.2)], 0.5,
-            ),
-            Call(4, 2, 40.0, 2, 1, [0.7], "1"),
-        ],
-        classes="scdpsw", entropy=[0.0, 0.2, 1.2, 2.5, 0.0, 3.5], margin=[None, 0.4, 0.02, 0.005, None, 0.1],
-    )  # fmt: skip
+from ptp_core.benchmark.rows import Call, Gains
+from ptp_core.decoding.costs import CostCurve
+from ptp_core.statistics import expected_calibration_error
 
 
 def test_drafts_know_their_place_and_fate():
@@ -120,24 +88,6 @@ def test_calibration_error_of_a_known_forecaster():
     assert expected_calibration_error([c + 0.2 for c in confidence], right) == pytest.approx(0.2, abs=0.02)
 
 
-def test_wilson_has_the_textbook_values():
-    assert wilson(8, 10) == pytest.approx((0.490162, 0.943318), abs=1e-5)
-    assert wilson(0, 10) == pytest.approx((0.0, 0.277533), abs=1e-5)
-    assert wilson(10, 10) == pytest.approx((0.722467, 1.0), abs=1e-5)
-    assert wilson(0, 0) == (0.0, 1.0)
-
-
-def test_wilson_covers_the_truth_about_as_often_as_it_says():
-    """400 seeded samples of 60 tosses: 95 % should be covered, standard error 1.1 points; 91 % is missed with a
-    chance below 1e-3. Negative control: the interval of another coin covers far less."""
-    draw = random.Random(5)
-    heads = [sum(draw.random() < 0.3 for _ in range(60)) for _ in range(400)]
-    covered = sum(low <= 0.3 <= high for low, high in (wilson(h, 60) for h in heads))
-    other = sum(low <= 0.5 <= high for low, high in (wilson(h, 60) for h in heads))
-    assert covered >= 364
-    assert other < 100
-
-
 def test_accepted_lengths_and_their_geometric_fit():
     calls = [
         Call(0, 1, 1, 1),
@@ -183,68 +133,6 @@ def test_expected_gain_of_branches():
     assert gains.expected([branch(0, 2, False, 0.6), branch(1, 3, True, 0.4)], num_drafts=1) == pytest.approx(
         0.6 * 0.4 + 0.4 * 0.75
     )
-
-
-def test_the_cost_bound_by_hand():
-    free, linear = CostCurve((1, 64), (10.0, 10.0)), CostCurve((1, 2), (10.0, 20.0))
-    assert cost_bound((0.5, 0.25), BRANCHES, free).speedup == pytest.approx(1.75)
-    assert cost_bound((0.5, 0.25), BRANCHES, linear).speedup == 1.0  # every position costs a call: nothing pays
-    rising = CostCurve((1, 64), (10.0, 73.0))  # one millisecond per further position
-    found = cost_bound((0.5, 0.25), BRANCHES, rising)
-    assert (found.drafts, found.positions) == (2, 6)
-    assert found.speedup == pytest.approx(max(1.5 * 10 / 13, 1.75 * 10 / 15))
-    turns = cost_bound((0.5,), Drafter("turns", 1, (), 1), rising)
-    assert turns.speedup == pytest.approx(2.5 * 10 / (12 + 11))
-    lookup = cost_bound((0.5,), Drafter("lookup", 0, (), 1), rising)
-    assert lookup.speedup == pytest.approx(1.5 * 10 / 10.5)  # nobody verifies less than the right drafts
-
-
-def test_oracles_by_hand():
-    run = [0.5, 0.25]
-    # slots 4 then 7: room for 2 drafts (the longest allowed). Call 2 had 3 drafts: its 2 right ones stay.
-    # Call 3 had one right draft; a second one would have been right with 0.25 / 0.5.
-    assert oracle_tokens_per_call([story()], run, BRANCHES) == pytest.approx((1 + 1 + 1 + 2 + 1 + 0.5) / 3)
-    rising = CostCurve((1, 64), (10.0, 73.0))
-    # behind the prompt: 1 + 2 drafts + 2 slots for one draft = 5 positions, then 1 + 1
-    assert oracle_speedup([story()], BRANCHES, rising) == pytest.approx(5 * 10 / (14 + 11))
-    assert oracle_speedup([], BRANCHES, rising) is None
-    single = make_row([Call(0, 9, 50.0, 1)])  # a text that ends with its first token
-    assert oracle_speedup([single], BRANCHES, rising) is None
-    assert oracle_speedup([story(), single], BRANCHES, rising) == oracle_speedup([story()], BRANCHES, rising)
-
-
-def test_bounds_of_drafts_with_a_price_of_their_own():
-    """A call of 10 ms, each draft 1.5 ms with its row: two drafts bring 1.75 tokens in 13 ms."""
-    ahead = Drafter("ahead", 0, (), 2, ShallowCosts(10.0, 0.5, 1.0))
-    found = cost_bound((0.5, 0.25), ahead, CostCurve((1, 64), (99.0, 99.0)))
-    assert (found.drafts, found.tokens_per_call) == (2, 1.75)
-    assert found.speedup == pytest.approx(1.75 * 10 / 13)
-    rows = [story()]
-    tokens = sum(c.emitted for c in rows[0].calls[1:])
-    price = sum(10 + 1.5 * c.accepted for c in rows[0].calls[1:])
-    assert bounds.oracle_speedup(rows, ahead, CostCurve((1, 64), (99.0, 99.0))) == pytest.approx(10 * tokens / price)
-
-
-def test_bounds_hold_what_was_measured():
-    ar = make_row([Call(0, 9, 50.0, 1), *(Call(i, 1, 40.0, 1) for i in range(1, 6))], method="ar")
-    found = bounds.bounds_of([story()], [ar], BRANCHES, CostCurve((1, 64), (10.0, 10.0)))
-    assert found["own_run"] is False  # two verifying calls are too few: the adapter's figures stand in
-    assert found["run"] == [0.5, 0.25]
-    assert found["speedup_after_prompt"] == pytest.approx((200 / 5) / (100 / 5))
-    assert found["reached"] == pytest.approx(2 / 1.75)
-    lookup = bounds.measured_run([story()] * 10, Drafter("lookup", 0, (), 2))
-    assert lookup[0][0] == pytest.approx((20 + 0.3) / 21)
-    silent = make_row([Call(0, 1, 1.0, 1), Call(1, 1, 1.0, 1)])  # a lookup that finds nothing brings nothing
-    assert bounds.measured_run([story(), silent] * 10, Drafter("lookup", 0, (), 2))[0][0] == pytest.approx(20.3 / 31)
-    assert bounds.measured_run([story(), silent] * 10, BRANCHES)[0][0] == pytest.approx(20.3 / 21)
-    many = [story()] * 10
-    own = bounds.bounds_of(many, [ar], BRANCHES, CostCurve((1, 64), (10.0, 10.0)))
-    assert own["own_run"] is True
-    assert own["run"][0] == pytest.approx((20 + 0.3) / 21)
-
-
-def test_token_classes():
-    assert token_classes([" The", "ory", " 12", ",", "\n", "word", "⟨Ã⟩", "s", "'t", "é"]) == "scdpwsospc"
 
 
 def test_the_whole_analysis_is_plain_data():

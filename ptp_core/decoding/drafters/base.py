@@ -1,6 +1,6 @@
 """The contract of drafters, their registry, and the loop that is the same for all of them.
 
-A drafter of a new kind is a class in a file of its own, registered by @drafts(name), with a row in methods.py and an
+A drafter of a new kind is a class in a file of its own, registered by @drafts(name). It has a row in methods.py and an
 import in drafters/__init__.py. transformers' CandidateGenerator has the same two verbs: get_candidates proposes,
 update_candidate_strategy observes.
 """

@@ -1,0 +1,23 @@
+"""Where a call's time goes."""
+
+import pytest
+
+from ptp_core import NoiseTape, SamplingConfig
+from ptp_core.benchmark.profile import _summary, _Tally
+from ptp_core.decoding.settings import DecodeSettings
+from ptp_core.decoding.slots import SlotRule
+
+
+def test_a_profile_of_calls_without_slots_bills_their_layers_to_the_target(make_model):
+    settings = DecodeSettings(max_new_tokens=6)
+    run = _Tally(make_model(), [3, 5, 4], NoiseTape(1), SamplingConfig(), settings, 3, SlotRule(), synchronize=None)
+    for lengths in ([0], [4], [0], [0]):
+        run.call([], lengths)
+    plain = _summary([run])
+    assert run.calls == 3
+    assert plain["parts"]["target"] == pytest.approx(1e3 * run.extra.seconds["without slots"] / 3)
+    alone = _Tally(make_model(), [3, 5, 4], NoiseTape(1), SamplingConfig(), settings, 3, SlotRule(), synchronize=None)
+    for _ in range(4):
+        alone.call([], [0])
+    assert alone.extra.seconds["without delta"] == alone.extra.seconds["without slots"]
+    assert alone.extra.seconds["without slots"] == pytest.approx(alone.laps.seconds["body"])
