@@ -21,7 +21,12 @@ from app.serving.models import ModelShelf
 
 pytestmark = pytest.mark.browser
 
-MOUNTED = {"": ".ptp-race .ptp-token", "noise": ".ptp-noise .nz-token", "acceptance": ".ptp-acceptance .ptp-table td"}
+MOUNTED = {  # path of a page: what its module draws
+    "": ".ptp-race .ptp-token",
+    "noise": ".ptp-noise .nz-token",
+    "acceptance": ".ptp-acceptance .ptp-table td",
+    "learn": ".learn .learn-opening h1",
+}
 ROOT = "/some/lab"
 
 
