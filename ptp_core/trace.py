@@ -164,7 +164,7 @@ def stats_of(steps: Sequence[DecodeStep]) -> TraceStats:
 class Trace:
     """A whole run.
 
-    `notes` says what a reader must know, for example that an adapter was used beside its purpose. `chained` is False
+    `notes` says what a reader must know, for example that an adapter was made for something else. `chained` is False
     where an adapter's chain head was left aside; older traces do not say. `draft_rule` is how slots without u drafted:
     "argmax" or "pick". Traces without it come from a time when they all picked.
     """

@@ -50,7 +50,7 @@ def notes_on(model: PTPModel, method: str, sampling: SamplingConfig) -> list[str
             "so its drafts are mostly wrong. The text is exact all the same."
         )
     if model.adapter and not TABLE[method].sees_u and model.adapter.reads_u:
-        notes.append("The adapter was trained to read u: its marginals without u are weaker than a u-blind adapter's.")
+        notes.append("This adapter was trained to read u. A u-blind adapter's drafts would be better here.")
     return notes
 
 

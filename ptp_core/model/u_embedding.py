@@ -139,7 +139,7 @@ class Fourier(UEmbedding):
 
 
 class Blank(UEmbedding):
-    """One learned vector, whatever u is: the u-blind baseline that predicts marginals."""
+    """One learned vector, whatever u is: for the u-blind baseline, whose slots never see u."""
 
     reads_u = False
 

@@ -8,11 +8,11 @@ from ..costs import CostCurve, Learned
 from . import branches
 
 MAX_AUTO_SLOTS = 64
-_WORTHWHILE = 0.85  # drafting must promise this share of plain decoding's time per token; the best of many is rosy
-_CAUTION = 0.8  # of the right drafts that calibration promises, so many come true on questions of other kinds
-_PRIOR_TOKENS = 8.0  # how many tokens of experience the adapter's own figures count for
-_REST, _LONGEST_REST = 7, 63  # calls without drafts for which plans that spend nothing stand: planning takes time too
-_OUTLIER = 2.0  # a call that took more than so many times its price was disturbed, and counts as that
+_WORTHWHILE = 0.85  # the share of plain decoding's time per token to promise; the best of many estimates is too good
+_CAUTION = 0.8  # the share of the right drafts promised by calibration that comes true on other kinds of question
+_PRIOR_TOKENS = 8.0  # the adapter's own figures count as much as so many tokens of this run
+_REST, _LONGEST_REST = 7, 63  # calls without a new plan after a plan without drafts: planning takes time too
+_OUTLIER = 2.0  # the most that a call counts for, as a multiple of its price: slower ones were disturbed
 
 
 class DraftBudget:
