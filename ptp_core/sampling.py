@@ -81,12 +81,28 @@ class Candidates:
         """The column of min{j : F_j > u} for each row's u (R,). It is K where a shortlist ends before u."""
         return torch.searchsorted(self.right, u[:, None].contiguous(), right=True).squeeze(-1)
 
+    def cpu(self) -> Candidates:
+        """The same in the host's memory."""
+        tokens, probs, right = read_back(self.tokens, self.probs, self.right)
+        return Candidates(tokens, probs, right, self.complete)
+
     def dense(self, vocab_size: int) -> Tensor:  # (R, V)
         return self.probs.new_zeros(len(self.probs), vocab_size).scatter_(1, self.tokens, self.probs)
 
 
+def read_back(*tensors: Tensor) -> list[Tensor]:
+    """Tensors of one shape in the host's memory, by one copy from a GPU: each copy makes the host wait. They travel as
+    float64, which holds float32 and token ids exactly."""
+    if tensors[0].device.type in ("cpu", "mps"):  # Apple's GPUs have no float64
+        return [tensor.cpu() for tensor in tensors]
+    whole = torch.stack([tensor.double() for tensor in tensors]).cpu()
+    return [part.to(tensor.dtype) for part, tensor in zip(whole, tensors, strict=True)]
+
+
 def _sorted(values: Tensor, depth: int) -> tuple[Tensor, Tensor]:
     """The `depth` largest values of each row and their indices, descending. In a tie the lower index comes first."""
+    if values.device.type not in ("cpu", "mps"):
+        return _sorted_by_keys(values, depth)
     if depth < values.shape[-1]:
         top, index = values.topk(depth + 1, dim=-1, sorted=True)
         if not bool((top[:, depth - 1] == top[:, depth]).any()):  # else the cut would fall inside a tie
@@ -97,14 +113,34 @@ def _sorted(values: Tensor, depth: int) -> tuple[Tensor, Tensor]:
     return top[:, :depth], index[:, :depth]
 
 
+def _sorted_by_keys(values: Tensor, depth: int) -> tuple[Tensor, Tensor]:
+    """_sorted without a look at the values, for which the host would have to wait. A key holds a float32's bits, as
+    a whole number that orders as the floats do, and then the index, lower ones larger."""
+    size = values.shape[-1]
+    room = 1 << (size - 1).bit_length()
+    bits = (values + 0.0).view(torch.int32).long()  # adding 0 makes -0.0 the 0.0 that it equals
+    ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    keys = ordered * room + (room - 1 - torch.arange(size, device=values.device))
+    best = keys.topk(depth, dim=-1).values
+    index = room - 1 - best.remainder(room)
+    return values.gather(-1, index), index
+
+
 def _right_edges(probs: Tensor) -> Tensor:
     """The CDF of probs (R, K) in the given order. It is exactly 1 from the last token with probability on."""
-    edges = probs.cumsum(-1).clamp_(max=1.0)
+    edges = _running_sum(probs).clamp_(max=1.0)
     if edges.device.type != "cpu":
         edges = edges.cummax(-1).values  # a parallel scan's rounding need not be monotone
     columns = torch.arange(probs.shape[-1], device=probs.device)
     last = torch.where(probs > 0, columns, -1).amax(-1, keepdim=True)
     return torch.where(columns >= last, torch.ones_like(edges), edges)
+
+
+def _running_sum(probs: Tensor) -> Tensor:
+    """Sums (R, K) of the first 1, 2, ... columns, added up in float64 and then rounded: in float32 they would hang on
+    how many rows there are and on the device, since other kernels add in another order."""
+    exact = torch.float32 if probs.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
+    return probs.cumsum(-1, dtype=exact).float()
 
 
 def _in_order(tokens: Tensor, probs: Tensor, order: str) -> Candidates:
@@ -141,7 +177,7 @@ def candidates(logits: Tensor, sampling: SamplingConfig, full: bool = True) -> C
         if sampling.top_k == 0 and bool((ranked.sum(-1) < sampling.top_p).any()):
             ranked, tokens = _sorted(probs, vocab)
     if sampling.top_p < 1:
-        before = torch.cat([torch.zeros_like(top), ranked.cumsum(-1)[:, :-1]], dim=-1)
+        before = torch.cat([torch.zeros_like(top), _running_sum(ranked)[:, :-1]], dim=-1)
         before[:, 0] = -1.0  # the first token stays, however small top-p is
         ranked = torch.where(before < sampling.top_p, ranked, 0.0)
     return _in_order(tokens, ranked / ranked.sum(-1, keepdim=True), sampling.order)
@@ -161,7 +197,7 @@ def _unfiltered(probs: Tensor, order: str, full: bool) -> Candidates:
         return Candidates(tokens, probs, _right_edges(probs))
     if not full and probs.shape[-1] > _SHORTLIST:
         ranked, tokens = _sorted(probs, _SHORTLIST)
-        return Candidates(tokens, ranked, ranked.cumsum(-1).clamp_(max=1.0), complete=False)
+        return Candidates(tokens, ranked, _running_sum(ranked).clamp_(max=1.0), complete=False)
     ranked, tokens = _sorted(probs, probs.shape[-1])
     return Candidates(tokens, ranked, _right_edges(ranked))
 

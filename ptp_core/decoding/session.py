@@ -183,12 +183,12 @@ class Session:
         return hidden
 
     def _pick(self, logits: Tensor, u: Sequence[float]) -> tuple[Candidates, Tensor]:
-        """The target's distributions (g + 1 rows) and the column (g + 1, 1) that each u falls into."""
-        values = torch.tensor(u, device=logits.device)
-        found = candidates(logits, self.sampling, full=False)
+        """The target's distributions (g + 1 rows) and the column (g + 1, 1) that each u falls into, both on the CPU."""
+        values = torch.tensor(u)
+        found = candidates(logits, self.sampling, full=False).cpu()
         columns = found.find(values)
         if not found.complete and bool((columns == found.tokens.shape[1]).any()):
-            found = candidates(logits, self.sampling)
+            found = candidates(logits, self.sampling).cpu()
             columns = found.find(values)
         return found, columns[:, None]
 
@@ -211,6 +211,8 @@ class Session:
     ) -> list[Emitted]:
         """Records of the new tokens; logits (g + 1, V), `found` and columns (g + 1, 1) are the target's."""
         records = []
+        if self._details or not found.complete:
+            logits = logits.cpu()  # at once: each look would wait for a GPU
         for i, token in enumerate(new):
             piece = self._pieces.push(token, last=self.done and i == len(new) - 1)
             source: Source = "accepted" if i < num_accepted else extra_kind

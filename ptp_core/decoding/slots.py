@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
-from ..sampling import Candidates, SamplingConfig, candidates
+from ..sampling import Candidates, SamplingConfig, candidates, read_back
 from ..trace import Branch, Draft, DraftStatus
 from .drafters.branches import branch_probabilities, calibrated
 
@@ -30,9 +30,10 @@ def read_slots(
     """
     if argmax or sampling.temperature == 0:
         top, best = (logits - logits.logsumexp(-1, keepdim=True)).max(-1)
-        return list(zip(best.tolist(), top.exp().tolist(), [1.0] * len(best), strict=True))
-    found = slot_distribution(logits, sampling.order)
-    values = torch.tensor(u, device=logits.device)
+        best, prob = read_back(best, top.exp())
+        return list(zip(best.tolist(), prob.tolist(), [1.0] * len(best), strict=True))
+    found = slot_distribution(logits, sampling.order).cpu()
+    values = torch.tensor(u)
     columns = found.find(values).clamp(max=found.tokens.shape[1] - 1)[:, None]
     left, right = found.left.gather(1, columns).squeeze(1), found.right.gather(1, columns).squeeze(1)
     margins = torch.minimum(values - left, right - values).clamp(min=0).tolist()

@@ -108,23 +108,17 @@ def attend(
     if windows is not None:
         context = windows.context.layer(module.layer_idx)  # type: ignore[arg-type]
         return attend_windows(query, key, value, *context, attention_mask, windows.length, scale).transpose(1, 2), None
-    if query.device.type != "cpu":
-        grouped = query.shape[1] != key.shape[1]
-        out = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=attention_mask, scale=scale, enable_gqa=grouped
-        )
-        return out.transpose(1, 2), None
     return attend_grouped(query, key, value, attention_mask, scale).transpose(1, 2), None
 
 
 def attend_grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-    """On the CPU: (B, H, T, D) with (B, G, K, D) -> (B, H, T, D); mask (B or 1, 1, T, K), additive.
+    """(B, H, T, D) with (B, G, K, D) -> (B, H, T, D); mask (B or 1, 1, T, K), additive.
 
     Query heads that share keys become rows of one product, so no key is repeated. Long prompts and batches
     of them go through torch's tiled kernel, which never holds all of the weights.
     """
     if query.shape[2] >= _LONG and len(query) * query.shape[2] >= _MANY_ROWS:
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, enable_gqa=True)
+        return _tiled(query, key, value, mask, scale)
     batch, heads, rows, size = query.shape
     groups = key.shape[1]
     q = query.reshape(batch * groups, heads // groups * rows, size)
@@ -137,6 +131,21 @@ def attend_grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Non
         scores = torch.baddbmm(bias, q, keys, alpha=scale)
     weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)
     return torch.bmm(weights, value.flatten(0, 1)).view(batch, heads, rows, value.shape[-1])
+
+
+def _tiled(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """attend_grouped by torch's own kernels. Elsewhere than on the CPU none of those that tile takes a mask and shared
+    keys at once: keys are repeated there, or all weights would be held."""
+    if query.device.type == "cpu":
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, enable_gqa=True)
+    shared = query.shape[1] // key.shape[1]
+    keys, values = (part.repeat_interleave(shared, 1) for part in (key, value))
+    return F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=scale)
+
+
+def avoid_cudnn() -> None:
+    """Switches cuDNN's attention off. It makes a plan for each shape that it meets, and every call here has another."""
+    torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def attend_windows(

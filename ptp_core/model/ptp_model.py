@@ -19,7 +19,7 @@ from .config import Adapter, AdapterConfig
 from .gated_lora import Gate, GatedLoraLinear
 from .kernels.llama_inference import FastLlama
 from .kernels.llama_training import TrainLlama, lean_layers
-from .kernels.products import PackedLinear, can_pack
+from .kernels.products import PackedLinear, can_pack, is_llama_layout
 from .layout import additive, call_layout
 from .parts import PARTS, attach, check_fit, dimensions
 from .shallow_slots import ShallowSlots
@@ -69,7 +69,7 @@ class PTPModel(TextSide, nn.Module):
         self.dtype: torch.dtype = self._embed.weight.dtype
         head = _float32_head(target)
         self._head_device: torch.device = head.weight.device
-        fast = quick and FastLlama.fits(self.target.base_model)
+        fast = quick and can_pack() and is_llama_layout(self.target.base_model)
         packs = self.device.type == "cpu" and can_pack()
         self._head: Any = PackedLinear(head.weight, head.bias) if packs else head
         self.adapter = adapter.config if adapter else None

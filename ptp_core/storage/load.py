@@ -88,6 +88,8 @@ def load_target(
     model, tokenizer = _from_pretrained(source, place, kind)
     probe = _probe_logits(model)
     model.set_attn_implementation(attention.NAME)
+    if place.startswith("cuda"):
+        attention.avoid_cudnn()
     return Target(model, tokenizer, shown, None if name is None else source, info, probe)
 
 

@@ -59,13 +59,16 @@ def complete(
 def _complete_batch(
     model: PTPModel, requests: Sequence[Request], stop: bool, report: Callable[[int], None] | None
 ) -> list[list[int]]:
+    """All on the model's device; the host waits once a step for the tokens, and once more per kind of sampling."""
     width, limit = max(len(r.prompt) for r in requests), max(r.limit for r in requests)
-    cache = model.new_cache(width + limit)
-    padding = torch.tensor([width - len(r.prompt) for r in requests])
-    tokens = torch.tensor([[0] * (width - len(r.prompt)) + r.prompt for r in requests])
-    tapes = [NoiseTape(r.seed) for r in requests]
+    cache, device = model.new_cache(width + limit), model.device
+    padding = torch.tensor([width - len(r.prompt) for r in requests], device=device)
+    tokens = torch.tensor([[0] * (width - len(r.prompt)) + r.prompt for r in requests], device=device)
+    noise = torch.tensor([NoiseTape(r.seed).values(0, limit) for r in requests], device=device)  # (B, limit)
+    forbidden = None if stop or not model.eos_tokens else torch.tensor(sorted(model.eos_tokens), device=device)
     texts: list[list[int]] = [[] for _ in requests]
     active = list(range(len(requests)))  # the rows still in the cache, in its order
+    groups = _by_sampling([r.sampling for r in requests], device)
     going = active
 
     def finished(i: int) -> bool:
@@ -73,48 +76,55 @@ def _complete_batch(
 
     for step in range(limit):
         positions, mask = _left_padded(padding, cache.length, tokens.shape[1], model.dtype)
-        hidden = model(tokens.to(model.device), positions=positions, mask=mask.to(model.device), cache=cache)[:, -1]
+        hidden = model(tokens, positions=positions, mask=mask, cache=cache)[:, -1]
         cache.keep(cache.length + tokens.shape[1])
-        u = [tapes[i][step] for i in active]
-        picked = _pick(
-            model.logits(hidden), [requests[i].sampling for i in active], u, () if stop else model.eos_tokens
-        )
+        picked = _pick(model.logits(hidden), groups, noise[:, step], forbidden)
+        said = picked.tolist()
         for k in going:
-            texts[active[k]].append(picked[k])
+            texts[active[k]].append(said[k])
         if report:
             report(len(going))
         going = [k for k in going if not finished(active[k])]
         if not going:
             break
         if len(going) < _SHRINK_AT * len(active):
-            rows = torch.tensor(going)
-            cache.select(rows.to(model.device))
-            padding, picked, active = padding[rows], [picked[k] for k in going], [active[k] for k in going]
+            rows = torch.tensor(going, device=device)
+            cache.select(rows)
+            padding, picked, noise = padding[rows], picked[rows], noise[rows]
+            active = [active[k] for k in going]
+            groups = _by_sampling([requests[i].sampling for i in active], device)
             going = list(range(len(active)))
-        tokens = torch.tensor(picked)[:, None]
+        tokens = picked[:, None]
     return texts
 
 
 def _left_padded(padding: Tensor, context: int, rows: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Positions (B, T) and additive mask (B, 1, T, K) of `rows` new tokens behind `context` cached ones."""
-    columns = torch.arange(context + rows)
+    columns = torch.arange(context + rows, device=padding.device)
     new = columns[context:]
     seen = (columns <= new[:, None])[None] & (columns >= padding[:, None])[:, None]  # (B, T, K)
-    mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
+    mask = torch.zeros(seen.shape, dtype=dtype, device=padding.device)
+    mask.masked_fill_(~seen, torch.finfo(dtype).min)
     return (new - padding[:, None]).clamp(min=0), mask[:, None]
 
 
-def _pick(
-    logits: Tensor, samplings: Sequence[SamplingConfig], u: Sequence[float], forbidden: Sequence[int] | frozenset[int]
-) -> list[int]:
-    """One token per row of logits (B, V), each by its own sampling."""
-    if forbidden:
-        logits[:, list(forbidden)] = -1e9
-    picked = [0] * len(samplings)
-    for sampling in set(samplings):
-        rows = [i for i, s in enumerate(samplings) if s == sampling]
+_Groups = list[tuple[SamplingConfig, Tensor]]
+
+
+def _by_sampling(samplings: Sequence[SamplingConfig], device: torch.device) -> _Groups:
+    """Each kind of sampling with the rows that have it."""
+    rows: dict[SamplingConfig, list[int]] = {}
+    for i, sampling in enumerate(samplings):
+        rows.setdefault(sampling, []).append(i)
+    return [(sampling, torch.tensor(mine, device=device)) for sampling, mine in rows.items()]
+
+
+def _pick(logits: Tensor, groups: _Groups, u: Tensor, forbidden: Tensor | None) -> Tensor:
+    """Tokens (B,), one for each row of logits (B, V) and u (B,), by its own sampling. Changes the logits."""
+    if forbidden is not None:
+        logits.index_fill_(1, forbidden, -1e9)
+    picked = torch.empty(len(logits), dtype=torch.long, device=logits.device)
+    for sampling, rows in groups:
         found = candidates(logits[rows], sampling, full=True)
-        column = found.find(torch.tensor([u[i] for i in rows], device=logits.device))
-        for i, token in zip(rows, found.tokens.gather(1, column[:, None]).squeeze(1).tolist(), strict=True):
-            picked[i] = token
+        picked[rows] = found.tokens.gather(1, found.find(u[rows])[:, None]).squeeze(1)
     return picked

@@ -164,7 +164,7 @@ def test_the_whole_programme_in_small(tmp_path, monkeypatch):
     monkeypatch.setenv("PTP_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PTP_LAB_ADAPTERS", str(tmp_path / "store/adapters"))
     where = ["--tiny", "--device", "cpu", "--out", str(tmp_path / "out"), "--store", str(tmp_path / "store")]
-    assert main(["all", "--timeout", "150", *where]) == 0
+    assert main(["all", "--timeout", "900", *where]) == 0
     told = open_outbox(tmp_path / "out", tmp_path / "back")["stages"]
     assert {found["state"] for found in told.values()} == {DONE}
     assert told["exactness"]["as_on_the_cpu"] == told["exactness"]["cases"]
@@ -175,6 +175,6 @@ def test_the_whole_programme_in_small(tmp_path, monkeypatch):
     assert (tmp_path / "back/adapter/ptp_config.json").is_file()
     assert (tmp_path / "back/records/run/metrics.jsonl").is_file()
     seconds = {name: found["seconds"] for name, found in told.items()}
-    assert main(["all", "--timeout", "150", *where]) == 0  # all is done: nothing runs again
+    assert main(["all", "--timeout", "900", *where]) == 0  # all is done: nothing runs again
     again = json.loads((tmp_path / "out" / RESULTS).read_text())["stages"]
     assert {name: found["seconds"] for name, found in again.items()} == seconds

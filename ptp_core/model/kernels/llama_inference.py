@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..attention import KVCache, attend_grouped
 from ..config import LoraConfig
 from ..gated_lora import GatedLoraLinear, joined
-from .products import PackedLinear, can_pack, rms_norm, rotary_turns, rotate
+from .products import PackedLinear, rms_norm, rotary_turns, rotate
 
 
 class _Pair(NamedTuple):
@@ -127,23 +127,6 @@ class FastLlama:
                 setattr(fresh, attribute, linears)
             twin._layers.append(fresh)
         return twin
-
-    @staticmethod
-    def fits(base_model: Any) -> bool:
-        """Whether this is the Llama layout: separate q, k, v, o with full rotary, a SiLU-gated MLP, RMS norms."""
-        layers = getattr(base_model, "layers", None)
-        if not can_pack() or not layers or not hasattr(base_model, "rotary_emb"):
-            return False
-        parts = {f"self_attn.{name}_proj" for name in "qkvo"} | {f"mlp.{name}_proj" for name in ("gate", "up", "down")}
-        names = {name for name, _ in layers[0].named_modules()}
-        places = [(layers[0], "input_layernorm"), (layers[0], "post_attention_layernorm"), (base_model, "norm")]
-        norms = [getattr(module, name, None) for module, name in places]
-        if any(not hasattr(norm, "weight") or not hasattr(norm, "variance_epsilon") for norm in norms):
-            return False
-        config = base_model.config
-        partial = (getattr(config, "rope_parameters", None) or {}).get("partial_rotary_factor", 1.0)
-        plain = getattr(config, "hidden_act", None) == "silu" and partial == 1.0
-        return plain and parts <= names
 
     def __call__(
         self, embeddings: Tensor, positions: Tensor, mask: Tensor, cache: KVCache | None, first_slot: int | None

@@ -1,4 +1,4 @@
-"""The Llama layers of training on the CPU: the passes of teacher and windows, with their gradients written by hand.
+"""The Llama layers of training: the passes of teacher and windows, with their gradients written by hand.
 
 Only slots and adapter receive gradients. The frozen weights need none, and the context's keys and values are constants.
 Layers that read the same input are one product. The formulas are those of the transformers class: lean_layers compares
@@ -22,8 +22,7 @@ from torch.autograd.function import once_differentiable
 
 from ..attention import KVCache, Windows, attend_grouped
 from ..gated_lora import GatedLoraLinear, frozen_layers, joined
-from .llama_inference import FastLlama
-from .products import rms_norm, rotary_turns, rotate
+from .products import is_llama_layout, rms_norm, rotary_turns, rotate
 
 _COLUMNS = 16  # softmax is faster by a third over rows of this multiple
 _PROBE = 5  # real tokens by which the layers are compared with transformers'
@@ -241,7 +240,8 @@ class TrainLlama:
         """(B, 1, N L, S) -> (B G, N J L, W): each row repeated for the query heads that share keys."""
         b, _, rows, seen = mask.shape
         lowest = torch.finfo(mask.dtype).min
-        own = torch.full((length, length), lowest, dtype=mask.dtype).triu_(1).repeat(rows // length, 1)
+        own = torch.full((length, length), lowest, dtype=mask.dtype, device=mask.device).triu_(1)
+        own = own.repeat(rows // length, 1)
         whole = torch.cat([mask, own.expand(b, 1, -1, -1)], dim=-1)
         whole = F.pad(whole, (0, -(seen + length) % _COLUMNS), value=lowest)
         by_window = whole.view(b, 1, -1, 1, length, whole.shape[-1])
@@ -272,12 +272,14 @@ def _normed(x: Tensor, norm: Any) -> Tensor:
 
 
 def lean_layers(base_model: Any, embed: Any) -> TrainLlama | None:
-    """TrainLlama for a target on the CPU whose layers it computes as they are, and None for others."""
+    """TrainLlama for a target on one device whose layers it computes as they are, and None for others."""
     weight = embed.weight
-    if weight.device.type != "cpu" or not FastLlama.fits(base_model) or not _joins(base_model.layers[0]):
+    spread = len({parameter.device for parameter in base_model.parameters()}) > 1
+    if spread or not is_llama_layout(base_model) or not _joins(base_model.layers[0]):
         return None
-    positions = torch.arange(_PROBE)[None]
-    mask = torch.full((1, 1, _PROBE, _PROBE), torch.finfo(weight.dtype).min, dtype=weight.dtype).triu_(1)
+    place = {"dtype": weight.dtype, "device": weight.device}
+    positions = torch.arange(_PROBE, device=weight.device)[None]
+    mask = torch.full((1, 1, _PROBE, _PROBE), torch.finfo(weight.dtype).min, **place).triu_(1)
     with torch.no_grad():
         rows = embed(positions)
         call = {"attention_mask": mask, "position_ids": positions, "use_cache": False}

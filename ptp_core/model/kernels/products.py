@@ -17,6 +17,23 @@ def can_pack() -> bool:
     return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
+def is_llama_layout(base_model: Any) -> bool:
+    """Whether this is the Llama layout: separate q, k, v, o with full rotary, a SiLU-gated MLP, RMS norms."""
+    layers = getattr(base_model, "layers", None)
+    if not layers or not hasattr(base_model, "rotary_emb"):
+        return False
+    parts = {f"self_attn.{name}_proj" for name in "qkvo"} | {f"mlp.{name}_proj" for name in ("gate", "up", "down")}
+    names = {name for name, _ in layers[0].named_modules()}
+    places = [(layers[0], "input_layernorm"), (layers[0], "post_attention_layernorm"), (base_model, "norm")]
+    norms = [getattr(module, name, None) for module, name in places]
+    if any(not hasattr(norm, "weight") or not hasattr(norm, "variance_epsilon") for norm in norms):
+        return False
+    config = base_model.config
+    partial = (getattr(config, "rope_parameters", None) or {}).get("partial_rotary_factor", 1.0)
+    plain = getattr(config, "hidden_act", None) == "silu" and partial == 1.0
+    return plain and parts <= names
+
+
 class PackedLinear:
     """x (T, in) -> (T, out) with a weight (out, in) in oneDNN's own layout; optionally added to a residual."""
 
