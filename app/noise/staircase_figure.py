@@ -10,6 +10,8 @@ from plotly.subplots import make_subplots
 from app.race.charts import finished
 from ptp_core.maps.staircase import Staircase
 
+from .view import without_u
+
 
 def staircase_figure(stairs: Staircase, colours: Mapping[str, str]) -> go.Figure:
     """Histogram beside inverse CDF, u dropped on it: across to the stair, down to the token."""
@@ -45,6 +47,11 @@ def staircase_figure(stairs: Staircase, colours: Mapping[str, str]) -> go.Figure
         figure.add_scatter(
             x=xs, y=ys, mode="lines", name="draft: u to token", showlegend=False,
             line={"color": colours["ptp"], "width": 3, "dash": "dot"}, row=1, col=2,
+        )  # fmt: skip
+    if stairs.blind in place:
+        figure.add_scatter(
+            x=[0, 1], y=[place[stairs.blind]] * 2, mode="lines", name=without_u(stairs.blind_by),
+            line={"color": colours["ink"], "width": 1.5, "dash": "dot"}, row=1, col=2,
         )  # fmt: skip
     u, token = stairs.target.u, stairs.target.token
     if token in place:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.race.view import emitted_view
+from ptp_core.maps.blind import Blind
 from ptp_core.maps.staircase import Staircase
 from ptp_core.maps.sweep import Stretch, Sweep
 from ptp_core.maps.unit_square import Column, Square, UnitSquare
@@ -27,9 +28,17 @@ def square_view(square: UnitSquare) -> dict[str, Any]:
         "omitted": round(square.omitted, 5),
         "draft": _square(square.draft),
         "blind": _square(square.blind),
+        "blind_name": without_u(square.blind_by),
         "texts": {str(token): text for token, text in square.texts.items()},
         "calls": square.calls,
     }
+
+
+def without_u(by: Blind | None) -> str:
+    """What the page calls a draft without u: which adapter's slots say it."""
+    if by is None:
+        return ""
+    return "u-blind draft: its likeliest token" if by.trained else "own slots, u hidden: their likeliest token"
 
 
 def _square(square: Square | None) -> dict[str, Any] | None:
@@ -64,6 +73,8 @@ def sweep_view(sweep: Sweep) -> dict[str, Any]:
         "draft": None if sweep.draft is None else _stretches(sweep.draft),
         "error": sweep.draft_error,
         "probes": sweep.probes,
+        "blind": None if sweep.blind is None else _stretches(sweep.blind),
+        "blind_name": without_u(sweep.blind_by),
         "texts": {str(token): text for token, text in sweep.texts.items()},
         "calls": sweep.calls,
     }
@@ -83,6 +94,9 @@ def staircase_view(stairs: Staircase) -> dict[str, Any]:
         "total_variation": stairs.total_variation,
         "error": stairs.error,
         "probes": stairs.probes,
+        "blind": stairs.blind,
+        "blind_agreement": stairs.blind_agreement,
+        "blind_name": without_u(stairs.blind_by),
         "texts": {str(token): text for token, text in stairs.texts.items()},
         "target": bins_view(stairs.target),
         "calls": stairs.calls,

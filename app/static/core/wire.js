@@ -130,11 +130,13 @@ export const chunk = ({ start, steps, total }) => (
 /** @typedef {{ columns: Column[], second: number, pair: number, error: number }} DraftSquare */
 /** @typedef {Record<string, string>} Texts by token */
 /** @typedef {{ target: Column[], draft: DraftSquare | null, blind: DraftSquare | null, texts: Texts,
- *              calls: number }} Square */
+ *              blind_name: string, calls: number }} Square */
 /** @typedef {{ left: number, right: number, tokens: number[] }} Stretch */
 /** @typedef {{ first: number, last: number, target: Stretch[], draft: Stretch[] | null, error: number,
+ *              blind: Stretch[] | null, blind_name: string,
  *              probes: [number, number], texts: Texts, calls: number }} Sweep */
 /** @typedef {{ kind: string | null, draft: Stretch[], agreement: number, total_variation: number,
+ *              blind: number | null, blind_agreement: number | null, blind_name: string,
  *              probes: [number, number] | null, texts: Texts, target: Token, calls: number }} Stairs */
 
 /** @param {any} raw @returns {Column} */
@@ -157,6 +159,7 @@ export const MAPS = {
   }),
   sweep: (raw) => /** @type {Sweep} */ ({
     ...raw, target: raw.target.map(stretch), draft: raw.draft && raw.draft.map(stretch),
+    blind: raw.blind && raw.blind.map(stretch),
   }),
   staircase: (raw) => /** @type {Stairs} */ ({
     ...raw, draft: raw.draft.map(stretch), target: token(raw.target),

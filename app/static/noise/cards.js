@@ -36,7 +36,9 @@ function agreement(map) {
   const [asked, wrong] = map.probes || [0, 0];
   return `Draft and target give the same token on ${(100 * map.agreement).toFixed(0)} % of u. `
     + `The total variation between their odds is ${map.total_variation.toFixed(2)}.`
-    + (map.probes ? ` A sampled picture: ${wrong} of ${asked} extra test points differ.` : "");
+    + (map.probes ? ` A sampled picture: ${wrong} of ${asked} extra test points differ.` : "")
+    + (map.blind_agreement === null ? ""
+      : ` A draft without u says one token for every u. It is right on ${(100 * map.blind_agreement).toFixed(0)} %.`);
 }
 
 /** Shows the maps of the chosen token that are here already. @param {Page} page */

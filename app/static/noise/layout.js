@@ -29,7 +29,7 @@ export function build(root, banner) {
   const cards = {
     square: card("square", "The unit square",
       "Each point is a pair of u's, coloured by the two tokens it gives.",
-      "Try: click another colour and watch both tokens change. A draft without u can only be a grid; "
+      "Try: click another colour and watch both tokens change. A draft without u says one second token everywhere; "
       + "PTP can follow the target's shape."),
     sweep: card("sweep", "The sweep",
       "u of this token runs across; below it, the tokens that follow, all other u's unchanged.",

@@ -36,7 +36,7 @@ export function square(map, here, choose) {
   /** @type {[string, string, Column[], DraftSquare | null][]} */
   const panels = [["target", "target", map.target, null]];
   if (map.draft) panels.push(["draft", "PTP draft, reads u", map.draft.columns, map.draft]);
-  if (map.blind) panels.push(["blind", "draft without u", map.blind.columns, map.blind]);
+  if (map.blind) panels.push(["blind", map.blind_name, map.blind.columns, map.blind]);
   const figures = panels.map(([name, title, columns, drafted]) => el("figure", { class: "nz-figure" }, [
     el("figcaption", {}, [
       el("b", { text: title }), el("span", { class: "ptp-soft", text: drafted ? agreement(drafted) : "exact" }),

@@ -13,7 +13,7 @@ const WIDE = 1000, HIGH = 26, LEFT = 46, TOP = 20, RIGHT = 8;
 const across = (u) => LEFT + u * (WIDE - LEFT - RIGHT);
 
 /**
- * The text's rows and the draft's, as nodes.
+ * The text's rows, the draft's and those of a draft without u, as nodes.
  * @param {Sweep} map
  * @param {number} u where the token's own u lies
  * @param {Choose} choose on a click or on Enter
@@ -26,9 +26,12 @@ export function sweep(map, u, choose) {
   const [asked, wrong] = map.probes;
   const sure = `A sampled picture: ${wrong} of ${asked} extra test points differ.`
     + ` Its edges are known to ${(100 * map.error).toFixed(1)} % of u in all.`;
-  return [
-    ...shown, rows(map, map.draft, length, u, choose, title), el("p", { class: "ptp-soft nz-small", text: sure }),
-  ];
+  shown.push(rows(map, map.draft, length, u, choose, title), el("p", { class: "ptp-soft nz-small", text: sure }));
+  if (map.blind) {
+    const most = Math.max(...map.blind.map(({ tokens }) => tokens.length));
+    shown.push(rows(map, map.blind, most, u, choose, map.blind_name));
+  }
+  return shown;
 }
 
 /**
