@@ -48,6 +48,7 @@ assets: $(VENV)/.run
 results: $(VENV)/.run
 	$(BENCH) --limit 20 --repeats 3 --methods $(METHODS) --profile --json $(RESULTS)/default.json.gz
 	$(BENCH) --methods $(COUNTED) --draft-budget 32 --json $(RESULTS)/default-budget-32.json.gz
+	$(BENCH) --methods ar,independent --draft-rule pick --draft-budget 32 --json $(RESULTS)/default-budget-32-pick.json.gz
 	$(BENCH) --methods $(COUNTED) --draft-budget 32 --sweep temperature=0,1 \
 	  --json $(RESULTS)/default-budget-32-temperatures.json.gz
 	$(BENCH) --limit 7 --max-new-tokens 48 --methods ar,pqd,shallow,independent --draft-budget 16 --json $(RESULTS)/default-sweeps.json.gz \

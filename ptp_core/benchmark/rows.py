@@ -112,9 +112,10 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """As JSON: calls without the fields that say nothing."""
         data = asdict(self)
-        data["calls"] = [{k: v for k, v in call.items() if v not in ("", [], 0, 0.0)} for call in data["calls"]]
-        for call, lean in zip(self.calls, data["calls"], strict=True):
-            lean["start"] = call.start
+        always = ("start", "positions", "ms", "emitted")
+        data["calls"] = [
+            {k: v for k, v in call.items() if k in always or v not in ("", [], 0, 0.0)} for call in data["calls"]
+        ]
         return data
 
 

@@ -1,5 +1,7 @@
 """What rows amount to, by hand."""
 
+from dataclasses import replace
+
 import pytest
 from support.results import row
 
@@ -14,6 +16,8 @@ def test_rows_without_times_have_counts_and_no_speed():
     alone = summarise(rows[:2])
     assert alone["pqd"]["speedup_vs_ar"] is None and alone["ar"]["ms_per_token"] == 100
     assert "| pqd | 2.00 | – | – | – | – |" in markdown_table(alone)
+    untimed = replace(rows[0], seconds=0.0, calls=[Call(0, 1, 0.0, 1)])
+    assert row_from_dict(untimed.to_dict()) == untimed
 
 
 def test_figures_by_hand():
