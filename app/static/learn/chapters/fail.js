@@ -35,7 +35,7 @@ export default {
         "Press a pair of bars: below the figure are words of that kind in their context. Where only one " +
           "word can follow, drafts do best, and the dice decide nothing there.",
         "Sort by [[margin]]: where the roll lies close to the edge of its slice, a slightly wrong slice " +
-          "gives another word. Drafts that are told the dice are hurt by that most.",
+          "gives another word. There both kinds of draft fail alike.",
       ],
     },
     {
