@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 from support.results import row
 
+from ptp_core.benchmark.rows import Call
+from ptp_core.benchmark.rows_file import row_from_dict
 from ptp_core.benchmark.summary import summarise, summarise_points
 from ptp_core.benchmark.tables import markdown_table
 
