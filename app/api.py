@@ -20,15 +20,15 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
 
     def race(
         prompt: str,
-        seed: int = 7,
-        max_new_tokens: int = 64,
-        temperature: float = 0.7,
-        top_k: int = 50,
-        top_p: float = 0.95,
+        seed: int = RunSettings.seed,
+        max_new_tokens: int = RunSettings.decoding.max_new_tokens,
+        temperature: float = RunSettings.sampling.temperature,
+        top_k: int = RunSettings.sampling.top_k,
+        top_p: float = RunSettings.sampling.top_p,
         num_speculative_tokens: int | None = None,
         draft_budget: str = "auto",
         chat: bool = True,
-        method: str = "shallow",
+        method: str = RunSettings.method,
     ) -> dict[str, Any]:
         """Decodes one prompt twice from the same noise: autoregressively and by Parallel Token Prediction.
 
@@ -61,11 +61,11 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
     def generate(
         prompt: str,
         method: str = "pqd",
-        seed: int = 7,
-        max_new_tokens: int = 64,
-        temperature: float = 0.7,
-        top_k: int = 50,
-        top_p: float = 0.95,
+        seed: int = RunSettings.seed,
+        max_new_tokens: int = RunSettings.decoding.max_new_tokens,
+        temperature: float = RunSettings.sampling.temperature,
+        top_k: int = RunSettings.sampling.top_k,
+        top_p: float = RunSettings.sampling.top_p,
         num_speculative_tokens: int | None = None,
         draft_budget: str = "auto",
         chat: bool = True,

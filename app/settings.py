@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ptp_core import SamplingConfig
+from ptp_core.decoding.settings import DecodeSettings
 from ptp_core.methods import AHEAD, RACED, TABLE
 
 from .serving.uploads import whole_characters
@@ -64,39 +65,33 @@ PAGE_RANGES = {
     "max_new_tokens": (1, MAX_NEW_TOKENS),
     "num_speculative_tokens": (0, 12),
 }
-
-_SAMPLING = SamplingConfig()
+_SAMPLING, _DECODING = SamplingConfig(), DecodeSettings(num_speculative_tokens=5)
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What one run does: the text to continue, its noise, how it is decoded.
-
-    num_speculative_tokens None means what the adapter was trained for.
-    """
+    """What one run does: the text to continue, its noise, how it is sampled and decoded."""
 
     prompt: str
     chat: bool = True
     seed: int = 7
     method: str = "shallow"
     sampling: SamplingConfig = _SAMPLING
-    max_new_tokens: int = 64
-    num_speculative_tokens: int | None = 5
-    draft_budget: int | str = "auto"
+    decoding: DecodeSettings = _DECODING
 
     @classmethod
     def parse(
         cls,
         *,
         prompt: Any = "",
-        chat: Any = True,
-        seed: Any = 7,
+        chat: Any = chat,
+        seed: Any = seed,
         method: str | None = None,
-        temperature: Any = _SAMPLING.temperature,
-        top_k: Any = _SAMPLING.top_k,
-        top_p: Any = _SAMPLING.top_p,
-        max_new_tokens: Any = 64,
-        num_speculative_tokens: Any = 5,
+        temperature: Any = sampling.temperature,
+        top_k: Any = sampling.top_k,
+        top_p: Any = sampling.top_p,
+        max_new_tokens: Any = decoding.max_new_tokens,
+        num_speculative_tokens: Any = decoding.num_speculative_tokens,
         draft_budget: Any = None,
         among: Sequence[str] = RACED,
     ) -> RunSettings:
@@ -120,9 +115,11 @@ class RunSettings:
                 top_k=RANGES["top_k"].check(top_k),
                 top_p=RANGES["top_p"].check(top_p),
             ),
-            max_new_tokens=RANGES["max_new_tokens"].check(max_new_tokens),
-            num_speculative_tokens=None if drafts is None else RANGES["num_speculative_tokens"].check(drafts),
-            draft_budget=budget if budget == "auto" else RANGES["draft_budget"].check(budget),
+            decoding=DecodeSettings(
+                max_new_tokens=RANGES["max_new_tokens"].check(max_new_tokens),
+                num_speculative_tokens=None if drafts is None else RANGES["num_speculative_tokens"].check(drafts),
+                draft_budget=budget if budget == "auto" else RANGES["draft_budget"].check(budget),
+            ),
         )
 
     @classmethod
@@ -143,17 +140,20 @@ class RunSettings:
 
     def values(self) -> dict[str, Any]:
         """The settings by the names that links, the API and the page's inputs use; the inverse of `parse`."""
-        own = {name: value for name, value in vars(self).items() if name != "sampling"}
-        return own | {name: getattr(self.sampling, name) for name in ("temperature", "top_k", "top_p")}
+        return {
+            **{name: getattr(self, name) for name in ("prompt", "chat", "seed", "method")},
+            **{name: getattr(self.sampling, name) for name in ("temperature", "top_k", "top_p")},
+            **{name: getattr(self.decoding, name) for name in _DECODING_NAMES},
+        }
 
     def query(self) -> str:
         """The settings as the query of a link; what equals its default is left out."""
-        plain = RunSettings("", method=self.method, draft_budget=default_budget(self.method)).values()
-        plain["method"] = RunSettings.method
+        plain = RunSettings("").values() | {"draft_budget": default_budget(self.method)}
         changed = {name: value for name, value in self.values().items() if value != plain[name]}
         return urlencode({name: int(value) if isinstance(value, bool) else value for name, value in changed.items()})
 
 
+_DECODING_NAMES = ("max_new_tokens", "num_speculative_tokens", "draft_budget")  # what a visitor sets of DecodeSettings
 NAMES = frozenset(RunSettings("").values())
 
 

@@ -26,7 +26,6 @@ from .shown import Shown
 
 QUESTIONS_FILE = SHIPPED_FOLDER.parent / "questions" / "spec-bench-dev.jsonl"
 METHODS = (BASELINE, *RACED)
-BUDGETS = ("auto", "0", "4", "8", "12", "16", "24", "32")
 _PROMPT_CHARACTERS = 20_000
 
 
@@ -57,17 +56,17 @@ class LiveSettings:
         checked = RunSettings.parse(
             prompt="-", max_new_tokens=tokens, temperature=temperature, draft_budget=budget, seed=seed
         )
-        if checked.max_new_tokens > longest:
+        if checked.decoding.max_new_tokens > longest:
             raise ValueError(f"At most {longest} tokens per answer can be run here.")
         asked = _own_questions(prompts, most) if source == "own" else _shipped_questions(count, most)
         config = BenchConfig(
             methods=chosen,
-            max_new_tokens=checked.max_new_tokens,
+            max_new_tokens=checked.decoding.max_new_tokens,
             seed=checked.seed,
             temperature=checked.sampling.temperature,
             top_k=checked.sampling.top_k,
             top_p=checked.sampling.top_p,
-            draft_budget=checked.draft_budget,
+            draft_budget=checked.decoding.draft_budget,
         )
         return cls(tuple(asked), config)
 

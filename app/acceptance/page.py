@@ -11,10 +11,10 @@ from app import modules
 from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import as_value
-from app.settings import RunSettings
+from app.settings import BUDGETS, PAGE_RANGES, RunSettings
 from ptp_core.methods import RACED, TABLE
 
-from .events import BUDGETS, LiveBench, limits, shipped_questions
+from .events import LiveBench, limits, shipped_questions
 from .requests import Requests
 from .results import Results
 
@@ -51,7 +51,10 @@ def build(shelf: ModelShelf, results: Results) -> None:
         )  # fmt: skip
         with gr.Row():
             tokens = gr.Slider(4, longest, min(32, longest), step=1, label="Tokens per answer")
-            temperature = gr.Slider(0, 2, 0.7, step=0.05, label="Temperature", info="0 is greedy")
+            temperature = gr.Slider(
+                *PAGE_RANGES["temperature"], RunSettings.sampling.temperature, step=0.05, label="Temperature",
+                info="0 is greedy",
+            )  # fmt: skip
             budget = gr.Dropdown(
                 list(BUDGETS), value="8", label="Draft budget", allow_custom_value=True,
                 info="u-slots per call; auto: what pays here",

@@ -24,7 +24,7 @@ from .view import bins_view, square_view, staircase_view, sweep_view
 SWEEP_LENGTH = 8
 MAPS: Store[Any] = Store(400)  # by model, run, kind and position
 _MAP_SECONDS = 20
-_PLAIN = RunSettings("")
+_PLAIN = RunSettings.decoding
 
 
 class NoiseRunner:

@@ -68,7 +68,7 @@ def page_values(settings: RunSettings) -> dict[str, Any]:
     """The settings as the page's inputs show them."""
     values = settings.values()
     if values["num_speculative_tokens"] is None:
-        values["num_speculative_tokens"] = DEFAULTS.num_speculative_tokens
+        values["num_speculative_tokens"] = DEFAULTS.decoding.num_speculative_tokens
     return {**values, "draft_budget": str(values["draft_budget"])}
 
 

@@ -39,10 +39,10 @@ class RaceRunner:
         try:
             settings = RunSettings.parse(**raw)
             query = settings.query() if choice == ModelChoice() else None  # a link runs the default model
-            yield {"event": "start", "query": query, "tokens": settings.max_new_tokens}
+            yield {"event": "start", "query": query, "tokens": settings.decoding.max_new_tokens}
             yield from self.shelf.loading_events(choice)
             prepare(self.shelf.get(choice), settings)  # says what is wrong before a GPU is asked for
-            race = Race(query=query, limit=settings.max_new_tokens)
+            race = Race(query=query, limit=settings.decoding.max_new_tokens)
             run = RUNS.add(race)
             yield from lane_events(run, race, self.steps(choice, settings, race))
             yield {"event": "done", "run": run, "meta": meta_view(race), "summary": summary_view(race)}
@@ -69,16 +69,17 @@ class RaceRunner:
 
 def decode_seconds(choice: ModelChoice, lanes: Sequence[RunSettings]) -> int:
     """The GPU time of RaceRunner.decode."""
-    return gpu_seconds(sum(settings.max_new_tokens for settings in lanes))
+    return gpu_seconds(sum(settings.decoding.max_new_tokens for settings in lanes))
 
 
 def prepare(model: PTPModel, settings: RunSettings) -> tuple[list[int], NoiseTape, SamplingConfig]:
     """Prompt tokens, noise and sampling of a run; ValueError if the prompt is too long for this lab or the model."""
     ids = model.encode(settings.prompt, chat=settings.chat)
-    limit = min(MAX_PROMPT_TOKENS, model.max_context - settings.max_new_tokens)
+    answer = settings.decoding.max_new_tokens
+    limit = min(MAX_PROMPT_TOKENS, model.max_context - answer)
     if len(ids) > limit:
         raise ValueError(
-            f"The prompt has {len(ids):,} tokens; with {settings.max_new_tokens} tokens of answer this lab takes "
+            f"The prompt has {len(ids):,} tokens; with {answer} tokens of answer this lab takes "
             f"{limit:,}. Your text is still in the box."
         )
     order = model.adapter.order if model.adapter else "probability"
@@ -88,13 +89,8 @@ def prepare(model: PTPModel, settings: RunSettings) -> tuple[list[int], NoiseTap
 def decode_lane(model: PTPModel, settings: RunSettings) -> tuple[Trace, Iterator[DecodeStep]]:
     """A trace without steps and the generator of the steps that belong into it."""
     ids, noise, sampling = prepare(model, settings)
-    steps = start_decoding(
-        model, ids, settings.method, noise, sampling,
-        max_new_tokens=settings.max_new_tokens,
-        num_speculative_tokens=settings.num_speculative_tokens,
-        draft_budget=settings.draft_budget,
-    )  # fmt: skip
-    return new_trace(model, ids, settings.method, noise, sampling, settings.prompt, []), steps
+    told = (model, ids, settings.method, noise, sampling)
+    return new_trace(*told, settings.prompt, [], settings.decoding), start_decoding(*told, settings.decoding)
 
 
 def as_it_can(model: PTPModel, settings: RunSettings) -> RunSettings:
@@ -106,8 +102,10 @@ def as_it_can(model: PTPModel, settings: RunSettings) -> RunSettings:
         return settings
     able = [name for name in RACED if _is_loaded(model, TABLE[name])]
     method = min(able, key=lambda name: _STAND_INS.index(TABLE[name].drafts))
-    budget = default_budget(method) if settings.draft_budget == "auto" else settings.draft_budget
-    return replace(settings, method=method, draft_budget=budget)
+    decoding = settings.decoding
+    if decoding.draft_budget == "auto":
+        decoding = replace(decoding, draft_budget=default_budget(method))
+    return replace(settings, method=method, decoding=decoding)
 
 
 _STAND_INS = (BRANCHES, TURNS, AHEAD, LOOKUP)  # ways to draft, the best first

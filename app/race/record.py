@@ -17,7 +17,7 @@ from .view import summary_view
 def main() -> None:
     """Records every example; identical input gives an identical file but for the measured seconds."""
     runner = RaceRunner(ModelShelf())
-    for _ in runner.steps(ModelChoice(), RunSettings("Hello", max_new_tokens=16), Race()):  # warm-up
+    for _ in runner.steps(ModelChoice(), RunSettings.parse(prompt="Hello", max_new_tokens=16), Race()):  # warm-up
         pass
     RECORDED_FOLDER.mkdir(parents=True, exist_ok=True)
     for name, (_, prompt) in EXAMPLES.items():

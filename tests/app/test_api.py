@@ -13,11 +13,11 @@ from ptp_core import Trace
 
 def test_pqd_by_itself_is_given_the_budget_that_was_asked_for(shelf, monkeypatch):
     seen = []
-    monkeypatch.setattr("app.race.events.start_decoding", lambda *args, **options: seen.append(options) or iter(()))
+    monkeypatch.setattr("app.race.events.start_decoding", lambda *args: seen.append(args[-1]) or iter(()))
     _, generate = endpoints(shelf)
     for method in ("pqd", "ptp", "shallow"):
         generate("abc", method=method)
-    assert [options["draft_budget"] for options in seen] == ["auto"] * 3
+    assert [settings.draft_budget for settings in seen] == ["auto"] * 3
 
 
 @pytest.fixture(scope="module")

@@ -57,9 +57,9 @@ def test_links_beyond_the_pages_sliders_get_a_sentence():
 def test_a_setting_that_is_left_out_is_the_core_s_own_or_the_method_s(method):
     settings = RunSettings.parse(prompt="a", method=method)
     assert settings.sampling == SamplingConfig()
-    assert settings.draft_budget == ("auto" if TABLE[method].drafts == AHEAD else 8)
+    assert settings.decoding.draft_budget == ("auto" if TABLE[method].drafts == AHEAD else 8)
     assert RunSettings.parse(**settings.values()) == settings
-    assert RunSettings.parse(prompt="a", method=method, draft_budget="").draft_budget == settings.draft_budget
+    assert RunSettings.parse(prompt="a", method=method, draft_budget="") == settings
 
 
 def test_only_raced_methods_can_be_raced():

@@ -200,9 +200,11 @@ def test_stop_stops_and_keeps_what_was_decoded(open_page, monkeypatch):
 
 def test_a_race_stopped_in_its_second_lane_claims_nothing(open_page, monkeypatch):
     page = open_page()
-    slow(monkeypatch, 0.15)
+    slow(monkeypatch, 0.05)
     page.fill("#ptp-prompt textarea", "abcd")
     page.click("#ptp-run")
+    page.wait_for_function("PTPLab.raceState.live && PTPLab.raceState.lanes.ar.tokens.length > 40")
+    slow(monkeypatch, 0.3)  # so that Stop comes before the end, whatever else runs here
     page.wait_for_function("PTPLab.raceState.live && PTPLab.raceState.lanes.ptp.steps.length > 2")
     page.click("#ptp-stop")
     expect(page.locator(".ptp-banner")).to_contain_text("Stopped")

@@ -2,9 +2,10 @@
 
 app/static/charts draws its kind:
   bars   columns with intervals, each with an optional second value ("mark")
-  rows   the same lying, for long labels
+  rows   bars that lie, for long labels
   curve  points against a diagonal
   lines  several series over the same places
+
 Every bar carries its own sentence ("text"), so that nothing is worked out again in the browser.
 """
 

@@ -14,7 +14,7 @@ import { currentStep, stopped } from "./lanes.js";
 
 /** @param {Page} page */
 export function drawCall({ state, view, drawn }) {
-  const step = currentStep(state), key = step ? `${state.run}/${step.index}` : "";
+  const step = currentStep(state), key = step ? `${state.run}/${step.index}/${isEnd(state, step)}` : "";
   if (key === drawn.call) return;
   drawn.call = key;
   if (!step) {
@@ -71,13 +71,19 @@ function branchRow(branch, conditional) {
 }
 
 /**
+ * Whether a call is the last one of a race that runs no more.
+ * @param {State} state
+ * @param {Step} step
+ */
+const isEnd = (state, step) => step.index === state.lanes.ptp.steps.length - 1 && !state.live;
+
+/**
  * Why a call prepared no branch.
  * @param {State} state
  * @param {Step} step
  */
 function whyNone(state, step) {
-  const last = step.index === state.lanes.ptp.steps.length - 1 && !state.live;
-  if (last) return stopped(state) ? "Stopped here." : "The text ends here.";
+  if (isEnd(state, step)) return stopped(state) ? "Stopped here." : "The text ends here.";
   const method = state.meta && state.meta.methods.ptp;
   return (method && METHODS[method] && METHODS[method].between)
     || "No drafts for the next call. Too little text is left for them, or they would cost more time than they save.";

@@ -24,6 +24,7 @@ from app.race.races import RUNS
 from app.serving.models import ModelChoice
 from app.serving.values import as_value
 from app.settings import RunSettings
+from ptp_core.decoding.settings import DecodeSettings
 from ptp_core.model.ptp_model import PTPModel
 
 
@@ -182,7 +183,7 @@ def test_a_question_leads_to_its_race(tiny_results, shelf):
     row = shown.select("pqd", "", None)[2]
     settings = RunSettings.of_query(dict(parse_qsl(race_query(shown, row))))
     assert (settings.prompt, settings.seed) == ("aabb", 2)
-    assert (settings.max_new_tokens, settings.draft_budget, settings.num_speculative_tokens) == (16, 9, 4)
+    assert settings.decoding == DecodeSettings(max_new_tokens=16, draft_budget=9, num_speculative_tokens=4)
     last = list(RaceRunner(shelf).run(ModelChoice(), settings.values()))[-1]
     assert RUNS.get(last["run"]).lanes["ptp"].text == row.text
     far = replace(shown.result, config=replace(shown.result.config, max_new_tokens=4096))
