@@ -23,8 +23,10 @@ _FIT_ROWS = 24  # conversations that the entry's least squares read
 
 
 def shallow_hidden(model: PTPModel, batch: Batch, context: KVCache) -> Tensor:
-    """Last hidden states (B, N, L - s, E) of shallow slots in place of those behind the s settled ones: each is told
-    the text's own token in front of its own."""
+    """Last hidden states (B, N, L - s, E) of shallow slots in place of those behind the s settled ones.
+
+    Each slot is told the text's own token before its own.
+    """
     slots, settled = model.require_shallow(), model.require_adapter().num_settled
     u = batch.own_u[..., settled:]
     device = batch.starts.device
@@ -109,8 +111,8 @@ def frequent_tokens(texts: Sequence[Sequence[int]], count: int, always: Sequence
 def fit_entry(slots: ShallowSlots, pairs: Sequence[tuple[Tensor, Tensor, Tensor]]) -> float:
     """Least squares for the entry; returns the share of the variance that it explains.
 
-    pairs: per text, embeddings (S - 1, E) of tokens 1.., the target's last states (S - 1, E) one row before each,
-    and what enters the first of the slots' layers at each (S - 1, E).
+    pairs: three tensors (S - 1, E) per text, for its tokens 1... They are the embeddings, the target's last states one
+    row before, and the states that enter the first of the slots' layers.
     """
     rows = [side_by_side(settling, tokens).double().cpu() for tokens, settling, _ in pairs]
     x = torch.cat([F.pad(part, (0, 1), value=1.0) for part in rows])  # (R, 2 E + 1)
