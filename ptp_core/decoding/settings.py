@@ -22,6 +22,7 @@ class DecodeSettings:
     chained                 False leaves an adapter's chain head aside: the slots' own drafts, as in the paper
     draft_rule              how slots that do not see u draft: "argmax" or "pick"
     details                 whether steps also hold what only pictures need
+    calibrated              False leaves drafts' odds as the slots say them, which calibration measures
 
     ValueError with a sentence for values that make no sense.
     """
@@ -32,6 +33,7 @@ class DecodeSettings:
     chained: bool = True
     draft_rule: str = "argmax"
     details: bool = True
+    calibrated: bool = True
 
     def __post_init__(self) -> None:
         if not _whole(self.max_new_tokens) or self.max_new_tokens < 1:
@@ -62,6 +64,7 @@ class DecodeOptions(TypedDict, total=False):
     chained: bool
     draft_rule: str
     details: bool
+    calibrated: bool
 
 
 def _whole(value: object) -> bool:

@@ -77,11 +77,15 @@ def read_chains(
 
 @dataclass(frozen=True)
 class SlotRule:
-    """How the slots of a run draft: whether they see u, with the adapter's chain head, by which rule without u."""
+    """How the slots of a run draft: whether they see u, with the adapter's chain head, by which rule without u.
+
+    Calibrated slots say what odds are worth by the adapter's figures; others say them as they are.
+    """
 
     sees_u: bool = True
     chained: bool = True
     draft_rule: str = "argmax"
+    calibrated: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ class Slots:
         told = config.reads_u and rule.sees_u
         self._argmax = config.variant == "o-ptp" if told else rule.draft_rule == "argmax"
         # figures of an adapter that reads u say nothing about drafts without it
-        fits = rule.sees_u or not config.reads_u
+        fits = rule.calibrated and (rule.sees_u or not config.reads_u)
         self._weights = config.figures(self.chained, rule.draft_rule).confidence if fits else None
 
     def embed(self, spec: Sequence[tuple[int, int]], ends: Sequence[int], first: int) -> Tensor:

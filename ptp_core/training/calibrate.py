@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from ..decoding.decode import generate
 from ..decoding.drafters.branches import calibrated
+from ..decoding.settings import DecodeSettings
 from ..model.config import AdapterConfig, DraftFigures
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
@@ -61,22 +61,14 @@ def calibrate(
     draft_rule: str = "argmax",
     seed: int = 0,
 ) -> Calibration:
-    """Decodes every prompt with its sampling; the model's own calibration is put aside meanwhile.
+    """Decodes every prompt with its sampling, and with drafts' odds as slots say them.
 
     chained=False leaves the chain head aside. draft_rule is how the drafts of a u-blind adapter are made.
     """
     config = model.require_adapter()
     method = "independent" if config.variant == "independent" else "pqd"
-    rule = {"draft_rule": draft_rule} if method == "independent" else {}
-    model.adapter = replace(config, confidence=None, unchained=None, picked=None, picked_unchained=None)
-    try:
-        runs = _decode(
-            model, prompts, samplings, method, seed, max_new_tokens=max_new_tokens, draft_budget=draft_budget,
-            chained=chained, **rule,
-        )  # fmt: skip
-    finally:
-        model.adapter = config
-    return summarise_runs(runs, longest=config.window)
+    settings = DecodeSettings(max_new_tokens, None, draft_budget, chained, draft_rule, details=False, calibrated=False)
+    return summarise_runs(_decode(model, prompts, samplings, method, seed, settings), longest=config.window)
 
 
 def calibrate_shallow(
@@ -88,16 +80,9 @@ def calibrate_shallow(
     seed: int = 0,
 ) -> Calibration:
     """The same for shallow slots, which always draft a whole window meanwhile."""
-    slots = model.require_shallow()
-    config = slots.config
-    slots.config = replace(config, confidence=None)
-    try:
-        runs = _decode(
-            model, prompts, samplings, "shallow", seed, max_new_tokens=max_new_tokens, draft_budget=config.window
-        )
-    finally:
-        slots.config = config
-    return summarise_runs(runs, longest=config.window)
+    window = model.require_shallow().config.window
+    settings = DecodeSettings(max_new_tokens, None, window, details=False, calibrated=False)
+    return summarise_runs(_decode(model, prompts, samplings, "shallow", seed, settings), longest=window)
 
 
 def _decode(
@@ -106,12 +91,13 @@ def _decode(
     samplings: Sequence[SamplingConfig],
     method: str,
     seed: int,
-    **options: Any,
+    settings: DecodeSettings,
 ) -> list[list[DecodeStep]]:
     """The steps of every prompt."""
-    options |= {"details": False}
     asked = enumerate(zip(prompts, samplings, strict=True))
-    return [generate(model, p, method, NoiseTape(seed + i), s, prompt="", **options).steps for i, (p, s) in asked]
+    return [
+        generate(model, p, method, NoiseTape(seed + i), s, settings=settings, prompt="").steps for i, (p, s) in asked
+    ]
 
 
 def summarise_runs(runs: Iterable[Sequence[DecodeStep]], longest: int) -> Calibration:

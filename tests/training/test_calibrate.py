@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from ptp_core import SamplingConfig
+from ptp_core import SamplingConfig, generate
 from ptp_core.decoding.drafters.branches import calibrated
 from ptp_core.decoding.drafters.slots import allocator_runs
 from ptp_core.model.config import AdapterConfig, DraftFigures
@@ -43,6 +43,16 @@ def test_calibration_error_by_hand():
     assert expected_calibration_error([0.9, 0.9, 0.1, 0.1], [True, True, False, False]) == pytest.approx(0.1)
     assert expected_calibration_error([0.9, 0.9], [False, False]) == pytest.approx(0.9)
     assert expected_calibration_error([], []) == 0
+
+
+def test_an_earlier_calibration_changes_nothing_in_a_new_one(make_model):
+    prompts, samplings = [[3, 4, 5], [6, 7], [8, 9, 10, 11]], [SamplingConfig(0.3)] * 3
+    shy, plain = (make_model(confidence=weights) for weights in ((0.2, 0.0, -3.0), None))
+    found = [calibrate(m, prompts, samplings, max_new_tokens=30, draft_budget=9) for m in (shy, plain)]
+    assert found[0] == found[1]
+    trace = [generate(m, [3, 4, 5], "pqd", max_new_tokens=30, draft_budget=9) for m in (shy, plain)]
+    odds = [[d.prob for step in t.steps for d in step.drafts] for t in trace]
+    assert odds[0] != odds[1]  # negative control: where drafts are calibrated, it does
 
 
 def test_calibrating_leaves_the_model_as_it_was(make_model):

@@ -107,6 +107,7 @@ class Shallow(Drafter):
         self.max_drafts = config.window if given is None else given
         costs = shallow_costs(model) if settings.is_auto else None
         run = config.draft_run or DEFAULT_RUN
+        self._weights = config.confidence if settings.calibrated else None
         self._depth = DraftDepth(run, self.max_drafts, settings.slots(self.max_drafts), costs)
         self._sources: list[Source] = []  # of the drafts that were proposed last
         self._verified: tuple[list[Source], float] | None = None  # of those that the next call verifies, with seconds
@@ -137,7 +138,7 @@ class Shallow(Drafter):
             elif by_slots and depth.pays(sure):
                 drafting = drafting or session.drafting(noise)
                 ((column, prob, margin),) = read_slots(drafting.next(token), [u], session.sampling, argmax=True)
-                token, prob = int(slots.vocabulary[column]), calibrated(prob, margin, slots.config.confidence)
+                token, prob = int(slots.vocabulary[column]), calibrated(prob, margin, self._weights)
                 ahead = ahead if ahead[k : k + 1] == [token] else []  # what disagrees is no guide any more
             else:
                 break

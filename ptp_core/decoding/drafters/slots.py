@@ -23,7 +23,7 @@ class BySlots(Drafter):
     def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
         self.num_settled = model.require_adapter().num_settled
         self.max_drafts = window_of(model, settings.num_speculative_tokens)
-        self.slots = SlotRule(self.sees_u, settings.chained, settings.draft_rule)
+        self.slots = SlotRule(self.sees_u, settings.chained, settings.draft_rule, settings.calibrated)
 
     @property
     def longest(self) -> int:
