@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ptp_core.methods import METHODS, RACED
+from ptp_core.methods import DEFAULT_METHOD, METHODS, RACED
 from ptp_core.trace import Trace
 
 from .race.events import RaceRunner
@@ -40,7 +40,7 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
             top_k: 0 is off
             top_p: 1 is off
             num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
-            draft_budget: u-slots per call (of shallow: drafts), a number or "auto"
+            draft_budget: u-slots per call, or drafts where those are made behind it; a number or "auto"
             chat: put the prompt into the model's chat template
             method: how the parallel lane drafts, one of RACED
 

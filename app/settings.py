@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from ptp_core import SamplingConfig
 from ptp_core.decoding.settings import DecodeSettings
-from ptp_core.methods import AHEAD, RACED, TABLE
+from ptp_core.methods import AHEAD, DEFAULT_METHOD, RACED, TABLE
 
 from .serving.uploads import whole_characters
 
@@ -75,7 +75,7 @@ class RunSettings:
     prompt: str
     chat: bool = True
     seed: int = 7
-    method: str = "shallow"
+    method: str = DEFAULT_METHOD
     sampling: SamplingConfig = _SAMPLING
     decoding: DecodeSettings = _DECODING
 

@@ -103,6 +103,7 @@ TABLE = {row.name: row for row in _ROWS}
 METHODS = tuple(row.name for row in _ROWS if row.exact)
 OUTSIDE_METHODS = tuple(row.name for row in _ROWS if not row.exact)
 RACED = tuple(row.name for row in _ROWS if row.raced)
+DEFAULT_METHOD = "shallow"  # of a race
 OPTIONS = ("draft_budget", "num_speculative_tokens", "chained", "draft_rule")
 SWEPT_FIELDS = (*OPTIONS, "temperature")
 

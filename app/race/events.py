@@ -113,8 +113,7 @@ _STAND_INS = (BRANCHES, TURNS, AHEAD, LOOKUP)  # ways to draft, the best first
 
 def _is_loaded(model: PTPModel, method: Method) -> bool:
     """Whether the model has what the method needs."""
-    has = {"": True, "adapter": model.adapter is not None, "shallow": model.shallow is not None}
-    return has[method.needs]
+    return model.offers(method.needs)
 
 
 def into(race: Race, parts: Iterator[tuple[str, Part]]) -> Iterator[tuple[str, DecodeStep]]:

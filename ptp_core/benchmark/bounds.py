@@ -1,7 +1,7 @@
 """How fast a method could be: bounds from measured acceptance and the measured price of a call.
 
 A call's price depends on its positions: 1 for the last token, 1 per draft to verify, 1 per slot. Bounds speak
-of the time behind the prompt, in multiples of plain decoding's speed. Shallow slots draft between calls, so there a
+of the time behind the prompt, in multiples of plain decoding's speed. Other slots draft between calls, so there a
 draft has a price of its own.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..decoding.costs import CostCurve, ShallowCosts
+from ..decoding.costs import CostCurve, DraftCosts
 from ..statistics import survival
 from .rows import Call, Row
 from .summary import after_prompt, speedup
@@ -27,7 +27,7 @@ class Drafter:
     kind:
         "branches"  verification and slots share a call
         "turns"     a draft call, then a verify call
-        "ahead"     shallow slots draft between calls, at `costs`
+        "ahead"     slots draft between calls, at `costs`
         "lookup"    no slots
 
     run[k-1] = P(N >= k) is used where a run itself verified too few drafts.
@@ -37,7 +37,7 @@ class Drafter:
     num_settled: int = 1
     run: tuple[float, ...] = ()
     longest: int = 1
-    costs: ShallowCosts | None = None
+    costs: DraftCosts | None = None
 
     def plain_ms(self, curve: CostCurve) -> float:
         return self.costs.call if self.costs else curve.ms(1)

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 
 from ..decoding.costs import CostCurve
-from ..decoding.measure_costs import cost_curve, measure_cost_curve, measure_shallow_costs, shallow_costs
-from ..model.config import ShallowConfig
+from ..decoding.measure_costs import cost_curve, draft_costs, measure_cost_curve, measure_draft_costs
+from ..methods import AHEAD, TABLE
 from ..model.ptp_model import PTPModel
+
+AHEAD_PARTS = sorted({row.needs for row in TABLE.values() if row.drafts == AHEAD})  # that draft behind calls
 
 
 def environment(
@@ -27,10 +29,10 @@ def environment(
     """
     if fresh_costs:
         curve: CostCurve | None = measure_cost_curve(model)
-        shallow = measure_shallow_costs(model) if model.shallow is not None else None
+        measured = {part: measure_draft_costs(model, part) for part in AHEAD_PARTS if model.offers(part)}
     else:
         curve = cost_curve(model) if model.adapter else None
-        shallow = shallow_costs(model) if model.shallow is not None else None
+        measured = {part: draft_costs(model, part) for part in AHEAD_PARTS if model.offers(part)}
     return {
         **identity(model, independent, assistant),
         "fast_cpu": model.is_fast,
@@ -38,7 +40,7 @@ def environment(
         "date": time.strftime("%Y-%m-%d"),
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "cost_curve": asdict(curve) if curve else None,
-        "shallow_costs": asdict(shallow) if shallow else None,
+        **{f"{part}_costs": asdict(measured[part]) if part in measured else None for part in AHEAD_PARTS},
     }
 
 
@@ -59,7 +61,8 @@ def identity(model: PTPModel, independent: PTPModel | None = None, assistant: st
     }
 
 
-def _shallow_facts(config: ShallowConfig | None) -> dict[str, Any] | None:
+def _part_facts(config: Any) -> dict[str, Any] | None:
+    """What a part that drafts behind calls says about itself; None where there is none."""
     if config is None:
         return None
     kept = ("depth", "rank", "vocabulary", "window")
@@ -78,7 +81,7 @@ def adapter_facts(model: PTPModel) -> dict[str, Any] | None:
         "window": config.window,
         "num_settled": config.num_settled,
         "chain": config.chain,
-        "shallow": _shallow_facts(config.shallow),
+        **{part: _part_facts(getattr(config, part)) for part in AHEAD_PARTS},
         "draft_run": list(config.draft_run),
         "draft_run_rejected": list(config.draft_run_rejected),
         "draft_run_unchained": list(config.figures(chained=False).draft_run),

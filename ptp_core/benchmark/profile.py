@@ -17,7 +17,7 @@ from torch import Tensor
 from ..decoding.drafters import DRAFTERS, drive
 from ..decoding.session import Session
 from ..decoding.stopwatch import Laps
-from ..methods import TABLE
+from ..methods import AHEAD, TABLE
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..trace import DecodeStep, Draft
@@ -35,20 +35,21 @@ PARTS = {
     "layout": "positions and mask",
     "embed": "token ids and slot embeddings",
     "plan": "allocation of slots",
-    "draft": "shallow slots, one after another",
+    "draft": "drafts behind a call, one after another",
     "verify": "comparison, cache, text",
 }
 
 
 def profile_methods(model: PTPModel, questions: Sequence[Question], config: BenchConfig) -> dict[str, Any]:
-    """Milliseconds per call by part, for plain decoding, PQD and shallow slots, over a few questions and short answers.
+    """Milliseconds per call by part over a few questions and short answers: AR, PQD and slots that draft behind calls.
 
     {"draft_budget", "methods": {name: {"calls", "positions", "slots", "ms", "parts": {part: ms}}}}; calls that read
-    the prompt are left out. An "auto" budget may spend nothing, so PQD is profiled with a fixed one then; shallow
-    slots draft as the configuration says.
+    the prompt are left out. An "auto" budget may spend nothing, so PQD is profiled with a fixed one then; the
+    others draft as the configuration says.
     """
     budget = _SLOTS if config.draft_budget in ("auto", 0) else int(config.draft_budget)
-    methods = ["ar", *(["pqd"] if model.adapter else []), *(["shallow"] if model.shallow is not None else [])]
+    ahead = next(row for row in TABLE.values() if row.drafts == AHEAD)
+    methods = [row.name for row in (TABLE["ar"], TABLE["pqd"], ahead) if model.offers(row.needs)]
     tallies: dict[str, list[_Tally]] = {m: [] for m in methods}
     chosen = questions[:: max(1, len(questions) // _QUESTIONS)][:_QUESTIONS]
     for i, question in enumerate([chosen[0], *chosen]):  # the first one twice: once to warm up

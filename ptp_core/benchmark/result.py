@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..decoding.costs import CostCurve, ShallowCosts
+from ..decoding.costs import CostCurve, DraftCosts
 from ..decoding.drafters.lookup import LOOKUP_DRAFTS
 from ..methods import AHEAD, LOOKUP, TABLE
 from .acceptance import analyse, drafting_methods
@@ -89,7 +89,8 @@ class BenchResult:
             return Drafter(kind, 0, (), self.config.num_speculative_tokens or LOOKUP_DRAFTS)
         facts, longest = self.adapter_of(method), self.config.num_speculative_tokens
         if kind == AHEAD:
-            facts, costs = facts["shallow"], ShallowCosts(**self.environment["shallow_costs"])
+            need = TABLE[method].needs
+            facts, costs = facts[need], DraftCosts(**self.environment[f"{need}_costs"])
             return Drafter(kind, 0, tuple(facts["draft_run"]), facts["window"] if longest is None else longest, costs)
         longest = max(int(facts["window"]) - int(facts["num_settled"]), 1) if longest is None else longest
         run = facts.get(_run_name(self.config)) or facts["draft_run"]  # older results have one run for all

@@ -20,9 +20,10 @@ from typing import Any
 
 from ..decoding.decode import new_trace, start_decoding
 from ..decoding.drafters.slots import allocator_runs
-from ..decoding.measure_costs import cost_curve, shallow_costs
+from ..decoding.measure_costs import cost_curve, draft_costs
 from ..decoding.settings import window_of
 from ..methods import AHEAD, TABLE
+from ..model.parts import PARTS
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig, warp
@@ -62,8 +63,8 @@ class Lineup:
         needs = {TABLE[method].needs: method for method in config.methods}
         if "adapter" in needs:
             self.model.require_adapter()
-        if "shallow" in needs:
-            self.model.require_shallow()
+        for part in set(needs) & set(PARTS):
+            self.model.require_part(part)
         if "assistant" in needs and self.assistant is None:
             raise ValueError(
                 f"{needs['assistant']} needs an assistant model of the same vocabulary: name one with --assistant."
@@ -176,7 +177,7 @@ class _Bench:
             if TABLE[job.method].by_slots and self._config.at(job.point).draft_budget == "auto":
                 cost_curve(self._lineup.for_method(job.method))
             if TABLE[job.method].drafts == AHEAD and self._config.at(job.point).draft_budget == "auto":
-                shallow_costs(self._lineup.model)
+                draft_costs(self._lineup.model, TABLE[job.method].needs)
         for job in {job.method: job for job in jobs}.values():
             self.answer(question, job, 0, {}, _WARM_UP_TOKENS)
 

@@ -27,8 +27,8 @@ class CostCurve:
 
 
 @dataclass(frozen=True)
-class ShallowCosts:
-    """Milliseconds of a call of one row, of each further row, and of a shallow slot's draft."""
+class DraftCosts:
+    """Milliseconds of a call of one row, of each further row, and of a draft that is made behind a call."""
 
     call: float
     row: float

@@ -26,7 +26,7 @@ from ..model.attention import KVCache
 from ..model.chain_head import NUM_BEFORE
 from ..model.layout import call_layout
 from ..model.ptp_model import PTPModel
-from .costs import CostCurve, ShallowCosts
+from .costs import CostCurve, DraftCosts
 
 T = TypeVar("T")
 _SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
@@ -124,10 +124,10 @@ def curve_holds(model: PTPModel, curve: CostCurve) -> bool:
 
 
 @torch.inference_mode()
-def measure_shallow_costs(model: PTPModel) -> ShallowCosts:
-    """Medians of calls and drafts that take turns, behind 128 tokens."""
+def measure_draft_costs(model: PTPModel, part: str) -> DraftCosts:
+    """Medians of calls and of drafts by this part of the adapter. They take turns, behind 128 tokens."""
     cache, hidden = _read_context(model)
-    slots, few, many = model.require_shallow(), 1, 5
+    slots, few, many = model.require_part(part), 1, 5
 
     def call_of(rows: int) -> Callable[[], None]:
         layout, tokens = call_layout(_CONTEXT, 1, rows - 1), _zeros(model, rows)
@@ -148,12 +148,12 @@ def measure_shallow_costs(model: PTPModel) -> ShallowCosts:
         each()
     rounds = [[_time(each) for each in timed] for _ in range(2 * _REPEATS)]
     one, more, drafts = (median(times) for times in zip(*rounds, strict=True))
-    return ShallowCosts(one, max(more - one, 0.0) / (many - few), drafts / many)
+    return DraftCosts(one, max(more - one, 0.0) / (many - few), drafts / many)
 
 
-def shallow_costs(model: PTPModel) -> ShallowCosts:
-    """As cost_curve, for shallow slots."""
-    return _known(model, "shallow", measure_shallow_costs, ShallowCosts)
+def draft_costs(model: PTPModel, part: str) -> DraftCosts:
+    """As cost_curve, for drafts that a part of the adapter makes behind a call."""
+    return _known(model, part, lambda found: measure_draft_costs(found, part), DraftCosts)
 
 
 def forget(model: PTPModel, kind: str) -> None:
@@ -165,7 +165,7 @@ def forget(model: PTPModel, kind: str) -> None:
 def suppose(model: PTPModel, **costs: Any) -> None:
     """Replaces all that this process knows of the model's costs; what the cache folder keeps stays.
 
-    costs: "curve" and "shallow". A curve given so is never tried. Without any, the process knows nothing.
+    costs: the "curve", and costs of drafts by their part's name. A curve given so is never tried. Without any, the process knows nothing.
     """
     trusted = {"curve tried": math.inf} if "curve" in costs else {}
     _KNOWN[model] = {**costs, **trusted}
@@ -202,11 +202,9 @@ def _known(model: PTPModel, kind: str, measure: Callable[[PTPModel], T], parse: 
 
 
 def _fingerprint(model: PTPModel) -> str:
-    rank = model.adapter.lora.rank if model.adapter else 0
+    adapter = [model.adapter.max_drafts, *model.part_sizes().items()] if model.adapter else []
     device = torch.cuda.get_device_name() if model.device.type == "cuda" else f"{platform.processor()}{os.cpu_count()}"
-    chain = (model.adapter.chain, model.adapter.max_drafts) if model.adapter and model.adapter.chain else 0
-    shallow = (model.shallow.config.depth, model.shallow.config.vocabulary) if model.shallow is not None else 0
     size = (model.config.num_hidden_layers, model.config.hidden_size, model.config.vocab_size)
-    parts = [model.name, size, model.is_fast, model.dtype, rank, chain, shallow, model.device.type, device]
+    parts = [model.name, size, model.is_fast, model.dtype, adapter, model.device.type, device]
     parts += [torch.get_num_threads(), torch.__version__, platform.node()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

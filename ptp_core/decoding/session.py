@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from ..model.attention import KVCache
-from ..model.kernels.shallow_inference import Drafting
 from ..model.layout import call_layout
 from ..model.ptp_model import PTPModel
 from ..model.tokenizer import PieceStream
@@ -91,10 +90,10 @@ class Session:
     def remaining(self) -> int:
         return self.limit - self.num_emitted
 
-    def drafting(self, u: Sequence[float]) -> Drafting:
-        """Shallow slots with noise u behind the text so far; needs a call."""
-        assert self.settling is not None
-        return self.model.require_shallow().drafting(self.settling, u, self.sampling.temperature, self._cache)
+    @property
+    def cache(self) -> KVCache:
+        """Keys and values of the text; rows behind its length are free for drafts."""
+        return self._cache
 
     @property
     def done(self) -> bool:

@@ -22,7 +22,6 @@ from .kernels.llama_training import TrainLlama, lean_layers
 from .kernels.products import PackedLinear, can_pack, is_llama_layout
 from .layout import additive, call_layout
 from .parts import PARTS, attach, check_fit, dimensions
-from .shallow_slots import ShallowSlots
 from .tokenizer import TextSide
 from .u_embedding import UEmbedding
 
@@ -39,7 +38,6 @@ class PTPModel(TextSide, nn.Module):
     lora: dict[str, GatedLoraLinear]  # by the layer's name
     u_embed: UEmbedding
     chain: ChainHead | None
-    shallow: ShallowSlots | None
 
     def __init__(
         self,
@@ -260,11 +258,15 @@ class PTPModel(TextSide, nn.Module):
             rows = torch.cat([first, rows])
         return rows
 
-    def require_shallow(self) -> ShallowSlots:
-        """The adapter's shallow slots; ValueError where there are none."""
-        if self.shallow is None:
-            raise ValueError(f"The adapter of {self.name} has no shallow slots." if self.adapter else self._bare)
-        return self.shallow
+    def offers(self, need: str) -> bool:
+        """Whether it has what a method needs: nothing (""), an "adapter", or a part of one by its name."""
+        return not need or (self.adapter is not None if need == "adapter" else getattr(self, need, None) is not None)
+
+    def require_part(self, name: str) -> Any:
+        """The module of an adapter's part; ValueError where there is none."""
+        if not self.offers(name):
+            raise ValueError(f"The adapter of {self.name} has no {PARTS[name].title}." if self.adapter else self._bare)
+        return getattr(self, name)
 
     @property
     def _bare(self) -> str:
@@ -301,6 +303,11 @@ class PTPModel(TextSide, nn.Module):
         """The weights of the adapter's parts by name, as save_adapter takes them."""
         there = {name: getattr(self, name) for name in PARTS}
         return {name: PARTS[name].weights(module) for name, module in there.items() if module is not None}
+
+    def part_sizes(self) -> dict[str, int]:
+        """How many numbers each of the adapter's parts holds."""
+        weights = self.adapter_weights()
+        return {name: sum(t.numel() for t in PARTS[name].to_file(part).values()) for name, part in weights.items()}
 
 
 def _float32_head(target: Any) -> nn.Linear:

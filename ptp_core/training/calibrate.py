@@ -80,7 +80,7 @@ def calibrate_shallow(
     seed: int = 0,
 ) -> Calibration:
     """The same for shallow slots, which always draft a whole window meanwhile."""
-    window = model.require_shallow().config.window
+    window = model.require_part("shallow").config.window
     settings = DecodeSettings(max_new_tokens, None, window, details=False, calibrated=False)
     return summarise_runs(_decode(model, prompts, samplings, "shallow", seed, settings), longest=window)
 

@@ -142,7 +142,7 @@ class _Shallow(Objective):
         return replace(adapter, config=replace(found, shallow=slots)), config
 
     def prepare(self, model: PTPModel, rows: Sequence[Conversation]) -> None:
-        if not model.require_shallow().config.training:
+        if not model.require_part("shallow").config.training:
             prepare_shallow(model, rows)
 
     def loss(

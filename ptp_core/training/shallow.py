@@ -27,7 +27,7 @@ def shallow_hidden(model: PTPModel, batch: Batch, context: KVCache) -> Tensor:
 
     Each slot is told the text's own token before its own.
     """
-    slots, settled = model.require_shallow(), model.require_adapter().num_settled
+    slots, settled = model.require_part("shallow"), model.require_adapter().num_settled
     u = batch.own_u[..., settled:]
     device = batch.starts.device
     places = batch.starts[..., None] + torch.arange(u.shape[-1], device=device)  # (B, N, L - s)
@@ -58,21 +58,21 @@ def shallow_loss(
 
 def _shallow_right(model: PTPModel, batch: Batch, context: KVCache) -> tuple[Tensor, None]:
     """Settled slots are not asked and count as right."""
-    slots, config = model.require_shallow(), model.require_adapter()
+    slots, config = model.require_part("shallow"), model.require_adapter()
     logits = slots.logits(shallow_hidden(model, batch, context))
     right = right_drafts(logits, batch, config.num_settled, config.order, True, slots.vocabulary)
     return torch.cat([right.new_ones(len(right), config.num_settled), right], dim=1), None
 
 
 SHALLOW = Reader(
-    lambda model: model.require_shallow().config.window + model.require_adapter().num_settled, _shallow_right
+    lambda model: model.require_part("shallow").config.window + model.require_adapter().num_settled, _shallow_right
 )
 
 
 def prepare_shallow(model: PTPModel, rows: Sequence[Conversation]) -> float:
     """Makes fresh shallow slots ready for training: vocabulary from the rows' tokens, entry by least squares.
     Returns the share of variance that the entry explains."""
-    slots = model.require_shallow()
+    slots = model.require_part("shallow")
     texts = [row.ids for row in rows]
     size = int(model.target_info["vocab_size"])
     slots.vocabulary.copy_(frequent_tokens(texts, slots.config.vocabulary, sorted(model.eos_tokens), size))
@@ -82,7 +82,7 @@ def prepare_shallow(model: PTPModel, rows: Sequence[Conversation]) -> float:
 @torch.no_grad()
 def _entering(model: PTPModel, ids: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
     """Of tokens 1..: embeddings, last states one row before, and what enters the first layer of shallow slots."""
-    first = int(model.config.num_hidden_layers) - model.require_shallow().config.depth
+    first = int(model.config.num_hidden_layers) - model.require_part("shallow").config.depth
     tokens = torch.tensor([list(ids)], device=model.device)
     embeddings = model.target.get_input_embeddings()(tokens)
     causal = torch.ones(len(ids), len(ids), dtype=torch.bool).tril()

@@ -6,7 +6,7 @@ from support.rows import BRANCHES, make_row, story
 from ptp_core.benchmark import bounds
 from ptp_core.benchmark.bounds import Drafter, cost_bound, oracle_speedup, oracle_tokens_per_call
 from ptp_core.benchmark.rows import Call
-from ptp_core.decoding.costs import CostCurve, ShallowCosts
+from ptp_core.decoding.costs import CostCurve, DraftCosts
 
 
 def test_the_cost_bound_by_hand():
@@ -39,7 +39,7 @@ def test_oracles_by_hand():
 
 def test_bounds_of_drafts_with_a_price_of_their_own():
     """A call of 10 ms, each draft 1.5 ms with its row: two drafts bring 1.75 tokens in 13 ms."""
-    ahead = Drafter("ahead", 0, (), 2, ShallowCosts(10.0, 0.5, 1.0))
+    ahead = Drafter("ahead", 0, (), 2, DraftCosts(10.0, 0.5, 1.0))
     found = cost_bound((0.5, 0.25), ahead, CostCurve((1, 64), (99.0, 99.0)))
     assert (found.drafts, found.tokens_per_call) == (2, 1.75)
     assert found.speedup == pytest.approx(1.75 * 10 / 13)

@@ -16,7 +16,7 @@ from support.tiny_model import make_adapter, make_results, make_target, make_tok
 from app.acceptance.results import Results
 from app.main import build_demo, launch_options
 from app.serving.models import ModelChoice, ModelShelf
-from ptp_core.decoding.costs import CostCurve, ShallowCosts
+from ptp_core.decoding.costs import CostCurve, DraftCosts
 from ptp_core.decoding.measure_costs import suppose
 from ptp_core.model.ptp_model import PTPModel
 
@@ -44,7 +44,7 @@ def tiny_model(name=None, adapter=None, *, dtype="auto", progress=ModelChoice) -
         make_target(context=512), make_tokenizer(), replace(found, config=replace(found.config, name="tiny"))
     )
     # drafts pay, whatever else runs here
-    suppose(model, curve=CostCurve((1, 64), (10.0, 11.0)), shallow=ShallowCosts(10.0, 0.1, 0.2))
+    suppose(model, curve=CostCurve((1, 64), (10.0, 11.0)), shallow=DraftCosts(10.0, 0.1, 0.2))
     return model.eval()
 
 

@@ -10,8 +10,8 @@ import torch
 
 from ...model.ptp_model import PTPModel
 from ...trace import DecodeStep, Draft
-from ..costs import DEFAULT_RUN, Learned, ShallowCosts
-from ..measure_costs import shallow_costs
+from ..costs import DEFAULT_RUN, DraftCosts, Learned
+from ..measure_costs import draft_costs
 from ..session import Session
 from ..settings import DecodeSettings
 from ..slots import read_slots
@@ -31,7 +31,7 @@ class DraftDepth:
     takes. It takes the time to make it, and its row in the next call.
     """
 
-    def __init__(self, run: Sequence[float], longest: int, budget: int, costs: ShallowCosts | None) -> None:
+    def __init__(self, run: Sequence[float], longest: int, budget: int, costs: DraftCosts | None) -> None:
         self.longest = min(longest, budget) if costs is None else longest
         self._costs = costs
         run = [min(max(p, 1e-6), 1.0) for p in run] or [1e-6]
@@ -103,9 +103,9 @@ class Shallow(Drafter):
     looks_up = False
 
     def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
-        config, given = model.require_shallow().config, settings.num_speculative_tokens
+        config, given = model.require_part("shallow").config, settings.num_speculative_tokens
         self.max_drafts = config.window if given is None else given
-        costs = shallow_costs(model) if settings.is_auto else None
+        costs = draft_costs(model, "shallow") if settings.is_auto else None
         run = config.draft_run or DEFAULT_RUN
         self._weights = config.confidence if settings.calibrated else None
         self._depth = DraftDepth(run, self.max_drafts, settings.slots(self.max_drafts), costs)
@@ -123,7 +123,7 @@ class Shallow(Drafter):
     def propose(self, session: Session, kept: list[Draft]) -> list[Draft]:
         """Drafts behind the text, as many as are worth their time."""
         model, depth = session.model, self._depth
-        slots = model.require_shallow()
+        slots = model.require_part("shallow")
         first = session.num_emitted
         noise = session.noise.values(first, first + min(depth.longest, session.remaining - 1))
         made: list[Draft] = []
@@ -136,7 +136,9 @@ class Shallow(Drafter):
             if (made or leads) and len(ahead) > k and depth.lookup_pays(sure, size + k):
                 token, prob, margin, by_slots = ahead[k], depth.looked_rate(size + k), 1.0, False
             elif by_slots and depth.pays(sure):
-                drafting = drafting or session.drafting(noise)
+                drafting = drafting or slots.drafting(
+                    session.settling, noise, session.sampling.temperature, session.cache
+                )
                 ((column, prob, margin),) = read_slots(drafting.next(token), [u], session.sampling, argmax=True)
                 token, prob = int(slots.vocabulary[column]), calibrated(prob, margin, self._weights)
                 ahead = ahead if ahead[k : k + 1] == [token] else []  # what disagrees is no guide any more

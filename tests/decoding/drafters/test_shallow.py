@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ptp_core import NoiseTape, SamplingConfig, generate
-from ptp_core.decoding.costs import ShallowCosts
+from ptp_core.decoding.costs import DraftCosts
 from ptp_core.decoding.decode import start_decoding
 from ptp_core.decoding.drafters.lookup import find_continuation
 from ptp_core.decoding.drafters.shallow import DraftDepth
@@ -76,7 +76,7 @@ def test_a_stopped_run_leaves_the_model_as_it_was(make_model):
 
 
 def test_drafting_stops_where_it_no_longer_pays():
-    costs = ShallowCosts(call=10.0, row=0.5, draft=1.0)
+    costs = DraftCosts(call=10.0, row=0.5, draft=1.0)
     depth = DraftDepth((0.5, 0.25, 0.125), 4, 0, costs)
     assert depth.pays([])
     assert depth.pays([0.9, 0.9])
@@ -88,7 +88,7 @@ def test_drafting_stops_where_it_no_longer_pays():
 
 
 def test_drafting_learns_what_comes_true():
-    costs = ShallowCosts(call=10.0, row=0.5, draft=1.0)
+    costs = DraftCosts(call=10.0, row=0.5, draft=1.0)
     unlucky, lucky = DraftDepth((0.4, 0.1), 4, 0, costs), DraftDepth((0.1, 0.02), 4, 0, costs)
     assert unlucky.pays([])
     assert not lucky.pays([])
@@ -103,7 +103,7 @@ def test_drafting_learns_what_comes_true():
 
 def test_drafting_learns_what_things_cost():
     """Costs that were measured on a busy machine lose their say: here drafts are ten times as cheap as they seemed."""
-    depth = DraftDepth((0.3, 0.1), 4, 0, ShallowCosts(call=10.0, row=0.1, draft=5.0))
+    depth = DraftDepth((0.3, 0.1), 4, 0, DraftCosts(call=10.0, row=0.1, draft=5.0))
     assert not depth.pays([])
     for _ in range(40):
         depth.observe([None], accepted=0, emitted=1, call_ms=10.0, draft_ms=0.5)
@@ -112,7 +112,7 @@ def test_drafting_learns_what_things_cost():
 
 
 def test_the_first_draft_is_looked_up_where_that_promises_more():
-    depth = DraftDepth((0.4, 0.1), 4, 0, ShallowCosts(call=10.0, row=0.3, draft=1.0))
+    depth = DraftDepth((0.4, 0.1), 4, 0, DraftCosts(call=10.0, row=0.3, draft=1.0))
     assert not depth.lookup_leads(0)
     assert not depth.lookup_leads(1)
     assert depth.lookup_leads(3)

@@ -10,7 +10,7 @@ from ptp_core.benchmark.config import BenchConfig
 from ptp_core.benchmark.environment import environment
 from ptp_core.benchmark.result import BenchResult
 from ptp_core.benchmark.runner import Lineup, iter_bench
-from ptp_core.decoding.measure_costs import measure_cost_curve, measure_shallow_costs
+from ptp_core.decoding.measure_costs import measure_cost_curve, measure_draft_costs
 
 from ..clock import Budget
 from ..day import Day
@@ -58,7 +58,7 @@ def costs(day: Day, budget: Budget) -> None:
         model = model_of(day, day.device, dtype)
         found: dict[str, Any] = {"curve": asdict(measure_cost_curve(model))}
         if model.shallow is not None:
-            found["shallow"] = asdict(measure_shallow_costs(model))
+            found["shallow"] = asdict(measure_draft_costs(model, "shallow"))
         day.found("costs", **{dtype: found})
 
 
