@@ -145,3 +145,9 @@ def test_the_app_imports_downwards_only(path):
     if own:
         others = {app_package(name) for name in imported_modules(path)} - {"", own}
         assert {other for other in others if floor[other] <= floor[own]} == set()
+
+
+def test_a_method_or_a_part_is_named_in_few_files():
+    """What is special about shallow slots lies in their own files and in the registries."""
+    naming = [module_of(path) for path in [*CORE, *APP] if "shallow" in path.read_text(encoding="utf-8").lower()]
+    assert 5 < len(naming) <= 12, naming

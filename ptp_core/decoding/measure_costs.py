@@ -165,7 +165,8 @@ def forget(model: PTPModel, kind: str) -> None:
 def suppose(model: PTPModel, **costs: Any) -> None:
     """Replaces all that this process knows of the model's costs; what the cache folder keeps stays.
 
-    costs: the "curve", and costs of drafts by their part's name. A curve given so is never tried. Without any, the process knows nothing.
+    costs: the "curve", and costs of drafts by their part's name. A curve given so is never tried. Without any, the
+    process knows nothing.
     """
     trusted = {"curve tried": math.inf} if "curve" in costs else {}
     _KNOWN[model] = {**costs, **trusted}

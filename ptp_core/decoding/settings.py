@@ -18,7 +18,7 @@ class DecodeSettings:
 
     max_new_tokens          length of the text at most
     num_speculative_tokens  drafts per call at most; None is what the drafter was made for
-    draft_budget            slots per call, or drafts per call where they are made behind it, or "auto": what pays on this machine
+    draft_budget            slots per call, or drafts where those are made behind it; "auto": what pays on this machine
     chained                 False leaves an adapter's chain head aside: the slots' own drafts, as in the paper
     draft_rule              how slots that do not see u draft: "argmax" or "pick"
     details                 whether steps also hold what only pictures need

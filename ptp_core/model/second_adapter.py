@@ -14,8 +14,8 @@ from .ptp_model import PTPModel
 def with_adapter(model: PTPModel, adapter: Adapter) -> PTPModel:
     """A model with the same frozen target, in the same memory, and another adapter. The first one stays as it is.
 
-    With the fast CPU kernels the packed weights are shared too, and slots that draft behind calls are left out. ValueError if the
-    adapter does not fit the target.
+    With the fast CPU kernels the packed weights are shared too, and slots that draft behind calls are left out.
+    ValueError if the adapter does not fit the target.
     """
     twin = copy.copy(model)
     for name in ("_modules", "_parameters", "_buffers"):
