@@ -2,10 +2,9 @@
 
     python -m ptp_core toy-sequence
 
-Symbols are 25 places on a grid; a walker prefers near and popular places. The same small network is
-trained twice from nothing: autoregressively, reading the symbols before, and by inverse
-autoregressive training, reading only the u's before. Both predict the next symbol's distribution, so
-their perplexities compare. Perplexity of the walk itself is known exactly.
+Symbols are 25 places on a grid. A walker prefers near and popular places. The same small network is trained twice
+from nothing. Autoregressively, it reads the symbols before. By inverse autoregressive training, it reads only the u's
+before. Both predict the next symbol's distribution, so their perplexities compare. The walk's own is known exactly.
 
     R walks    N symbols of each    V = 25
 """

@@ -2,10 +2,9 @@
 
     python -m ptp_core toy
 
-A text is two words. The first rules out most second words, as "def" does with "numpy". The target is
-a tiny Llama that knows the world exactly; an adapter of each variant is trained on it with the
-project's own model, slots and losses, and the joint distribution that its drafts have is measured
-on a grid of (u1, u2).
+A text is two words. The first rules out most second words, as "def" does with "numpy". The target is a tiny Llama
+that knows the world exactly. An adapter of each variant is trained on it, with the project's own model, slots and
+losses. Then the joint distribution of its drafts is measured on a grid of (u1, u2).
 
     A first words    B second words    G grid points per axis
 """
@@ -70,8 +69,8 @@ def total_variation(found: Tensor, truth: Tensor) -> float:
 def best_independent(world: World) -> Tensor:
     """The joint (A, B) nearest to the world's, in total variation, whose second word ignores the first.
 
-    The first word is right on its own, so what is left is min over q of sum_a P(a) |P(b|a) - q(b)|, convex
-    and piecewise linear in each q(b): mass 1 goes where it lowers the sum most, steepest piece first.
+    The first word is right on its own. What is left is min over q of sum_a P(a) |P(b|a) - q(b)|, which is convex and
+    piecewise linear in each q(b). So mass 1 goes where it lowers the sum most, steepest piece first.
     """
     pieces = []
     for b in range(world.second.shape[1]):
