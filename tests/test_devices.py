@@ -11,7 +11,7 @@ from support.tiny_model import make_adapter, make_target, make_tokenizer
 
 from ptp_core import METHODS, NoiseTape, PTPModel, SamplingConfig, generate
 from ptp_core.analysis import distribution, staircase, sweep, unit_square
-from ptp_core.decoding.measure_costs import measure_cost_curve, measure_shallow_costs
+from ptp_core.decoding.measure_costs import measure_cost_curve, measure_draft_costs
 from ptp_core.sampling import _sorted, _sorted_by_keys, candidates
 from ptp_core.training.batch_sampling import Request, complete
 from ptp_core.training.calibrate import calibrate, calibrate_shallow
@@ -194,7 +194,7 @@ def test_measuring_costs_runs_there():
     with device.running():
         model = make_model(device)
         assert measure_cost_curve(model).ms(1) > 0
-        assert measure_shallow_costs(model).draft > 0
+        assert measure_draft_costs(model, "shallow").draft > 0
 
 
 def test_the_device_refuses_mixed_tensors_and_counts():
