@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ptp_core.methods import DEFAULT_METHOD, METHODS, RACED
+from ptp_core.methods import METHODS, RACED
 from ptp_core.trace import Trace
 
 from .race.events import RaceRunner
