@@ -52,6 +52,13 @@ class Shown:
         r = self.result
         return BenchResult(r.environment, r.config.at(found), r.questions, r.rows, r.complete, r.profile)
 
+    def comparison(self, point: str, category: str | None) -> dict[str, Any]:
+        """The drafts of all methods beside the target's likeliest token, at one point."""
+        key = ("", point, category)
+        if key not in self._analyses:
+            self._analyses[key] = self.result.comparison(category, point)
+        return self._analyses[key]
+
     def analysis(self, method: str, point: str, category: str | None) -> dict[str, Any]:
         """acceptance.analyse of one method at one point, over one category or all."""
         key = (method, point, category)

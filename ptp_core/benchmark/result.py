@@ -22,7 +22,7 @@ from .bounds import Drafter
 from .comparison import compare
 from .config import BenchConfig, config_from_dict
 from .questions import Question
-from .rows import TOKEN_CLASSES, Row
+from .rows import TOKEN_CLASSES, Row, baseline_point
 from .rows_file import row_from_dict
 from .summary import summarise, summarise_points
 
@@ -76,9 +76,10 @@ class BenchResult:
             found[method] = analyse(rows, ar, self.drafter(method), self.curve)
         return found
 
-    def comparison(self, category: str | None = None) -> dict[str, Any]:
-        """comparison.compare over the rows outside any sweep, and those of a sweep of the draft rule."""
-        shown = [r for r in self.rows if not r.point or r.point.startswith("draft_rule=")]
+    def comparison(self, category: str | None = None, point: str = "") -> dict[str, Any]:
+        """comparison.compare over the rows at a point, and those of a sweep of the draft rule."""
+        base = baseline_point(point)
+        shown = [r for r in self.rows if r.point in (base, point) or (not base and r.point.startswith("draft_rule="))]
         shown = [r for r in shown if category is None or r.category == category]
         return compare([r for r in shown if r.method != "ar"], [r for r in shown if r.method == "ar"])
 

@@ -9,13 +9,15 @@ from .base import Exhibit
 from .calls import ALLOCATOR, LENGTHS, SLOTS
 from .categories import CATEGORY
 from .drafts import CLASS, CONFIDENCE, ENTROPY, MARGIN, POSITION
+from .likeliest import LIKELIEST_BY_ENTROPY, LIKELIEST_BY_MARGIN
 from .speed import BOUNDS, COST
 from .sweeps import sweeps
 
 EXHIBITS = {
     exhibit.id: exhibit
     for exhibit in (
-        POSITION, ENTROPY, MARGIN, CLASS, CONFIDENCE, LENGTHS, SLOTS, ALLOCATOR, BOUNDS, CATEGORY, COST,
+        POSITION, ENTROPY, MARGIN, LIKELIEST_BY_ENTROPY, LIKELIEST_BY_MARGIN, CLASS, CONFIDENCE, LENGTHS, SLOTS,
+        ALLOCATOR, BOUNDS, CATEGORY, COST,
     )
 }  # fmt: skip
 
