@@ -19,6 +19,7 @@ from ptp_core.training.config import TrainConfig
 from ptp_core.training.conversations import Conversation
 from ptp_core.training.evaluate import evaluate
 from ptp_core.training.objectives import Distiller
+from ptp_core.training.shallow import SHALLOW
 
 PROMPT = [3, 4, 5, 6, 2, 7, 8]
 SAMPLING = SamplingConfig(0.7, 8, 0.95)
@@ -174,7 +175,7 @@ def test_calibration_and_evaluation(rows):
         slots = calibrate(model, [PROMPT], [SAMPLING], max_new_tokens=12, draft_budget=9)
         ahead = calibrate_shallow(model, [PROMPT], [SAMPLING], max_new_tokens=12)
         value = evaluate(model, rows, tokens=12)
-        return slots.draft_run, ahead.draft_run, value.tokens_per_call, evaluate(model, rows, tokens=12, shallow=True)
+        return slots.draft_run, ahead.draft_run, value.tokens_per_call, evaluate(model, rows, tokens=12, reader=SHALLOW)
 
     expected, found, _ = on_both(work)
     assert found[:3] == expected[:3]

@@ -26,6 +26,8 @@ def title(shown: Shown) -> str:
     if "draft_budget" not in fields:
         auto = config.draft_budget == "auto"
         parts.append("drafts where they pay" if auto else f"{config.draft_budget} slots per call")
+    if config.draft_rule == "pick" and set(config.methods) == {"ar", "independent"}:
+        parts.append("u-blind drafts by Pick")
     if fields:
         parts.append("by " + ", ".join(FIELDS[name].partition(" (")[0] for name in fields))
     return ", ".join(parts)

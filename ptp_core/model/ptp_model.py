@@ -209,10 +209,9 @@ class PTPModel(TextSide, nn.Module):
         return slots.index_add(0, firsts, self._embed(anchors.to(self.device)))
 
     def chained(self, slots: Tensor, before: Tensor, settling: Tensor) -> Tensor:
-        """Hidden states (R, E), float32, of slots (R, E) that are told the tokens in front of their own, before (R, 2).
+        """Hidden states (R, E), float32, of slots (R, E) that are told the tokens `before` (R, 2) their own.
 
-        settling (R, E): the target's hidden state that settled the first token of each slot's branch.
-        Raises ValueError without a chain head.
+        settling (R, E): the state that settled the first token of the branch. ValueError without a chain head.
         """
         if self.chain is None:
             raise ValueError(f"The adapter of {self.name} has no chain head.")
@@ -238,8 +237,7 @@ class PTPModel(TextSide, nn.Module):
     def draft_logits(
         self, ids: Sequence[int], u: Sequence[float] | Tensor, sampling: SamplingConfig | None = None
     ) -> Tensor:
-        """Logits (len(u), V), float32, of the draft for the len(u) tokens behind ids, given their u's: what slots
-        say by themselves. A chain head, which decoding asks once a token is settled, is not asked.
+        """Logits (len(u), V), float32, of the slots for the len(u) tokens behind ids, without the chain head.
 
         o-ptp: row k has its maximum at the draft of token k. Other variants: softmax of row k is the
         draft's distribution of token k; its first row is the target's own, already warped.
