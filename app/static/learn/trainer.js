@@ -59,7 +59,7 @@ export function trainer(server, world, show) {
         `Step ${event.step.step} of ${event.steps}: ${(100 * event.step.invalid).toFixed(1)} % nonsense, ` +
         `loss ${event.step.loss.toFixed(3)}.`;
       show({ variant: event.variant, frames: [...frames] });
-    } else {
+    } else if (event.kind === "done") {
       busy = false;
       start.textContent = "Train on the server";
       back.hidden = frames.length === 0;
