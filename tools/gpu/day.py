@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +29,7 @@ from .clock import Budget, Clock, Stopped, stopping
 from .outbox import Outbox
 from .settings import REAL, TINY, Settings
 
-STORE = Path("/tmp/ptp-gpu")
+STORE = Path(tempfile.gettempdir()) / "ptp-gpu"
 DONE, RUNNING, CUT, FAILED = "done", "running", "cut short", "failed"
 
 
