@@ -27,17 +27,20 @@ from torch import Tensor, nn
 from .attention import KVCache, attend_windows
 from .config import ShallowConfig
 from .gated_lora import joined
-from .kernels.products import Linear, rms_norm, rotary_turns, rotate, side_by_side
+from .kernels.products import (
+    PRODUCTS,
+    Linear,
+    LlamaLayer,
+    products_of,
+    rms_norm,
+    rotary_turns,
+    rotate,
+    side_by_side,
+)
 from .kernels.shallow_inference import Drafting, PackedShallow
 from .layout import additive
 from .u_embedding import build_u_embedding
 
-PRODUCTS = {
-    "qkv": ("self_attn", ("q_proj", "k_proj", "v_proj")),
-    "out": ("self_attn", ("o_proj",)),
-    "gate_up": ("mlp", ("gate_proj", "up_proj")),
-    "down": ("mlp", ("down_proj",)),
-}  # linear layers of one input, as one product
 Attend = Callable[[int, Tensor, Tensor, Tensor, float], Tensor]
 
 
@@ -54,19 +57,13 @@ class _Delta(nn.Module):
         return F.linear(F.linear(x, self.A.to(x.dtype)), self.B.to(x.dtype))
 
 
-class _Layer:
+class _Layer(LlamaLayer):
     """One of the target's last layers: frozen products and norms, deltas beside them."""
 
     def __init__(self, layer: Any, deltas: Any) -> None:
-        self.index: int = layer.self_attn.layer_idx
-        self.scale: float = layer.self_attn.scaling
-        self.norm_in, self.norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
-        self.q_norm, self.k_norm = (getattr(layer.self_attn, name, None) for name in ("q_norm", "k_norm"))
+        super().__init__(layer)
         self._deltas = deltas
-        self._weights = {
-            name: joined([getattr(getattr(layer, part), leaf) for leaf in leaves])
-            for name, (part, leaves) in PRODUCTS.items()
-        }
+        self._weights = products_of(layer, joined)
 
     @property
     def frozen(self) -> Tensor:

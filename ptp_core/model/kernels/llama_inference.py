@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..attention import KVCache, attend_grouped
 from ..config import LoraConfig
 from ..gated_lora import GatedLoraLinear, joined
-from .products import PackedLinear, rms_norm, rotary_turns, rotate
+from .products import PRODUCTS, JoinedLayer, PackedLinear, rms_norm, rotary_turns, rotate
 
 
 class _Pair(NamedTuple):
@@ -51,7 +51,7 @@ class _Delta:
             y[:, c0:c1].addmm_(low[:, r0:r1], b)
 
 
-class _Linears:
+class _PackedLinears:
     """Linear layers of one input as one product, with the deltas of those that carry one."""
 
     def __init__(self, layers: Sequence[Any]) -> None:
@@ -68,28 +68,6 @@ class _Linears:
         return y
 
 
-# the linear layers of each product of a layer
-_NAMES = {
-    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    "out": ("self_attn.o_proj",),
-    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
-    "down": ("mlp.down_proj",),
-}
-
-
-class _Layer:
-    def __init__(self, layer: Any) -> None:
-        attention, mlp = layer.self_attn, layer.mlp
-        self.index: int = attention.layer_idx
-        self.scale: float = attention.scaling
-        self.qkv = _Linears([attention.q_proj, attention.k_proj, attention.v_proj])
-        self.out = _Linears([attention.o_proj])
-        self.gate_up = _Linears([mlp.gate_proj, mlp.up_proj])
-        self.down = _Linears([mlp.down_proj])
-        self.norm_in, self.norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
-        self.q_norm, self.k_norm = getattr(attention, "q_norm", None), getattr(attention, "k_norm", None)
-
-
 class FastLlama:
     """The layers of a Llama-like transformers model on the CPU; see the module's text.
 
@@ -101,7 +79,7 @@ class FastLlama:
         self._heads, self._groups = config.num_attention_heads, config.num_key_value_heads
         self._size = base_model.layers[0].self_attn.head_dim
         self._rotary, self._norm = base_model.rotary_emb, base_model.norm
-        self._layers = [_Layer(layer) for layer in base_model.layers]
+        self._layers = [JoinedLayer(layer, _PackedLinears) for layer in base_model.layers]
         base_model.layers = nn.ModuleList()
 
     def with_deltas(
@@ -117,7 +95,7 @@ class FastLlama:
         twin._layers = []
         for layer in self._layers:
             fresh = copy.copy(layer)
-            for attribute, names in _NAMES.items():
+            for attribute, names in PRODUCTS.items():
                 pairs = [ends.get(f"{layer.index}.{name}") for name in names]
                 own = [_Pair(a.to(dtype), b.to(dtype), scale) for a, b in filter(None, pairs)]
                 if own and len(own) != len(pairs):
@@ -143,7 +121,7 @@ class FastLlama:
         return rms_norm(x, self._norm)
 
     def _attend(
-        self, layer: _Layer, qkv: Tensor, cos: Tensor, turn: Tensor, mask: Tensor, cache: KVCache | None
+        self, layer: JoinedLayer, qkv: Tensor, cos: Tensor, turn: Tensor, mask: Tensor, cache: KVCache | None
     ) -> Tensor:
         """qkv (T, (H + 2 G) D) -> (T, H D): rotary, cache, attention."""
         rows, split = len(qkv), self._heads + self._groups

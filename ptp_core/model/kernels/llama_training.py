@@ -22,7 +22,7 @@ from torch.autograd.function import once_differentiable
 
 from ..attention import KVCache, Windows, attend_grouped
 from ..gated_lora import GatedLoraLinear, frozen_layers, joined
-from .products import is_llama_layout, rms_norm, rotary_turns, rotate
+from .products import JoinedLayer, is_llama_layout, products_of, rms_norm, rotary_turns, rotate
 
 _COLUMNS = 16  # softmax is faster by a third over rows of this multiple
 _PROBE = 5  # real tokens by which the layers are compared with transformers'
@@ -60,7 +60,7 @@ def _columns(y: Tensor, b: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return y.split([len(part) for part in b], dim=-1)
 
 
-class _Linears:
+class _SharedLinears:
     """Linear layers of one input. Their weights become parts of one tensor, so that nothing is held twice."""
 
     def __init__(self, layers: Sequence[Any]) -> None:
@@ -185,18 +185,6 @@ def _by_row(parts: Tensor, groups: int, sequences: int, length: int) -> Tensor:
     return split.permute(0, 2, 4, 1, 3, 5).flatten(3, 4)
 
 
-class _Layer:
-    def __init__(self, layer: Any) -> None:
-        attention, mlp = layer.self_attn, layer.mlp
-        self.index: int = attention.layer_idx
-        self.scale: float = attention.scaling
-        self.qkv = _Linears([attention.q_proj, attention.k_proj, attention.v_proj])
-        self.out = _Linears([attention.o_proj])
-        self.gate_up = _Linears([mlp.gate_proj, mlp.up_proj])
-        self.down = _Linears([mlp.down_proj])
-        self.norm_in, self.norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
-
-
 class TrainLlama:
     """The layers of a Llama-like transformers model that carries gated LoRA; see the module's text."""
 
@@ -205,7 +193,7 @@ class TrainLlama:
         self._size, self._groups = base_model.layers[0].self_attn.head_dim, config.num_key_value_heads
         self._shared = config.num_attention_heads // self._groups  # J
         self._rotary, self._norm = base_model.rotary_emb, base_model.norm
-        self._layers = [_Layer(layer) for layer in base_model.layers]
+        self._layers = [JoinedLayer(layer, _SharedLinears) for layer in base_model.layers]
 
     def real(self, embeddings: Tensor, positions: Tensor, mask: Tensor, cache: KVCache) -> Tensor:
         """Last hidden states (B, T, E) of real rows, without the delta. Writes the cache.
@@ -248,13 +236,13 @@ class TrainLlama:
         by_head = by_window.expand(-1, self._groups, -1, self._shared, -1, -1)
         return by_head.reshape(b * self._groups, -1, whole.shape[-1])
 
-    def _over_windows(self, layer: _Layer, qkv: Tensor, call: _Call) -> Tensor:
+    def _over_windows(self, layer: JoinedLayer, qkv: Tensor, call: _Call) -> Tensor:
         assert call.windows is not None
         filling = call.mask.shape[-1] - call.windows.context.length
         seen = (F.pad(part.flatten(0, 1), (0, 0, 0, filling)) for part in call.windows.context.layer(layer.index))
         return _WindowAttention.apply(qkv, *seen, call, layer.scale)
 
-    def _over_real(self, layer: _Layer, qkv: Tensor, call: _Call, cache: KVCache) -> Tensor:
+    def _over_real(self, layer: JoinedLayer, qkv: Tensor, call: _Call, cache: KVCache) -> Tensor:
         """qkv (R, (G J + 2 G) D) -> (R, G J D); the new keys and values are cached."""
         heads = qkv.view(len(qkv), -1, self._size)
         split = heads.shape[1] - self._groups
@@ -291,7 +279,5 @@ def lean_layers(base_model: Any, embed: Any) -> TrainLlama | None:
 
 def _joins(layer: Any) -> bool:
     """Whether layers of one input all carry a delta or none does, and nothing stands between them and the rotary."""
-    attention, mlp = layer.self_attn, layer.mlp
-    groups = ([attention.q_proj, attention.k_proj, attention.v_proj], [mlp.gate_proj, mlp.up_proj])
-    alike = all(len({isinstance(part, GatedLoraLinear) for part in group}) == 1 for group in groups)
-    return alike and getattr(attention, "q_norm", None) is None
+    kinds = products_of(layer, lambda parts: {isinstance(part, GatedLoraLinear) for part in parts})
+    return all(len(kind) == 1 for kind in kinds.values()) and getattr(layer.self_attn, "q_norm", None) is None

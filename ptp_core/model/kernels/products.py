@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# the linear layers that read one input, and so can be one product, by their places in a layer of Llama's layout
+PRODUCTS = {
+    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "out": ("self_attn.o_proj",),
+    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
+    "down": ("mlp.down_proj",),
+}
 _PACK_ROWS = 8  # the row count that the packed layout is tuned for; others work as well
 
 
@@ -22,7 +29,7 @@ def is_llama_layout(base_model: Any) -> bool:
     layers = getattr(base_model, "layers", None)
     if not layers or not hasattr(base_model, "rotary_emb"):
         return False
-    parts = {f"self_attn.{name}_proj" for name in "qkvo"} | {f"mlp.{name}_proj" for name in ("gate", "up", "down")}
+    parts = {place for places in PRODUCTS.values() for place in places}
     names = {name for name, _ in layers[0].named_modules()}
     places = [(layers[0], "input_layernorm"), (layers[0], "post_attention_layernorm"), (base_model, "norm")]
     norms = [getattr(module, name, None) for module, name in places]
@@ -32,6 +39,33 @@ def is_llama_layout(base_model: Any) -> bool:
     partial = (getattr(config, "rope_parameters", None) or {}).get("partial_rotary_factor", 1.0)
     plain = getattr(config, "hidden_act", None) == "silu" and partial == 1.0
     return plain and parts <= names
+
+
+P = TypeVar("P")
+
+
+def products_of(layer: Any, make: Callable[[list[Any]], P]) -> dict[str, P]:
+    """The four products of a layer by name; `make` joins the linear layers of one input."""
+    return {name: make([layer.get_submodule(place) for place in places]) for name, places in PRODUCTS.items()}
+
+
+class LlamaLayer:
+    """What every pass through a layer reads beside its products: place, scale of attention, norms."""
+
+    def __init__(self, layer: Any) -> None:
+        attention = layer.self_attn
+        self.index: int = attention.layer_idx
+        self.scale: float = attention.scaling
+        self.norm_in, self.norm_mlp = layer.input_layernorm, layer.post_attention_layernorm
+        self.q_norm, self.k_norm = getattr(attention, "q_norm", None), getattr(attention, "k_norm", None)
+
+
+class JoinedLayer(LlamaLayer, Generic[P]):
+    """A layer whose products are made by `make`."""
+
+    def __init__(self, layer: Any, make: Callable[[list[Any]], P]) -> None:
+        super().__init__(layer)
+        self.qkv, self.out, self.gate_up, self.down = products_of(layer, make).values()
 
 
 class PackedLinear:
