@@ -10,10 +10,9 @@ TESTS := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 RESULTS := assets/benchmarks
 # BENCH_OPTIONS="--device cuda" runs elsewhere
 BENCH_OPTIONS :=
+METHODS := all
 BENCH = $(BIN)/python -m ptp_core bench --questions assets/questions/spec-bench-dev.jsonl \
   --independent-adapter smollm2-135m-u-blind $(BENCH_OPTIONS)
-COUNTED := ar,pqd,shallow,independent,prompt_lookup
-METHODS := all
 
 .PHONY: demo test test-all lint browser assets results clean help gpu-dry
 
@@ -47,13 +46,13 @@ assets: $(VENV)/.run
 
 results: $(VENV)/.run
 	$(BENCH) --limit 20 --repeats 3 --methods $(METHODS) --profile --json $(RESULTS)/default.json.gz
-	$(BENCH) --methods $(COUNTED) --draft-budget 32 --json $(RESULTS)/default-budget-32.json.gz
-	$(BENCH) --methods ar,independent --draft-rule pick --draft-budget 32 --json $(RESULTS)/default-budget-32-pick.json.gz
-	$(BENCH) --methods $(COUNTED) --draft-budget 32 --sweep temperature=0,1 \
+	$(BENCH) --methods counted --draft-budget 32 --json $(RESULTS)/default-budget-32.json.gz
+	$(BENCH) --methods blind --draft-rule pick --draft-budget 32 --json $(RESULTS)/default-budget-32-pick.json.gz
+	$(BENCH) --methods counted --draft-budget 32 --sweep temperature=0,1 \
 	  --json $(RESULTS)/default-budget-32-temperatures.json.gz
-	$(BENCH) --limit 7 --max-new-tokens 48 --methods ar,pqd,shallow,independent --draft-budget 16 --json $(RESULTS)/default-sweeps.json.gz \
+	$(BENCH) --limit 7 --max-new-tokens 48 --methods slots --draft-budget 16 --json $(RESULTS)/default-sweeps.json.gz \
 	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,4 --sweep chained=0,1 --sweep temperature=0,0.7,1
-	$(BENCH) --limit 20 --repeats 3 --methods ar,pqd,shallow,shallow_lookup,prompt_lookup --sweep temperature=0,0.7,1 --json $(RESULTS)/default-temperatures.json.gz
+	$(BENCH) --limit 20 --repeats 3 --methods timed --sweep temperature=0,0.7,1 --json $(RESULTS)/default-temperatures.json.gz
 	$(BIN)/python -m ptp_core results $(RESULTS)/default.json.gz --readme docs/results.md
 	$(BIN)/python -m app.learn.record contexts
 

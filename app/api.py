@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ptp_core.methods import METHODS, RACED
+from ptp_core.methods import METHODS, PAPER_METHOD, RACED
 from ptp_core.trace import Trace
 
 from .race.events import RaceRunner
@@ -60,7 +60,7 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
 
     def generate(
         prompt: str,
-        method: str = "pqd",
+        method: str = PAPER_METHOD,
         seed: int = RunSettings.seed,
         max_new_tokens: int = RunSettings.decoding.max_new_tokens,
         temperature: float = RunSettings.sampling.temperature,

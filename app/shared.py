@@ -7,6 +7,7 @@ from typing import Any
 
 from ptp_core.methods import AHEAD, LOOKUP, TABLE
 
+from .race.races import BASELINE, PARALLEL
 from .serving.theme import STATUS
 
 
@@ -14,6 +15,8 @@ def shared() -> dict[str, Any]:
     """The values by the names under which core/shared.js exports them; app/static/core/shared.d.ts has their types."""
     return {
         "STATUS": {status: {"glyph": glyph, "says": says} for status, (glyph, _, says) in STATUS.items()},
+        "BASELINE": BASELINE,
+        "PARALLEL": PARALLEL,
         "METHODS": {
             name: {"short": row.short, "between": row.sentence if row.drafts in (AHEAD, LOOKUP) else None}
             for name, row in TABLE.items()

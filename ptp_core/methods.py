@@ -103,7 +103,23 @@ TABLE = {row.name: row for row in _ROWS}
 METHODS = tuple(row.name for row in _ROWS if row.exact)
 OUTSIDE_METHODS = tuple(row.name for row in _ROWS if not row.exact)
 RACED = tuple(row.name for row in _ROWS if row.raced)
-DEFAULT_METHOD = "shallow"  # of a race
+# The parts that single methods play. Everywhere else a method is called by its part.
+BASELINE = "ar"  # every other method is compared with it
+PAPER_METHOD = "pqd"  # the paper's own: the default of the library, the command line and /generate
+BLIND_METHOD = "independent"  # the same with drafts that do not see u
+AHEAD_METHOD = "shallow"  # drafts behind a call, by slots alone
+LOOKUP_METHOD = "prompt_lookup"
+PEER = "hf_generate"  # the baseline outside this project
+DEFAULT_METHOD = AHEAD_METHOD  # of a race
+# Sets of methods that the command line takes by name, for what is measured on many questions.
+_COUNTED = (BASELINE, PAPER_METHOD, AHEAD_METHOD, BLIND_METHOD, LOOKUP_METHOD)
+SETS = {
+    "all": tuple(row.name for row in _ROWS if row.needs != "assistant"),
+    "counted": _COUNTED,  # one method of each way to draft
+    "slots": tuple(name for name in _COUNTED if TABLE[name].drafts != LOOKUP),
+    "blind": (BASELINE, BLIND_METHOD),
+    "timed": tuple(name for name in METHODS if TABLE[name].drafts != TURNS and TABLE[name].sees_u),
+}
 OPTIONS = ("draft_budget", "num_speculative_tokens", "chained", "draft_rule")
 SWEPT_FIELDS = (*OPTIONS, "temperature")
 

@@ -11,6 +11,7 @@ from ptp_core.benchmark.bounds import Drafter
 from ptp_core.benchmark.result import BenchResult
 from ptp_core.benchmark.rows import Row, baseline_point
 from ptp_core.benchmark.summary import summarise_points
+from ptp_core.methods import BASELINE
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Shown:
         """acceptance.analyse of one method at one point, over one category or all."""
         key = (method, point, category)
         if key not in self._analyses:
-            ar = self.select("ar", baseline_point(point), category)
+            ar = self.select(BASELINE, baseline_point(point), category)
             rows = self.select(method, point, category)
             self._analyses[key] = analyse(rows, ar, self.drafter(method, point), self.result.curve)
         return self._analyses[key]

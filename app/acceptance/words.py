@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptp_core.methods import TABLE
+from ptp_core.methods import BASELINE, BLIND_METHOD, TABLE
 
 from .shown import Shown
 
@@ -26,7 +26,7 @@ def title(shown: Shown) -> str:
     if "draft_budget" not in fields:
         auto = config.draft_budget == "auto"
         parts.append("drafts where they pay" if auto else f"{config.draft_budget} slots per call")
-    if config.draft_rule == "pick" and set(config.methods) == {"ar", "independent"}:
+    if config.draft_rule == "pick" and set(config.methods) == {BASELINE, BLIND_METHOD}:
         parts.append("u-blind drafts by Pick")
     if fields:
         parts.append("by " + ", ".join(FIELDS[name].partition(" (")[0] for name in fields))

@@ -15,7 +15,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from app.race.races import recorded_race
+from app.race.races import LANES, PARALLEL, recorded_race
+from ptp_core.methods import BASELINE, BLIND_METHOD, PAPER_METHOD
 
 from .recordings import NAMES, recorded
 
@@ -24,7 +25,7 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 RESULTS_FOLDER = ROOT / "assets" / "benchmarks"
 RACE = "code"
 DEFAULT, RESULT, SWEEPS = "default", "default-budget-32", "default-sweeps"
-SERIES = {"pqd": "told the dice", "independent": "not told"}
+SERIES = {PAPER_METHOD: "told the dice", BLIND_METHOD: "not told"}
 RULES = {  # how a draft that is not told the dice made its word
     "argmax": "says its likeliest word",
     "pick": "rolls for its word, which makes it look weaker than it is",
@@ -50,8 +51,8 @@ def glossary() -> list[dict[str, Any]]:
 def race() -> dict[str, Any]:
     """The shipped race of a code answer: the pieces of text that each call of each lane brought."""
     found = recorded_race(RACE)
-    lanes = {lane: [[e.text for e in step.emitted] for step in found.steps(lane)] for lane in ("ar", "ptp")}
-    return {"prompt": found.lanes["ptp"].prompt, **lanes}
+    lanes = {lane: [[e.text for e in step.emitted] for step in found.steps(lane)] for lane in LANES}
+    return {"prompt": found.lanes[PARALLEL].prompt, **lanes}
 
 
 def results() -> dict[str, Any]:
@@ -68,7 +69,7 @@ def results() -> dict[str, Any]:
         }
         for method, label in SERIES.items()
     ]
-    count, temperature = found["methods"]["ar"]["num_questions"], found["config"]["temperature"]
+    count, temperature = found["methods"][BASELINE]["num_questions"], found["config"]["temperature"]
     calls = " and ".join(f"{s['tokens_per_call']:.2f} {s['label']}" for s in series)
     over = (
         f"{environment['model']}, {count} questions, temperature {temperature}, measured {environment['date']}. "
@@ -90,7 +91,8 @@ def costs() -> dict[str, Any]:
     for point in sweeps["config"]["sweep"]:
         if point["field"] != "draft_budget":
             continue
-        rows = [r for r in sweeps["rows"] if r["method"] == "pqd" and r["point"] == f"draft_budget={point['value']}"]
+        place = (PAPER_METHOD, f"draft_budget={point['value']}")
+        rows = [r for r in sweeps["rows"] if (r["method"], r["point"]) == place]
         calls = [call for row in rows for call in row["calls"][1:]]  # the first one reads the prompt
         tokens = sum(call["emitted"] for call in calls)
         budgets.append(

@@ -25,6 +25,7 @@ from ptp_core.benchmark.acceptance import ENTROPY_EDGES, MARGIN_EDGES
 from ptp_core.decoding.drafters.branches import expected_gain
 from ptp_core.decoding.drafters.slots import allocator_runs
 from ptp_core.decoding.settings import DecodeSettings
+from ptp_core.methods import BASELINE, PAPER_METHOD
 from ptp_core.sampling import candidates
 from ptp_core.toys.word_pairs import (
     FIRST,
@@ -132,8 +133,8 @@ def pqd(model: PTPModel) -> dict[str, Any]:
     settings = DecodeSettings(PQD_TOKENS, PQD_DRAFTS, PQD_BUDGET, chained=False)
     ids = model.encode(PQD_PROMPT, chat=True)
     noise, sampling = NoiseTape(7), SamplingConfig()
-    trace = generate(model, ids, "pqd", noise, sampling, prompt=PQD_PROMPT, settings=settings)
-    plain = generate(model, ids, "ar", noise, sampling, max_new_tokens=PQD_TOKENS, details=False)
+    trace = generate(model, ids, PAPER_METHOD, noise, sampling, prompt=PQD_PROMPT, settings=settings)
+    plain = generate(model, ids, BASELINE, noise, sampling, max_new_tokens=PQD_TOKENS, details=False)
     if plain.tokens != trace.tokens:
         raise RuntimeError("The recorded text differs from plain decoding: it must not be kept.")
     clean, rejected = allocator_runs(model, chained=False)

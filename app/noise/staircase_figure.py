@@ -21,13 +21,13 @@ def staircase_figure(stairs: Staircase, colours: Mapping[str, str]) -> go.Figure
     figure = make_subplots(cols=2, shared_yaxes=True, column_widths=[0.36, 0.64], horizontal_spacing=0.02)
     rows = list(range(len(shown)))
     figure.add_bar(
-        x=[c.prob for c in shown], y=rows, orientation="h", name="target", marker_color=colours["ar"],
+        x=[c.prob for c in shown], y=rows, orientation="h", name="target", marker_color=colours["plain"],
         hovertext=names, hoverinfo="text+x", row=1, col=1,
     )  # fmt: skip
     steps_x = [edge for c in shown for edge in (c.left, c.right)]
     steps_y = [i for i in rows for _ in range(2)]
     figure.add_scatter(
-        x=steps_x, y=steps_y, mode="lines", name="target: u to token", line={"color": colours["ar"], "width": 3},
+        x=steps_x, y=steps_y, mode="lines", name="target: u to token", line={"color": colours["plain"], "width": 3},
         row=1, col=2,
     )  # fmt: skip
     if stairs.kind:
@@ -42,11 +42,11 @@ def staircase_figure(stairs: Staircase, colours: Mapping[str, str]) -> go.Figure
         name = "draft's argmax" if stairs.kind == "argmax" else "draft's distribution"
         figure.add_bar(
             x=list(shares.values()), y=[place[t] for t in shares], orientation="h", name=name,
-            marker_color=colours["ptp"], row=1, col=1,
+            marker_color=colours["parallel"], row=1, col=1,
         )  # fmt: skip
         figure.add_scatter(
             x=xs, y=ys, mode="lines", name="draft: u to token", showlegend=False,
-            line={"color": colours["ptp"], "width": 3, "dash": "dot"}, row=1, col=2,
+            line={"color": colours["parallel"], "width": 3, "dash": "dot"}, row=1, col=2,
         )  # fmt: skip
     if stairs.blind in place:
         figure.add_scatter(

@@ -12,6 +12,7 @@ from ptp_core.trace import DecodeStep
 from .races import BASELINE, PARALLEL
 
 NAMES = {BASELINE: "autoregressive", PARALLEL: "parallel"}
+_COLOURS = {BASELINE: "plain", PARALLEL: "parallel"}
 
 
 def tokens_against_calls(lanes: Mapping[str, Sequence[DecodeStep]], colours: Mapping[str, str]) -> go.Figure:
@@ -23,7 +24,7 @@ def tokens_against_calls(lanes: Mapping[str, Sequence[DecodeStep]], colours: Map
             counts.append(counts[-1] + len(step.emitted))
         figure.add_scatter(
             x=list(range(len(counts))), y=counts, mode="lines", line_shape="hv", name=NAMES[lane],
-            line={"color": colours[lane], "dash": "solid" if lane == PARALLEL else "dot", "width": 2.5},
+            line={"color": colours[_COLOURS[lane]], "dash": "solid" if lane == PARALLEL else "dot", "width": 2.5},
         )  # fmt: skip
     return finished(figure, "Tokens against model calls", "model calls", "verified tokens", colours)
 
@@ -35,8 +36,8 @@ def accepted_lengths(steps: Sequence[DecodeStep], colours: Mapping[str, str]) ->
     lengths = list(range(1, longest + 1))
     figure = go.Figure()
     figure.add_bar(
-        x=lengths, y=[counts[n] for n in lengths], marker_color=colours[PARALLEL], text=[counts[n] for n in lengths],
-        textangle=0, name="calls",
+        x=lengths, y=[counts[n] for n in lengths], marker_color=colours[_COLOURS[PARALLEL]],
+        text=[counts[n] for n in lengths], textangle=0, name="calls",
     )  # fmt: skip
     figure.update_xaxes(dtick=1)
     total = sum(counts.values())

@@ -12,10 +12,11 @@ from typing import Any, Literal
 from app.serving.store import Store
 from app.serving.uploads import read_json
 from app.settings import RunSettings
+from ptp_core.methods import BASELINE
 from ptp_core.trace import MAX_FILE_BYTES, DecodeStep, Trace, first_divergence
 
 FORMAT = "ptp-race-1"
-BASELINE, PARALLEL = LANES = ("ar", "ptp")
+LANES = BASELINE, PARALLEL = (BASELINE, "ptp")
 RECORDED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "races"
 _KEPT_RUNS = 200
 _GONE = "This run is no longer in memory. Run it again, or upload its file."

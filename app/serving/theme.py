@@ -37,7 +37,7 @@ STATUS = {
     "unused": ("", "dashed", "drafted for an outcome that did not come true"),
 }
 
-CHART_COLOURS = {"ar": "#8A8778", "ptp": "#16918E", "ink": "#7C8698", "line": "rgba(128,136,152,0.25)"}
+CHART_COLOURS = {"plain": "#8A8778", "parallel": "#16918E", "ink": "#7C8698", "line": "rgba(128,136,152,0.25)"}
 
 
 def variables() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..decoding.settings import DecodeSettings
-from ..methods import SWEPT_FIELDS, TABLE
+from ..methods import BASELINE, PAPER_METHOD, SWEPT_FIELDS, TABLE
 from ..sampling import SamplingConfig
 
 MAX_REPEATS = 99
@@ -30,7 +30,7 @@ class Point:
 class BenchConfig:
     """What is run on every question; the noise of question i is NoiseTape(seed + i)."""
 
-    methods: tuple[str, ...] = ("ar", "pqd")
+    methods: tuple[str, ...] = (BASELINE, PAPER_METHOD)
     max_new_tokens: int = 64
     seed: int = 0
     temperature: float = 0.7

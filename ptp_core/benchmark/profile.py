@@ -17,7 +17,7 @@ from torch import Tensor
 from ..decoding.drafters import DRAFTERS, drive
 from ..decoding.session import Session
 from ..decoding.stopwatch import Laps
-from ..methods import AHEAD, TABLE
+from ..methods import AHEAD_METHOD, BASELINE, PAPER_METHOD, TABLE
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..trace import DecodeStep, Draft
@@ -48,8 +48,7 @@ def profile_methods(model: PTPModel, questions: Sequence[Question], config: Benc
     others draft as the configuration says.
     """
     budget = _SLOTS if config.draft_budget in ("auto", 0) else int(config.draft_budget)
-    ahead = next(row for row in TABLE.values() if row.drafts == AHEAD)
-    methods = [row.name for row in (TABLE["ar"], TABLE["pqd"], ahead) if model.offers(row.needs)]
+    methods = [name for name in (BASELINE, PAPER_METHOD, AHEAD_METHOD) if model.offers(TABLE[name].needs)]
     tallies: dict[str, list[_Tally]] = {m: [] for m in methods}
     chosen = questions[:: max(1, len(questions) // _QUESTIONS)][:_QUESTIONS]
     for i, question in enumerate([chosen[0], *chosen]):  # the first one twice: once to warm up

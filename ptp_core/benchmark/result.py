@@ -16,7 +16,7 @@ from typing import Any
 
 from ..decoding.costs import CostCurve, DraftCosts
 from ..decoding.drafters.lookup import LOOKUP_DRAFTS
-from ..methods import AHEAD, LOOKUP, TABLE
+from ..methods import AHEAD, BASELINE, LOOKUP, TABLE
 from .acceptance import analyse, drafting_methods
 from .bounds import Drafter
 from .comparison import compare
@@ -69,7 +69,7 @@ class BenchResult:
 
     def analysis(self, category: str | None = None) -> dict[str, Any]:
         """acceptance.analyse for every method that drafted, outside any sweep."""
-        ar = self.select("ar", "", category)
+        ar = self.select(BASELINE, "", category)
         found = {}
         for method in drafting_methods([r for r in self.rows if not r.point]):
             rows = self.select(method, "", category)
@@ -81,7 +81,7 @@ class BenchResult:
         base = baseline_point(point)
         shown = [r for r in self.rows if r.point in (base, point) or (not base and r.point.startswith("draft_rule="))]
         shown = [r for r in shown if category is None or r.category == category]
-        return compare([r for r in shown if r.method != "ar"], [r for r in shown if r.method == "ar"])
+        return compare([r for r in shown if r.method != BASELINE], [r for r in shown if r.method == BASELINE])
 
     def drafter(self, method: str) -> Drafter:
         """How the method drafts, with its adapter's figures."""

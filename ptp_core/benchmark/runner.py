@@ -22,7 +22,7 @@ from ..decoding.decode import new_trace, start_decoding
 from ..decoding.drafters.slots import allocator_runs
 from ..decoding.measure_costs import cost_curve, draft_costs
 from ..decoding.settings import window_of
-from ..methods import AHEAD, TABLE
+from ..methods import AHEAD, BASELINE, TABLE
 from ..model.parts import PARTS
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
@@ -52,7 +52,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Lineup:
-    """The models of a run: the one that decodes, a u-blind one for `independent`, an assistant for hf_assisted."""
+    """The models of a run: the one that decodes, a u-blind one, an assistant for the peer that needs one."""
 
     model: PTPModel
     independent: PTPModel | None = None
@@ -110,7 +110,7 @@ def iter_bench(
     bench.warm_up(jobs)
     memory = PeakMemory(lineup.model.device)
     for i, question in enumerate(questions):
-        references = {point: r for (q, m, point), r in known.items() if q == question.question_id and m == "ar"}
+        references = {point: r for (q, m, point), r in known.items() if q == question.question_id and m == BASELINE}
         missing = [job for job in jobs if (question.question_id, job.method, job.point_name) not in known]
         tries: dict[Job, list[Row]] = {job: [] for job in missing}
         for turn in range(config.repeats):
@@ -194,20 +194,20 @@ class _Bench:
             row = self._peers.answer(question, ids, job.method, sampling, most, seed)
             return replace(row, point=job.point_name)
         base = baseline_point(job.point_name)
-        if job.method != "ar" and base not in references:
-            reference = self.answer(question, Job(job.point if base else None, "ar"), seed, references, most)
+        if job.method != BASELINE and base not in references:
+            reference = self.answer(question, Job(job.point if base else None, BASELINE), seed, references, most)
             if reference is None:
                 return None
             references[base] = reference
         trace = self._decode(model, ids, job.method, NoiseTape(seed), config, most)
         if trace is None:
             return None
-        compared = references.get(base) if job.method != "ar" else None
+        compared = references.get(base) if job.method != BASELINE else None
         row = make_row(
             question.question_id, question.category, trace, compared.tokens if compared else trace.tokens,
             model.label, _gains(model, config, job.method), job.point_name, compared.margin if compared else (),
         )  # fmt: skip
-        if job.method == "ar":
+        if job.method == BASELINE:
             references[job.point_name] = row
         elif compared and row.divergence is not None:
             row = replace(row, divergence_gap=probability_gap(model, ids, compared.tokens, row.tokens, sampling))

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..methods import BASELINE, PEER
 from ..statistics import bootstrap_ratio, interval, resampled
 from .rows import Row, baseline_point
-
-_PEER = "hf_generate"
 
 
 def summarise(rows: Iterable[Row]) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def _figures(rows: Sequence[Row], base: Sequence[Row]) -> dict[str, Any]:
     verified = [pair for r in rows for pair in r.verified]
     drafted, accepted = sum(d for d, _ in verified), sum(a for _, a in verified)
     compared = [r for r in rows if r.identical_to_ar is not None]
-    ours, peers = [r for r in base if r.method == "ar"], [r for r in base if r.method == _PEER]
+    ours, peers = [r for r in base if r.method == BASELINE], [r for r in base if r.method == PEER]
     timed = all(r.seconds > 0 for r in rows)  # rows without times only count
     per_token = [1e3 * r.seconds / r.num_tokens for r in rows if r.num_tokens and timed]
     return {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..methods import AHEAD, BRANCHES, LOOKUP, TABLE
+from ..methods import AHEAD, BASELINE, BRANCHES, LOOKUP, TABLE
 from .config import BenchConfig
 from .result import BenchResult
 
@@ -64,7 +64,7 @@ def sweep_table(result: BenchResult, field: str) -> str:
     for point in points:
         for method, f in summaries.get(point.name, {}).items():
             interval = f["speedup_interval"]
-            between = f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval and method != "ar" else ""
+            between = f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval and method != BASELINE else ""
             ratio = "–" if f["speedup_vs_ar"] is None else f"{f['speedup_vs_ar']:.2f}{between}"
             lines.append(
                 f"| {point.value} | {method} | {f['tokens_per_call']:.2f} | {_number(f['ms_per_token'], 1)} | {ratio} |"

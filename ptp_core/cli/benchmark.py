@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..methods import METHODS, OUTSIDE_METHODS, SWEPT_FIELDS, TABLE
+from ..methods import BASELINE, PAPER_METHOD, SETS, SWEPT_FIELDS, TABLE
 from .options import Bar, from_options, load_for, model_options, parsed_budget, sampling_options
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, help="so many questions, evenly over the file")
     parser.add_argument(
         "--methods",
-        default="ar,pqd",
-        help=f"comma-separated: {', '.join((*METHODS, *OUTSIDE_METHODS))}; or all, less what needs an assistant",
+        default=f"{BASELINE},{PAPER_METHOD}",
+        help=f"comma-separated: {', '.join(TABLE)}; or sets of them: {', '.join(SETS)}. All is less what needs an "
+        "assistant",
     )
     sampling_options(parser)
     parser.add_argument("--chained", type=int, choices=(0, 1), help="0: leave the adapter's chain head aside")
@@ -78,9 +79,8 @@ def _bench(options: argparse.Namespace) -> None:
 
 
 def _methods(text: str) -> tuple[str, ...]:
-    """The methods that --methods names; "all" leaves out those that need an assistant."""
-    every = tuple(name for name, method in TABLE.items() if method.needs != "assistant")
-    return every if text == "all" else tuple(text.split(","))
+    """The methods that --methods names, those of a set in its place."""
+    return tuple(name for word in text.split(",") for name in SETS.get(word, (word,)))
 
 
 def _run(lineup: Lineup, questions: list[Question], config: BenchConfig, options: argparse.Namespace) -> BenchResult:

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 
 from ..decoding.settings import DecodeSettings
-from ..methods import METHODS, method_called
+from ..methods import METHODS, PAPER_METHOD, method_called
 from ..noise import NoiseTape
 from ..sampling import FILTERS, ORDERS, SamplingConfig
 from .options import from_options, load_for, model_options, parsed_budget, sampling_options
@@ -15,7 +15,7 @@ from .options import from_options, load_for, model_options, parsed_budget, sampl
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt")
-    parser.add_argument("--method", default="pqd", help=", ".join(METHODS))
+    parser.add_argument("--method", default=PAPER_METHOD, help=", ".join(METHODS))
     sampling_options(parser)
     parser.add_argument("--order", choices=ORDERS, help="CDF order; default: the adapter's")
     parser.add_argument("--filter", choices=FILTERS, default="standard")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
-from ..methods import TABLE, method_called
+from ..methods import PAPER_METHOD, TABLE, method_called
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig
@@ -87,7 +87,7 @@ def new_trace(
 def generate(
     model: PTPModel,
     ids: Sequence[int],
-    method: str = "pqd",
+    method: str = PAPER_METHOD,
     noise: NoiseTape | None = None,
     sampling: SamplingConfig | None = None,
     *,

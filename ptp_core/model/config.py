@@ -61,7 +61,7 @@ class ShallowConfig:
         return U_EMBEDDINGS[self.u_embedding["kind"]].reads_u
 
 
-VARIANTS = ("o-ptp", "c-ptp", "independent")
+VARIANTS = O_PTP, C_PTP, U_BLIND = ("o-ptp", "c-ptp", "independent")
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class AdapterConfig:
         values = _known_fields(cls, raw)
         parsed = {key: kind.from_json(values[key]) for key, kind in nested.items() if values.get(key) is not None}
         found = cls(**{**values, **parsed, "lora": lora})
-        return found if found.variant != "independent" or "picked" in raw else found._measured_by_pick()
+        return found if found.variant != U_BLIND or "picked" in raw else found._measured_by_pick()
 
     def _measured_by_pick(self) -> Self:
         """An older u-blind adapter, measured by Pick: for argmax its runs are a first guess, its confidence is none."""

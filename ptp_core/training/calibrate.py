@@ -17,7 +17,8 @@ import numpy as np
 from ..decoding.decode import generate
 from ..decoding.drafters.branches import calibrated
 from ..decoding.settings import DecodeSettings
-from ..model.config import AdapterConfig, DraftFigures
+from ..methods import AHEAD_METHOD, BLIND_METHOD, PAPER_METHOD
+from ..model.config import U_BLIND, AdapterConfig, DraftFigures
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig
@@ -66,7 +67,7 @@ def calibrate(
     chained=False leaves the chain head aside. draft_rule is how the drafts of a u-blind adapter are made.
     """
     config = model.require_adapter()
-    method = "independent" if config.variant == "independent" else "pqd"
+    method = BLIND_METHOD if config.variant == U_BLIND else PAPER_METHOD
     settings = DecodeSettings(max_new_tokens, None, draft_budget, chained, draft_rule, details=False, calibrated=False)
     return summarise_runs(_decode(model, prompts, samplings, method, seed, settings), longest=config.window)
 
@@ -82,7 +83,7 @@ def calibrate_shallow(
     """The same for shallow slots, which always draft a whole window meanwhile."""
     window = model.require_part("shallow").config.window
     settings = DecodeSettings(max_new_tokens, None, window, details=False, calibrated=False)
-    return summarise_runs(_decode(model, prompts, samplings, "shallow", seed, settings), longest=window)
+    return summarise_runs(_decode(model, prompts, samplings, AHEAD_METHOD, seed, settings), longest=window)
 
 
 def _decode(

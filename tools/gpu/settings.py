@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ptp_core.methods import PEER, SETS, TABLE
+
 ROOT = Path(__file__).resolve().parents[2]
+_COUNTED = tuple(name for name in SETS["counted"] if TABLE[name].sees_u)  # the day trains no u-blind adapter
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,8 @@ class Settings:
     questions: int = 40
     repeats: int = 3
     draft_budget: int = 32
-    methods: tuple[str, ...] = ("ar", "pqd", "shallow", "prompt_lookup", "hf_generate")
-    counted: tuple[str, ...] = ("ar", "pqd", "shallow", "prompt_lookup")
+    methods: tuple[str, ...] = (*_COUNTED, PEER)
+    counted: tuple[str, ...] = _COUNTED
     calibration_rows: int = 40
     recipe: Mapping[str, Any] = field(
         default_factory=lambda: {"seed": 21, "shard_size": 2000, "batch_size": 1024, "conversations": 100_000}

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ptp_core.benchmark.config import Point
+from ptp_core.methods import BASELINE
 
 from ..look import Look
 from ..words import FIELDS, LABELS, counted, machine, rounded
@@ -64,6 +65,6 @@ def _lines(look: Look, points: Sequence[Point], figure: str, interval: str, unit
             text = f"{LABELS[method]}, {p.value}: " + ("not run" if value is None else f"{value:.2f}{unit}")
             bounds = {"low": rounded(low), "high": rounded(high)}
             items.append({"label": str(p.value), "value": rounded(value), **bounds, "text": text})
-        if method != "ar" and any(item["value"] is not None for item in items):
+        if method != BASELINE and any(item["value"] is not None for item in items):
             lines.append({"name": LABELS[method], "method": method, "items": items})
     return lines

@@ -3,5 +3,9 @@
 /** What a status looks like beside its colour, and what it means. */
 export const STATUS: Record<string, { glyph: string; says: string }>;
 
+/** The lanes of a race: token by token, and in parallel. */
+export const BASELINE: "ar";
+export const PARALLEL: "ptp";
+
 /** A method's short name, and how it drafts between calls; null where its drafts come from the call itself. */
 export const METHODS: Record<string, { short: string; between: string | null }>;

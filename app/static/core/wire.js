@@ -3,9 +3,13 @@
 // this is the only file that knows those keys and places. app/race/view.py, app/noise/view.py and
 // app/acceptance/view.py write them.
 
-/** @typedef {"ar" | "ptp"} LaneName token by token, and in parallel */
+import { BASELINE, PARALLEL } from "./shared.js";
+
+export { BASELINE, PARALLEL };
+
+/** @typedef {typeof BASELINE | typeof PARALLEL} LaneName token by token, and in parallel */
 /** @type {LaneName[]} */
-export const LANES = ["ar", "ptp"];
+export const LANES = [BASELINE, PARALLEL];
 
 /** @typedef {{ text: string, prob: number, left: number, own: boolean }} Candidate a bin: [left, left + prob) */
 /** @typedef {{ text: string, prob: number }} Excluded */

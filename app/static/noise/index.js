@@ -4,6 +4,7 @@
 import { Banner } from "../core/banner.js";
 import { closest, expose, takeRoot } from "../core/dom.js";
 import { hear, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
+import { BASELINE } from "../core/wire.js";
 import { drawCards, receiveMap } from "./cards.js";
 import { exportAs } from "./exports.js";
 import { listenToFiles } from "./files.js";
@@ -75,7 +76,7 @@ export function mount({ element, props, watch, server, trigger }) {
     open: (_, now) => complete(page, now),
     steps: (event, now) => {
       const anew = "Decoding anew, token by token …", parallel = "Decoding in parallel, same noise …";
-      banner.say(event.lane === "ar" ? anew : parallel);
+      banner.say(event.lane === BASELINE ? anew : parallel);
       receiveChunk(page, now, event.lane, event.chunk);
       redraw();
     },

@@ -3,7 +3,7 @@
 
 import { glyphOf } from "../core/chips.js";
 import { button, el } from "../core/dom.js";
-import { STATUS } from "../core/shared.js";
+import { BASELINE, PARALLEL, STATUS } from "../core/shared.js";
 
 /** @typedef {ReturnType<typeof build>} View */
 
@@ -22,8 +22,8 @@ const HINT = "Space plays. ← → go one call. , and . choose a token. A switch
 export function build(root, banner) {
   const time = timeline();
   const lane = {
-    ar: laneBox("ar", "Autoregressive", "one token per call"),
-    ptp: laneBox("ptp", "Parallel", "same noise"),
+    ar: laneBox(BASELINE, "Autoregressive", "one token per call"),
+    ptp: laneBox(PARALLEL, "Parallel", "same noise"),
   };
   lane.ptp.box.append(legend());
   const figures = [0, 1, 2, 3].map(() => {

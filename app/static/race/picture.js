@@ -5,7 +5,7 @@ import { glyphOf } from "../core/chips.js";
 import { colour, svg, SVG } from "../core/dom.js";
 import { savePicture } from "../core/save.js";
 import { directionOf, plain } from "../core/text.js";
-import { LANES } from "../core/wire.js";
+import { BASELINE, LANES, PARALLEL } from "../core/wire.js";
 
 /** @typedef {import("./lanes.js").Page} Page */
 /** @typedef {import("./lanes.js").State} State */
@@ -36,8 +36,9 @@ function draw(root, state) {
   for (const name of LANES) {
     const { tokens } = state.lanes[name];
     if (!tokens.length) continue;
-    put(canvas, name === "ar" ? "Autoregressive" : "Parallel", MARGIN, (y += 44), 16, "ink", { "font-weight": 700 });
-    y = text(canvas, tokens, name === "ptp", y + 12);
+    const title = name === BASELINE ? "Autoregressive" : "Parallel";
+    put(canvas, title, MARGIN, (y += 44), 16, "ink", { "font-weight": 700 });
+    y = text(canvas, tokens, name === PARALLEL, y + 12);
   }
   const height = Math.ceil(y + 40);
   picture.setAttribute("height", String(height));
@@ -95,7 +96,7 @@ function timelines(canvas, { lanes }, y) {
     put(canvas, name.toUpperCase(), MARGIN, y + 16, 13, "soft");
     for (const [i, step] of steps.entries()) {
       const x = left + (wide * ends[i]) / total, width = Math.max((wide * (ends[i + 1] - ends[i])) / total - 1.5, 0.5);
-      const fill = paint(name === "ptp" && step.emitted.length > 1 ? "accepted-bg" : "block");
+      const fill = paint(name === PARALLEL && step.emitted.length > 1 ? "accepted-bg" : "block");
       picture.append(svg("rect", { x, y, width, height: 20, rx: 2, fill }));
     }
     y += 28;

@@ -2,6 +2,7 @@
 // What a visitor points at: tokens, calls, the tape, the place in the race.
 
 import { closest, findAll } from "../core/dom.js";
+import { BASELINE, PARALLEL } from "../core/wire.js";
 import { goTo, play, seek } from "./clock.js";
 import { length } from "./lanes.js";
 import { drawMap } from "./map.js";
@@ -12,12 +13,13 @@ export function listenToPointer(page) {
   const { root, view, state } = page;
   root.addEventListener("click", (event) => {
     const token = closest(event, ".ptp-token"), bar = closest(event, ".ptp-u-bar"), call = closest(event, ".ptp-call");
-    if (token) pin(page, token.dataset.lane === "ar" ? "ar" : "ptp", Number(token.dataset.position));
+    if (token) pin(page, token.dataset.lane === BASELINE ? BASELINE : PARALLEL, Number(token.dataset.position));
     else if (bar) {
       const position = Number(bar.dataset.position);
-      pin(page, state.lanes.ptp.tokens[position] ? "ptp" : "ar", position);
+      pin(page, state.lanes.ptp.tokens[position] ? PARALLEL : BASELINE, position);
     } else if (call) {
-      const track = state.lanes[call.parentElement === view.bars.ar ? "ar" : "ptp"], i = Number(call.dataset.call);
+      const track = call.parentElement === view.bars.ar ? state.lanes.ar : state.lanes.ptp;
+      const i = Number(call.dataset.call);
       goTo(page, state.axis === "calls" ? i + 1 : track.ends[i + 1]);
     }
   });

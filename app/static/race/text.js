@@ -4,7 +4,7 @@
 import { meaningOf, nameOf, statusOf } from "../core/chips.js";
 import { el, findAll } from "../core/dom.js";
 import { breaksOf, directionOf, nodes } from "../core/text.js";
-import { LANES } from "../core/wire.js";
+import { BASELINE, LANES } from "../core/wire.js";
 import { callsShown } from "./lanes.js";
 
 /** @typedef {import("./lanes.js").Page} Page */
@@ -27,7 +27,7 @@ export function append({ state, view }, name, tokens) {
  * @param {Token} token
  */
 function tokenNodes(name, token) {
-  const plain = name === "ar", status = plain ? "plain" : statusOf(token);
+  const plain = name === BASELINE, status = plain ? "plain" : statusOf(token);
   const node = el("button", {
     class: `ptp-token is-${status}`, type: "button", tabindex: "-1", "data-lane": name,
     "data-position": token.position,

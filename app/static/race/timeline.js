@@ -3,7 +3,7 @@
 
 import { el } from "../core/dom.js";
 import { counted } from "../core/text.js";
-import { LANES } from "../core/wire.js";
+import { LANES, PARALLEL } from "../core/wire.js";
 import { length, mainLane } from "./lanes.js";
 
 /** @typedef {import("./lanes.js").Page} Page */
@@ -39,7 +39,7 @@ function drawBars(state, box, name, total) {
     const [from, to] = state.axis === "calls" ? [i, i + 1] : [track.ends[i], track.ends[i + 1]];
     node.style.left = `${(100 * from) / total}%`;
     node.style.width = `calc(${(100 * (to - from)) / total}% - 2px)`;
-    node.textContent = name === "ptp" && ((to - from) / total) * room > 15 ? String(tokens) : "";
+    node.textContent = name === PARALLEL && ((to - from) / total) * room > 15 ? String(tokens) : "";
     const ms = (1000 * step.seconds).toFixed(0);
     node.title = `call ${i + 1}: ${counted(tokens, "token")}, ${counted(step.positions, "position")}, ${ms} ms`;
     node.classList.toggle("is-future", i >= track.calls);

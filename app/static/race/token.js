@@ -5,7 +5,7 @@ import { meaningOf, nameNodes, nameOf } from "../core/chips.js";
 import { el, find, findAll } from "../core/dom.js";
 import { strip, stripLabels } from "../core/strip.js";
 import { nodes, percent, plain } from "../core/text.js";
-import { LANES } from "../core/wire.js";
+import { BASELINE, LANES, PARALLEL } from "../core/wire.js";
 
 /** @typedef {import("./lanes.js").Page} Page */
 /** @typedef {import("./lanes.js").State} State */
@@ -22,7 +22,7 @@ function selected({ pinned, lanes }) {
   if (pinned && lanes[pinned.lane].tokens[pinned.position]) {
     return { lane: pinned.lane, token: lanes[pinned.lane].tokens[pinned.position] };
   }
-  const lane = lanes.ptp.shown ? "ptp" : lanes.ar.shown ? "ar" : null;
+  const lane = lanes.ptp.shown ? PARALLEL : lanes.ar.shown ? BASELINE : null;
   return lane && { lane, token: lanes[lane].tokens[lanes[lane].shown - 1] };
 }
 
@@ -74,7 +74,7 @@ function facts({ lane, token }) {
     `its slice is ${slice}; the roll was u = ${token.u.toFixed(3)}`, `${percent(token.prob)} likely`, nearMiss(token),
     token.omitted > 0.0005 ? `${percent(token.omitted)} in tokens not listed` : null,
     token.filtered > 0.0005 ? `${percent(token.filtered)} removed by top-k and top-p` : null,
-    lane === "ptp" ? meaningOf(token) : null,
+    lane === PARALLEL ? meaningOf(token) : null,
   ].filter(Boolean).join(" · ");
 }
 

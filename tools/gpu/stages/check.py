@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ptp_core import METHODS, NoiseTape, PTPModel, SamplingConfig, generate
 from ptp_core.analysis import staircase, unit_square
+from ptp_core.methods import AHEAD, BASELINE, TABLE
 from ptp_core.model.layout import call_layout
 from ptp_core.training.calibrate import calibrate, calibrate_shallow
 from ptp_core.training.config import TrainConfig
@@ -105,8 +106,8 @@ def exactness(day: Day, budget: Budget) -> None:
     elsewhere = 0
     cases = [(prompt, seed) for prompt in _PROMPTS for seed in range(4)]
     for prompt, seed in cases:
-        expected = generate(here, prompt, "ar", NoiseTape(seed), _SAMPLING, max_new_tokens=24).tokens
-        ours = generate(there, prompt, "ar", NoiseTape(seed), _SAMPLING, max_new_tokens=24).tokens
+        expected = generate(here, prompt, BASELINE, NoiseTape(seed), _SAMPLING, max_new_tokens=24).tokens
+        ours = generate(there, prompt, BASELINE, NoiseTape(seed), _SAMPLING, max_new_tokens=24).tokens
         elsewhere += ours == expected
         for method in METHODS:
             text = generate(there, prompt, method, NoiseTape(seed), _SAMPLING, max_new_tokens=24, **_options(method))
@@ -116,7 +117,8 @@ def exactness(day: Day, budget: Budget) -> None:
 
 
 def _options(method: str) -> dict[str, Any]:
-    return {} if method in ("ar", "prompt_lookup") else {"draft_budget": 9 if method != "shallow_lookup" else 4}
+    row = TABLE[method]
+    return {"draft_budget": 4 if row.drafts == AHEAD else 9} if "draft_budget" in row.options else {}
 
 
 def maps(day: Day, budget: Budget) -> None:
@@ -124,7 +126,7 @@ def maps(day: Day, budget: Budget) -> None:
     found = []
     for device in ("cpu", day.device):
         model = tiny_model(device)
-        trace = generate(model, _PROMPT, "ar", NoiseTape(5), _SAMPLING, max_new_tokens=8)
+        trace = generate(model, _PROMPT, BASELINE, NoiseTape(5), _SAMPLING, max_new_tokens=8)
         steps, square = staircase(model, trace, 1), unit_square(model, trace, 1)
         found.append((trace.tokens, steps.agreement, square.draft.agreement.pair if square.draft else None))
     day.found("maps", cpu=found[0], device=found[1])

@@ -11,6 +11,7 @@ from ptp_core.benchmark.environment import environment
 from ptp_core.benchmark.result import BenchResult
 from ptp_core.benchmark.runner import Lineup, iter_bench
 from ptp_core.decoding.measure_costs import measure_cost_curve, measure_draft_costs
+from ptp_core.methods import AHEAD_METHOD, BASELINE, TABLE
 
 from ..clock import Budget
 from ..day import Day
@@ -41,7 +42,7 @@ def prompts(day: Day, budget: Budget) -> None:
         for name, model in models.items():
             ids = model.encode(question.prompt, chat=True)[-model.max_context // 2 :]
             limit = day.settings.max_new_tokens
-            texts[name] = generate(model, ids, "ar", NoiseTape(i), max_new_tokens=limit, details=False).tokens
+            texts[name] = generate(model, ids, BASELINE, NoiseTape(i), max_new_tokens=limit, details=False).tokens
             places[name].append(first_divergence(texts["cpu float32"], texts[name]))
         told = {name: _told(found) for name, found in places.items()}
         day.found("prompts", asked=i + 1, parted_from_the_cpu=told)
@@ -58,7 +59,7 @@ def costs(day: Day, budget: Budget) -> None:
         model = model_of(day, day.device, dtype)
         found: dict[str, Any] = {"curve": asdict(measure_cost_curve(model))}
         if model.shallow is not None:
-            found["shallow"] = asdict(measure_draft_costs(model, "shallow"))
+            found["shallow"] = asdict(measure_draft_costs(model, TABLE[AHEAD_METHOD].needs))
         day.found("costs", **{dtype: found})
 
 
