@@ -14,6 +14,7 @@ from ptp_core import NoiseTape, SamplingConfig
 from ptp_core.decoding.decode import new_trace, start_decoding
 from ptp_core.methods import AHEAD, BRANCHES, LOOKUP, RACED, TABLE, TURNS, Method
 from ptp_core.model.ptp_model import PTPModel
+from ptp_core.speedup import STRETCH
 from ptp_core.trace import DecodeStep, Trace
 
 from .races import BASELINE, LANES, RUNS, Race
@@ -50,21 +51,38 @@ class RaceRunner:
             yield error_event(error)
 
     def steps(self, choice: ModelChoice, settings: RunSettings, race: Race) -> Iterator[tuple[str, DecodeStep]]:
-        """Decodes one lane after the other on the same noise into `race`; yields (lane, step)."""
+        """Decodes both lanes in turns on the same noise into `race`; yields (lane, step)."""
         lanes = (replace(settings, method=BASELINE), as_it_can(self.shelf.get(choice), settings))
         return into(race, ((LANES[i], part) for i, part in self.decode(choice, lanes)))
 
     def _decode(self, choice: ModelChoice, lanes: Sequence[RunSettings]) -> Iterator[tuple[int, Part]]:
-        """Decodes one run after the other; yields (which, its trace without steps), then (which, step).
+        """Decodes the runs in turns; yields (which, its trace without steps), later (which, step).
 
         On a ZeroGPU Space this runs in a process of its own: all that goes in and comes out is copied.
         """
         model = self.shelf.get(choice)
-        for i, settings in enumerate(lanes):
-            trace, steps = decode_lane(model, settings)
+        runs = [decode_lane(model, settings) for settings in lanes]
+        for i, (trace, _) in enumerate(runs):
             yield i, trace
-            for step in steps:
-                yield i, step
+        yield from in_turns([steps for _, steps in runs])
+
+
+def in_turns(lanes: Sequence[Iterator[DecodeStep]]) -> Iterator[tuple[int, DecodeStep]]:
+    """Decodes the lanes in stretches of a few tokens, so that a change of the machine's speed hits them alike.
+
+    The order changes from round to round: a slow drift then cancels out. Yields (which, step).
+    """
+    running, done, goal = dict(enumerate(lanes)), [0] * len(lanes), 0
+    while running:
+        goal += STRETCH
+        for i in sorted(running, reverse=(goal // STRETCH) % 2 == 0):
+            while done[i] < goal and i in running:
+                step = next(running[i], None)
+                if step is None:
+                    del running[i]
+                else:
+                    done[i] += len(step.emitted)
+                    yield i, step
 
 
 def decode_seconds(choice: ModelChoice, lanes: Sequence[RunSettings]) -> int:

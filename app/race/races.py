@@ -13,6 +13,7 @@ from app.serving.store import Store
 from app.serving.uploads import read_json
 from app.settings import RunSettings
 from ptp_core.methods import BASELINE
+from ptp_core.speedup import Call, Comparison, compare_lanes
 from ptp_core.trace import MAX_FILE_BYTES, DecodeStep, Trace, first_divergence
 
 FORMAT = "ptp-race-1"
@@ -45,10 +46,12 @@ class Race:
         return None if place == min(map(len, texts)) else place
 
     @property
-    def is_even(self) -> bool:
-        """Whether both lanes are there and neither was stopped on its way."""
-        whole = len({len(self.lanes[lane].tokens) for lane in LANES if lane in self.lanes}) == 1
-        return set(self.lanes) == set(LANES) and (whole or self.first_divergence is not None)
+    def comparison(self) -> Comparison | None:
+        """Calls and times of both lanes at equal numbers of tokens; None while one lane is missing."""
+        if set(self.lanes) != set(LANES):
+            return None
+        plain, parallel = ([Call(len(s.emitted), s.seconds) for s in self.steps(lane)] for lane in LANES)
+        return compare_lanes(plain, parallel)
 
     @property
     def reference(self) -> Trace:

@@ -10,7 +10,7 @@ from app.settings import RunSettings
 
 from .events import RaceRunner
 from .examples import EXAMPLES
-from .races import LANES, RECORDED_FOLDER, Race
+from .races import RECORDED_FOLDER, Race
 from .view import summary_view
 
 
@@ -27,10 +27,10 @@ def main() -> None:
         content = json.dumps(race.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
         (RECORDED_FOLDER / f"{name}.json.gz").write_bytes(gzip.compress(content, 9, mtime=0))
         summary = summary_view(race)
-        plain, parallel = (summary["lanes"][lane]["calls"] for lane in LANES)
+        speed, why = summary["speedup"], summary["fair"]["why"]
         print(
-            f"{name}: {plain} -> {parallel} calls, speed-up {summary['speedup']:.2f}, "
-            f"identical: {summary['divergence'] is None}"
+            f"{name}: {' -> '.join(map(str, summary['fair']['calls']))} calls, "
+            f"speed-up {f'{speed:.2f}' if speed else why}, identical: {summary['divergence'] is None}"
         )
 
 

@@ -72,15 +72,14 @@ def meta_view(race: Race) -> dict[str, Any]:
 def summary_view(race: Race) -> dict[str, Any]:
     """The headline figures: measured, or derived from what was measured."""
     lanes = {lane: _lane_summary(race.lanes[lane]) for lane in LANES if lane in race.lanes}
-    both = len(lanes) == 2 and all(lanes[lane]["tokens"] for lane in LANES)
-    place = race.first_divergence
+    place, fair = race.first_divergence, race.comparison
     # without drafts both lanes did the same work, and a ratio would only show the machine's noise
     drafted = any(step.drafts for step in race.steps(PARALLEL))
-    timed = both and drafted and race.is_even and lanes[PARALLEL]["seconds"]
     return {
         "lanes": lanes,
         "drafted": drafted,
-        "speedup": lanes[BASELINE]["seconds"] / lanes[PARALLEL]["seconds"] if timed else None,
+        "fair": fair and {"tokens": fair.tokens, "calls": fair.calls, "ms": fair.ms, "why": fair.why},
+        "speedup": fair.speedup if fair and drafted else None,
         "divergence": place,
         "margin": _margin_at(race.lanes[BASELINE], place) if place is not None else None,
         "gap": _gap_at(race, place) if place is not None else None,

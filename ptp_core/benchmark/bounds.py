@@ -15,7 +15,7 @@ from typing import Any
 from ..decoding.costs import CostCurve, DraftCosts
 from ..statistics import survival
 from .rows import Call, Row
-from .summary import after_prompt, speedup
+from .summary import speedups
 
 _ENOUGH_CALLS = 20  # verifying calls from which a run's own acceptance is taken
 
@@ -141,7 +141,7 @@ def bounds_of(rows: Sequence[Row], ar: Sequence[Row], drafter: Drafter, curve: C
     """
     run, own = measured_run(rows, drafter)
     bound = cost_bound(run, drafter, curve)
-    measured = speedup([after_prompt(r) for r in rows], [after_prompt(r) for r in ar])
+    measured = speedups(rows, ar)["speedup_after_prompt"]
     return {
         "run": run,
         "own_run": own,

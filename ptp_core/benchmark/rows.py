@@ -77,6 +77,7 @@ class Row:
     identical_to_ar    null where the method does not promise it
     draft_rule  how slots without u drafted, "" for other methods
     seconds     0 where only counts were taken, beside other work: such a row has no speed
+    tries       seconds of every try, of which `seconds` is the median; [] in older rows
     peak_memory_mb     the most that the process held while this answer was made, weights included
 
     Outside methods have no entropy, margin, classes and likeliest.
@@ -103,6 +104,7 @@ class Row:
     peak_memory_mb: int | None = None
     draft_rule: str = ""
     likeliest: str = ""
+    tries: list[float] = field(default_factory=list)
 
     @property
     def verified(self) -> list[tuple[int, int]]:

@@ -127,6 +127,7 @@ def iter_bench(
                 if len(tries[job]) < config.repeats:
                     continue
                 row = sorted(tries[job], key=lambda r: r.seconds)[(config.repeats - 1) // 2]
+                row = replace(row, tries=[r.seconds for r in tries[job]])
                 if kept:
                     kept.append(row)
                 clock.finished()

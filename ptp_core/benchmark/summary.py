@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..methods import BASELINE, PEER
+from ..methods import BASELINE, PEER, TABLE
+from ..speedup import CHANGED, is_steady, too_fast
 from ..statistics import bootstrap_ratio, interval, resampled
 from .rows import Row, baseline_point
 
@@ -19,7 +20,9 @@ def summarise(rows: Iterable[Row]) -> dict[str, Any]:
     """{method: figures, with by_category} of rows of one point.
 
     Speed-ups are ratios of ms per token to ar's and to transformers' generate, over the questions that both
-    answered in this run.
+    answered in this run. Questions whose tries took very different times are left out. Where the speed-up behind the
+    prompt exceeds the tokens per call, or most questions are left out, the machine's speed changed. Then there is no
+    speed-up, and speedup_note says so.
     """
     return summarise_against(list(rows), list(rows))
 
@@ -69,11 +72,7 @@ def _figures(rows: Sequence[Row], base: Sequence[Row]) -> dict[str, Any]:
         "ms_per_token_interval": bootstrap_ratio([(1e3 * r.seconds, r.num_tokens) for r in rows]) if timed else None,
         "ms_per_token_median": float(np.median(per_token)) if per_token else None,
         "peak_memory_mb": max((r.peak_memory_mb for r in rows if r.peak_memory_mb is not None), default=None),
-        "speedup_vs_ar": speedup(rows, ours),
-        "speedup_interval": bootstrap_speedup(rows, ours),
-        "speedup_vs_hf": speedup(rows, peers),
-        "speedup_vs_hf_interval": bootstrap_speedup(rows, peers),
-        "speedup_after_prompt": speedup([after_prompt(r) for r in rows], [after_prompt(r) for r in ours]),
+        **speedups(rows, ours, peers),
         "identical_to_ar": [sum(bool(r.identical_to_ar) for r in compared), len(compared)] if compared else None,
         "divergences": [
             {
@@ -86,6 +85,35 @@ def _figures(rows: Sequence[Row], base: Sequence[Row]) -> dict[str, Any]:
             if not r.identical_to_ar
         ],
     }
+
+
+_SPEEDUPS = (
+    "speedup_vs_ar", "speedup_interval", "speedup_vs_hf", "speedup_vs_hf_interval", "speedup_after_prompt",
+)  # fmt: skip
+
+
+def speedups(rows: Sequence[Row], ours: Sequence[Row], peers: Sequence[Row] = ()) -> dict[str, Any]:
+    """The speed-ups of one method's rows over ar's and transformers', speedup_note, and how many questions were left
+    out because their tries took very different times."""
+    uneven = {r.question_id for r in (*rows, *ours) if not is_steady(r.tries)}
+    steady = [r for r in rows if r.question_id not in uneven]
+    left_out = len(rows) - len(steady)
+    after = speedup([after_prompt(r) for r in steady], [after_prompt(r) for r in ours])
+    if 2 * left_out > len(rows) or (after and too_fast(after, _tokens_per_call(steady))):
+        return {**dict.fromkeys(_SPEEDUPS), "speedup_note": CHANGED, "num_unsteady": left_out}
+    figures = (
+        speedup(steady, ours), bootstrap_speedup(steady, ours), speedup(steady, peers),
+        bootstrap_speedup(steady, peers), after,
+    )  # fmt: skip
+    return {**dict(zip(_SPEEDUPS, figures, strict=True)), "speedup_note": "", "num_unsteady": left_out}
+
+
+def _tokens_per_call(rows: Sequence[Row]) -> float:
+    """Tokens per call without first calls; infinite for outside methods, whose calls are not known."""
+    if any(not TABLE[r.method].exact for r in rows):
+        return float("inf")
+    calls = sum(max(r.num_calls - 1, 0) for r in rows)
+    return sum(after_prompt(r).num_tokens for r in rows) / calls if calls else float("inf")
 
 
 def _ratio(a: float, b: float) -> float | None:
@@ -127,16 +155,19 @@ def bootstrap_speedup(rows: Sequence[Row], baseline: Sequence[Row], seed: int = 
 _COLUMNS = (
     "question_id", "category", "method", "point", "seed", "num_tokens", "num_calls", "tokens_per_call",
     "mean_accepted_length", "acceptance_rate", "seconds", "ms_per_token", "identical_to_ar", "divergence",
-    "divergence_margin", "divergence_gap", "peak_memory_mb", "draft_rule",
+    "divergence_margin", "divergence_gap", "peak_memory_mb", "draft_rule", "speedup_after_prompt",
 )  # fmt: skip
 
 
 def csv_text(rows: Iterable[Row]) -> str:
     """A line per question and method, with a header."""
+    rows = list(rows)
+    plain = {(r.question_id, r.point): r for r in rows if r.method == BASELINE}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for row in rows:
-        figures = _figures([row], [])
+        base = plain.get((row.question_id, baseline_point(row.point)))
+        figures = _figures([row], [base] if base else [])
         writer.writerow([figures.get(name) if not hasattr(row, name) else getattr(row, name) for name in _COLUMNS])
     return out.getvalue()

@@ -20,7 +20,7 @@ def tables_of(result: BenchResult) -> str:
     """What was measured where, then the methods, or each sweep's points."""
     parts = [made_where(result)]
     if result.methods:
-        parts.append(markdown_table(result.methods))
+        parts += [markdown_table(result.methods), *speed_notes(result.methods)]
     for name in dict.fromkeys(p.field for p in result.config.sweep):
         parts.append(sweep_table(result, name))
     return "\n\n".join(parts)
@@ -30,6 +30,18 @@ def readme_tables(result: BenchResult) -> str:
     """The tables of a text for readers: methods, then PQD and the peers by category."""
     shown = [m for m in result.methods if TABLE[m].drafts in (BRANCHES, AHEAD, LOOKUP) and TABLE[m].sees_u]
     return "\n\n".join([tables_of(result), category_table(result.methods, shown)])
+
+
+def speed_notes(summary: dict[str, Any], where: str = "") -> list[str]:
+    """A sentence for each method whose times make no speed-up, or whose unsteady answers were left out of it."""
+    notes = []
+    for method, f in summary.items():
+        if f["speedup_note"]:
+            notes.append(f"{method}{where}: {f['speedup_note']}")
+        elif f["num_unsteady"]:
+            left_out = f"{f['num_unsteady']} of {f['num_questions']}"
+            notes.append(f"{method}{where}: {left_out} answers took very different times and are left out of speed.")
+    return notes
 
 
 def made_where(result: BenchResult) -> str:
@@ -69,7 +81,8 @@ def sweep_table(result: BenchResult, field: str) -> str:
             lines.append(
                 f"| {point.value} | {method} | {f['tokens_per_call']:.2f} | {_number(f['ms_per_token'], 1)} | {ratio} |"
             )
-    return "\n".join(lines)
+    notes = [note for p in points for note in speed_notes(summaries.get(p.name, {}), f" at {p.name}")]
+    return "\n\n".join(["\n".join(lines), *notes])
 
 
 def write_between_markers(path: Path, result: BenchResult) -> None:

@@ -16,7 +16,7 @@ from ptp_core.benchmark.runner import Lineup, iter_bench, run_bench
 def counts(rows):
     """What must not change from run to run: everything but times."""
     return [
-        replace(r, seconds=0.0, peak_memory_mb=None, calls=[replace(c, ms=0.0) for c in r.calls])
+        replace(r, seconds=0.0, tries=[], peak_memory_mb=None, calls=[replace(c, ms=0.0) for c in r.calls])
         for r in sorted(rows, key=lambda r: (r.question_id, r.method, r.point))
     ]
 

@@ -8,7 +8,8 @@ from support.results import row
 from ptp_core.benchmark.rows import Call
 from ptp_core.benchmark.rows_file import row_from_dict
 from ptp_core.benchmark.summary import summarise, summarise_points
-from ptp_core.benchmark.tables import markdown_table
+from ptp_core.benchmark.tables import markdown_table, speed_notes
+from ptp_core.speedup import CHANGED
 
 
 def test_rows_without_times_have_counts_and_no_speed():
@@ -43,15 +44,41 @@ def test_figures_by_hand():
 
 
 def test_speed_ups_compare_the_same_questions():
-    rows = [row("1", "ar", 10, 1.0), row("2", "ar", 10, 9.0), row("1", "pqd", 10, 0.5)]
+    rows = [row("1", "ar", 10, 1.0), row("2", "ar", 10, 9.0), row("1", "pqd", 10, 0.5, 5)]
     assert summarise(rows)["pqd"]["speedup_vs_ar"] == 2.0  # a run that was stopped: question 2 does not count
 
 
 def test_points_have_the_baseline_of_their_own_temperature():
     rows = [
-        row("1", "ar", 10, 1.0), row("1", "pqd", 10, 0.5, point="draft_budget=4"),
-        row("1", "ar", 10, 2.0, point="temperature=1.0"), row("1", "pqd", 10, 0.5, point="temperature=1.0"),
+        row("1", "ar", 10, 1.0), row("1", "pqd", 10, 0.5, 5, point="draft_budget=4"),
+        row("1", "ar", 10, 2.0, point="temperature=1.0"), row("1", "pqd", 10, 0.5, 2, point="temperature=1.0"),
     ]  # fmt: skip
     points = summarise_points(rows)
     assert points["draft_budget=4"]["pqd"]["speedup_vs_ar"] == 2.0
     assert points["temperature=1.0"]["pqd"]["speedup_vs_ar"] == 4.0
+
+
+def test_times_that_cannot_be_give_no_speed_up():
+    """Seen beside another process: 2.69 times as fast at one token per call."""
+    rows = [row("1", "ar", 10, 2.69), row("2", "ar", 10, 2.69), row("1", "pqd", 10, 1.0), row("2", "pqd", 10, 1.0)]
+    figures = summarise(rows)["pqd"]
+    assert figures["tokens_per_call"] == 1 and figures["ms_per_token"] == 100
+    names = [name for name in figures if name.startswith("speedup_") and name != "speedup_note"]
+    assert len(names) == 5 and {figures[name] for name in names} == {None}
+    assert figures["by_category"]["x"]["speedup_vs_ar"] is None
+    assert speed_notes({"pqd": figures}) == [f"pqd: {CHANGED}"]
+    assert "| pqd | 1.00 | – | – | 100.0 | – | – |" in markdown_table({"pqd": figures})
+    assert summarise(rows)["ar"]["speedup_vs_ar"] == 1
+
+
+def test_answers_whose_tries_differ_are_left_out_of_the_speed_up():
+    steady, uneven = {"tries": [1.0, 1.1, 1.2]}, {"tries": [1.0, 1.2, 3.0]}
+    rows = [row(str(i), "ar", 10, 1.0) for i in range(3)] + [row(str(i), "pqd", 10, 0.8, 5) for i in range(3)]
+    one = [*rows[:3], replace(rows[3], **steady), replace(rows[4], seconds=0.1, **uneven), rows[5]]
+    figures = summarise(one)["pqd"]
+    assert figures["speedup_vs_ar"] == pytest.approx(1.25) and figures["num_unsteady"] == 1
+    assert speed_notes({"pqd": figures})[0].startswith("pqd: 1 of 3 answers took very different times")
+    most = [*rows[:3], replace(rows[3], **uneven), replace(rows[4], **uneven), rows[5]]
+    assert summarise(most)["pqd"]["speedup_note"] == CHANGED
+    base = [replace(rows[0], **uneven), replace(rows[1], **uneven), *rows[2:]]
+    assert summarise(base)["pqd"]["speedup_vs_ar"] is None, "the baseline's tries count as well"

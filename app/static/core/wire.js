@@ -59,6 +59,8 @@ export const LANES = [BASELINE, PARALLEL];
  * @typedef {object} Summary
  * @property {{ ar?: LaneFigures, ptp?: LaneFigures }} lanes
  * @property {boolean} drafted
+ * @property {{ tokens: number, calls: [number, number], ms: [number, number] | null, why: string } | null} fair
+ *   both lanes at equal numbers of tokens, pairs AR first; ms per token behind the prompt; why there is no speed-up
  * @property {number | null} speedup
  * @property {number | null} divergence the first position at which the texts part
  * @property {number | null} margin

@@ -22,7 +22,7 @@ export function drawFigures({ state, view }) {
   const proof = done && ar && ptp ? proven(done) : { value: "–", words: SAME, bad: false };
   /** @type {[string, string][]} */
   const shown = [
-    [ar && ptp ? `${ar.calls} → ${ptp.calls}` : `${(ar || ptp)?.calls ?? "–"}`, "model calls, AR → PTP"],
+    [calls(summary), callWords(summary)],
     [ptp ? ptp.tokens_per_call.toFixed(2) : "–", "tokens per call"],
     [done && done.speedup ? `${done.speedup.toFixed(2)}×` : "–", speedWords(state, done)],
     [proof.value, proof.words],
@@ -35,15 +35,29 @@ export function drawFigures({ state, view }) {
   view.pill.textContent = meta ? madeBy(meta) : "";
   view.notes.replaceChildren(...(meta ? meta.notes : []).map((note) => el("p", { class: "ptp-note", text: note })));
   for (const name of LANES) {
-    const lane = summary && summary.lanes[name];
-    view.lane[name].info.textContent =
-      lane && lane.tokens ? `${((1000 * lane.seconds) / lane.tokens).toFixed(1)} ms per token` : "";
+    const lane = summary?.lanes[name], alone = lane && lane.tokens ? (1000 * lane.seconds) / lane.tokens : null;
+    const ms = summary?.fair ? summary.fair.ms?.[LANES.indexOf(name)] : alone;
+    view.lane[name].info.textContent = ms ? `${ms.toFixed(1)} ms per token` : "";
+    view.lane[name].info.title = summary?.fair ? "The call that reads the prompt is left out." : "";
   }
   const method = meta && meta.methods.ptp, title = view.lane.ptp.title;
   const short = method && METHODS[method] ? METHODS[method].short : method;
   title.textContent = short ? `Parallel (${short})` : "Parallel";
   title.closest("section")?.setAttribute("aria-label", title.textContent);
 }
+
+/** Whether one lane was stopped before the other. @param {Summary} summary */
+const uneven = ({ fair, lanes }) => fair && LANES.some((name) => lanes[name]?.tokens !== fair.tokens);
+
+/** Calls of both lanes for the same tokens, of one where there is no other. @param {Summary | null} summary */
+export function calls(summary) {
+  if (summary?.fair) return summary.fair.calls.join(" → ");
+  return `${(summary?.lanes.ar || summary?.lanes.ptp)?.calls ?? "–"}`;
+}
+
+/** @param {Summary | null} summary */
+export const callWords = (summary) => summary?.fair && uneven(summary)
+  ? `calls for the first ${summary.fair.tokens} tokens, AR → PTP` : "model calls, AR → PTP";
 
 /** @param {import("../core/wire.js").Meta} meta */
 function madeBy(meta) {
@@ -72,18 +86,26 @@ function proven({ lanes, divergence, gap, margin }) {
  * @param {Summary | null} done
  */
 function speedWords(state, done) {
-  const words = `faster than one by one, ${ORIGINS[state.meta ? state.meta.origin : "live"]}`;
-  if (!done || !done.lanes.ar || !done.lanes.ptp) return words;
+  const words = `${fasterWords(done?.speedup ?? null)}, ${ORIGINS[state.meta ? state.meta.origin : "live"]}`;
+  if (!done?.fair) return words;
   if (!done.drafted) return "no drafts were made: both lanes did the same work";
-  const { ar, ptp } = done.lanes, dearer = ptp.seconds / ptp.calls / (ar.seconds / ar.calls);
+  if (!done.speedup) return done.fair.why;
+  const [one, many] = done.fair.calls, dearer = (one - 1) / (many - 1) / done.speedup;
   return dearer > 1.05 ? `${words}; each call takes ${dearer.toFixed(2)}× as long` : words;
+}
+
+/** What a speed-up says in words. @param {number | null} speedup */
+export function fasterWords(speedup) {
+  if (speedup !== null && speedup < 0.995) return "slower than one by one";
+  return speedup !== null && speedup < 1.005 ? "as fast as one by one" : "faster than one by one";
 }
 
 /** The race in one sentence. @param {State} state */
 export function summaryText({ summary }) {
   if (!summary || !summary.lanes.ar || !summary.lanes.ptp) return "Done.";
-  const { lanes: { ar, ptp }, divergence, speedup } = summary;
+  const { divergence, speedup, fair } = summary;
   const same = divergence === null ? "Both texts are identical" : `The texts differ from token ${divergence + 1} on`;
-  const speed = speedup ? speedup.toFixed(2) : "unknown";
-  return `${same}: ${ar.calls} calls one by one, ${ptp.calls} in parallel, ${speed} times as fast.`;
+  const [one, many] = fair ? fair.calls : [0, 0];
+  const speed = speedup ? `${speedup.toFixed(2)} times the speed, ${fasterWords(speedup)}` : "no speed-up is given";
+  return `${same}: ${one} calls one by one, ${many} in parallel, ${speed}.`;
 }

@@ -5,7 +5,7 @@ import { remember } from "../core/address.js";
 import { Banner } from "../core/banner.js";
 import { calm, expose, find, takeRoot } from "../core/dom.js";
 import { ask, hear, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
-import { BASELINE, chunk, LANES } from "../core/wire.js";
+import { chunk, LANES } from "../core/wire.js";
 import { drawCall } from "./call.js";
 import { goTo, play, replay, setAxis, stepBy } from "./clock.js";
 import { drawFigures, summaryText } from "./figures.js";
@@ -152,7 +152,7 @@ export function mount({ element, props, watch, server, trigger }) {
       if (!state.live) remember(state.link); // the address follows once there is a race that it names
       state.live = true;
       run.busy(true);
-      banner.say(event.lane === BASELINE ? "Decoding token by token …" : "Decoding in parallel, same noise …");
+      banner.say("Decoding both lanes in turns, on the same noise …");
       receiveChunk(event.lane, event.chunk);
       state.head = length(state);
     },
@@ -193,6 +193,7 @@ export function mount({ element, props, watch, server, trigger }) {
       halt();
       banner.say(state.run ? "Stopped. What was decoded so far stays." : "Stopped.", "info");
       if (state.run) {
+        state.cut = true;
         for (const name of LANES) fetchFrom(name);
         tell(state.run);
       }

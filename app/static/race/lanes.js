@@ -35,6 +35,7 @@ import { LANES } from "../core/wire.js";
  * @property {{ lane: LaneName, position: number } | null} pinned the token that a visitor chose
  * @property {Partial<Record<LaneName, boolean>>} fetching
  * @property {number} expected tokens of a run that has begun
+ * @property {boolean} cut this visitor stopped the run
  */
 
 /**
@@ -56,6 +57,7 @@ const lane = () => ({ steps: [], tokens: [], ends: [0], shown: 0, calls: 0 });
 export const fresh = () => ({
   run: null, meta: null, summary: null, lanes: { ar: lane(), ptp: lane() }, axis: "calls", head: 0, playing: false,
   live: false, busy: false, ticket: null, link: null, opened: null, pinned: null, speed: 1, fetching: {}, expected: 0,
+  cut: false,
 });
 
 /**
@@ -92,8 +94,9 @@ export const callsOf = (state, name) => state.summary?.lanes[name]?.calls || 0;
 /** Whether all calls are here. @param {State} state */
 export const complete = (state) => LANES.every((name) => state.lanes[name].steps.length === callsOf(state, name));
 
-/** Whether one lane was stopped before it had caught up with the other. @param {State} state */
-export function stopped({ lanes, summary }) {
+/** Whether the race was stopped: by this visitor, or with one lane behind. @param {State} state */
+export function stopped({ lanes, summary, cut }) {
+  if (cut) return true;
   const [ar, ptp] = [lanes.ar.tokens.length, lanes.ptp.tokens.length];
   return ar > 0 && summary?.divergence === null && ar !== ptp;
 }

@@ -6,6 +6,7 @@ import { colour, svg, SVG } from "../core/dom.js";
 import { savePicture } from "../core/save.js";
 import { directionOf, plain } from "../core/text.js";
 import { BASELINE, LANES, PARALLEL } from "../core/wire.js";
+import { calls, callWords, fasterWords } from "./figures.js";
 
 /** @typedef {import("./lanes.js").Page} Page */
 /** @typedef {import("./lanes.js").State} State */
@@ -75,9 +76,9 @@ function heading(canvas, { meta }) {
 function figures(canvas, { summary }, y) {
   if (!summary) return y;
   const { lanes: { ar, ptp }, divergence, speedup } = summary, items = [];
-  if (ar && ptp) items.push([`${ar.calls} → ${ptp.calls}`, "model calls, AR → PTP"]);
+  if (ar && ptp) items.push([calls(summary), callWords(summary)]);
   if (ptp) items.push([ptp.tokens_per_call.toFixed(2), "tokens per call"]);
-  if (speedup) items.push([`${speedup.toFixed(2)}×`, "measured speed-up"]);
+  if (speedup) items.push([`${speedup.toFixed(2)}×`, fasterWords(speedup)]);
   const same = divergence === null ? `✓ ${ptp?.tokens} / ${ptp?.tokens}` : `≠ at ${divergence + 1}`;
   if (ar && ptp) items.push([same, "same u, same text"]);
   items.forEach(([value, label], i) => {

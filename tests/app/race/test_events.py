@@ -1,12 +1,13 @@
 """What a run tells the page, from the first event to the last."""
 
 import pickle
+from types import SimpleNamespace
 
 import pytest
 from support.tiny_model import make_adapter, make_target, make_tokenizer
 
 from app.race import requests
-from app.race.events import RaceRunner, decode_seconds
+from app.race.events import RaceRunner, decode_seconds, in_turns
 from app.race.races import RUNS
 from app.race.view import steps_view
 from app.serving.models import ModelChoice, ModelShelf
@@ -14,6 +15,7 @@ from app.serving.values import as_value
 from app.settings import RunSettings
 from ptp_core.methods import RACED
 from ptp_core.model.ptp_model import PTPModel
+from ptp_core.speedup import STRETCH
 
 
 def test_events_of_a_run(runner):
@@ -28,6 +30,20 @@ def test_events_of_a_run(runner):
         told = [step for e in events if e["event"] == "steps" and e["lane"] == lane for step in e["chunk"]["steps"]]
         assert told == steps_view(race.steps(lane))
     assert all(len(as_value(event)) < 100_000 for event in events)
+
+
+def test_lanes_take_turns_in_short_stretches():
+    """A change of the machine's speed hits both lanes, and neither is always the first."""
+    plain = [SimpleNamespace(emitted=[0])] * 40
+    parallel = [SimpleNamespace(emitted=[0, 0, 0])] * 10  # ends early
+    order = list(in_turns([iter(plain), iter(parallel)]))
+    assert [sum(len(step.emitted) for i, step in order if i == lane) for lane in (0, 1)] == [40, 30]
+    turns = [i for j, (i, _) in enumerate(order) if not j or order[j - 1][0] != i]
+    assert turns[:5] == [0, 1, 0, 1, 0]  # 0 1 | 1 0 | 0 1 | 1 0 and so on: stretches beside each other join
+    done = [0, 0]
+    for i, step in order[:30]:
+        done[i] += len(step.emitted)
+        assert abs(done[0] - done[1]) <= 2 * STRETCH + 2
 
 
 def test_errors_of_a_run_are_events(runner):

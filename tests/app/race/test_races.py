@@ -8,20 +8,42 @@ import pytest
 from app.race.races import Race, recorded_for, recorded_names, recorded_race
 from app.race.view import chunk_view, steps_view, summary_view
 from app.settings import RunSettings
+from ptp_core.speedup import CHANGED, SHORT
 
 
-def test_a_lane_that_was_stopped_is_neither_different_nor_timed():
+def test_a_lane_that_was_stopped_is_compared_at_equal_tokens():
     whole = recorded_race("sky")
     ar, ptp = whole.lanes["ar"], whole.lanes["ptp"]
-    assert whole.is_even and summary_view(whole)["speedup"] is not None
+    assert 1 < summary_view(whole)["speedup"] < 2
     stopped = Race({"ar": ar, "ptp": replace(ptp, steps=ptp.steps[:4])})
-    assert not stopped.is_even
     assert stopped.first_divergence is None
-    assert summary_view(stopped)["speedup"] is None
+    few, told = len(stopped.lanes["ptp"].tokens), summary_view(stopped)
+    assert told["fair"]["tokens"] == few and told["fair"]["calls"] == (few, 4), "calls for the same tokens"
+    assert (told["speedup"], told["fair"]["why"]) == (None, SHORT)
+    half = Race({"ar": ar, "ptp": replace(ptp, steps=ptp.steps[:25])})
+    assert summary_view(half)["speedup"] == pytest.approx(summary_view(whole)["speedup"], rel=0.1)
     token = ptp.steps[0].emitted[0]
     wrong = replace(ptp.steps[0], emitted=[replace(token, token=token.token + 1)])
     other = Race({"ar": ar, "ptp": replace(ptp, steps=[wrong, *ptp.steps[1:3]])})
-    assert (other.first_divergence, other.is_even) == (0, True)
+    assert other.first_divergence == 0
+    assert Race({"ar": ar}).comparison is None
+
+
+def test_a_race_on_a_machine_that_slowed_down_has_no_speed_up():
+    whole = recorded_race("sky")
+    ar, ptp = whole.lanes["ar"], whole.lanes["ptp"]
+    slowed = replace(ar, steps=[replace(step, seconds=2 * step.seconds) for step in ar.steps])
+    told = summary_view(Race({"ar": slowed, "ptp": ptp}))
+    assert (told["speedup"], told["fair"]["why"]) == (None, CHANGED), "2.5 times as fast at 1.7 tokens per call"
+    read_slowly = [replace(ar.steps[0], seconds=60.0), *ar.steps[1:]]
+    again = summary_view(Race({"ar": replace(ar, steps=read_slowly), "ptp": ptp}))
+    assert again["speedup"] == summary_view(whole)["speedup"], "reading the prompt is no part of it"
+
+
+def test_recorded_races_have_figures_that_can_be():
+    for name in recorded_names():
+        told = summary_view(recorded_race(name))
+        assert told["fair"]["why"] == "" and told["speedup"] > 1, name
 
 
 def test_a_link_to_a_recorded_race_is_recognised():
