@@ -12,7 +12,7 @@ from app import modules
 from app.race.ask import AT_ONCE, IN_TURN, PRIVATE, build_ask, show_example, show_link
 from app.race.events import RaceRunner
 from app.race.examples import FIRST
-from app.race.model_panel import model_panel
+from app.race.model_panel import kept_choice, model_panel
 from app.race.requests import export_run, fetch_steps, open_file, open_run
 from app.serving import theme
 from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
@@ -27,7 +27,7 @@ from .staircase_figure import staircase_figure
 def build(shelf: ModelShelf) -> None:
     """Lays the page out inside the Blocks that are being built; texts and maps come from the shelf's models."""
     racer, runner = RaceRunner(shelf), NoiseRunner(shelf)
-    choice = gr.State(ModelChoice())
+    choice = kept_choice()
     ask = build_ask("Write the text")
     noise = gr.HTML(
         as_value({**open_run(f"recorded:{FIRST}"), "first": True}),
@@ -41,21 +41,23 @@ def build(shelf: ModelShelf) -> None:
     if models_allowed():
         model_panel(shelf, choice)
 
-    def run(ticket: str, chosen: ModelChoice, *values: Any) -> Iterator[str]:
+    def run(ticket: str, chosen: str, *values: Any) -> Iterator[str]:
         raw = dict(zip(ask.inputs, values, strict=True))
-        yield from map(as_value, until_stopped(ticket, racer.run(chosen, raw)))
+        yield from map(as_value, until_stopped(ticket, racer.run(ModelChoice.of_text(chosen), raw)))
 
-    def edit(chosen: ModelChoice, event: gr.EventData) -> Iterator[str]:
+    def edit(chosen: str, event: gr.EventData) -> Iterator[str]:
         request = dict(event._data)
-        yield from map(as_value, until_stopped(str(request.get("ticket")), runner.edit(chosen, request)))
+        yield from map(
+            as_value, until_stopped(str(request.get("ticket")), runner.edit(ModelChoice.of_text(chosen), request))
+        )
 
-    def draw(chosen: ModelChoice, event: gr.EventData) -> Iterator[dict[Any, Any]]:
+    def draw(chosen: str, event: gr.EventData) -> Iterator[dict[Any, Any]]:
         request = dict(event._data)
         found: Any = None
 
         def told() -> Iterator[Event]:
             nonlocal found
-            for message, found in runner.draw(chosen, request):  # noqa: B007
+            for message, found in runner.draw(ModelChoice.of_text(chosen), request):  # noqa: B007
                 yield message
 
         for message in until_stopped(str(request.get("ticket")), told()):

@@ -12,7 +12,13 @@ from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf
 from app.serving.values import REFUSALS
 
 
-def model_panel(shelf: ModelShelf, choice: gr.State) -> None:
+def kept_choice() -> gr.Textbox:
+    """The hidden field in which the browser keeps the visitor's model. It goes with every run, so a server that was
+    restarted loads that model again."""
+    return gr.Textbox(visible=False)
+
+
+def model_panel(shelf: ModelShelf, choice: gr.Textbox) -> None:
     """Lays the panel out; loading changes `choice`, which the page's runs read."""
     with gr.Accordion("Model", open=False, elem_id="ptp-model"):
         gr.Markdown(
@@ -32,7 +38,7 @@ def model_panel(shelf: ModelShelf, choice: gr.State) -> None:
     )  # fmt: skip
 
 
-def _load(shelf: ModelShelf, current: ModelChoice, name: str, adapter: str, dtype: str) -> Iterator[tuple[Any, str]]:
+def _load(shelf: ModelShelf, current: str, name: str, adapter: str, dtype: str) -> Iterator[tuple[Any, str]]:
     """Loads a visitor's choice; on an error the old one stays."""
     wanted = ModelChoice.parse(name, adapter, dtype)
     try:
@@ -45,7 +51,8 @@ def _load(shelf: ModelShelf, current: ModelChoice, name: str, adapter: str, dtyp
             else "no adapter: its parallel lane drafts by prompt lookup"
         )
         notes = "".join(f"\n\n{note}" for note in model.notes)
-        yield wanted, f"**{model.name}** is loaded, {drafts}, {model.device.type} {str(model.dtype)[6:]}.{notes}"
+        yield wanted.text, f"**{model.name}** is loaded, {drafts}, {model.device.type} {str(model.dtype)[6:]}.{notes}"
     except REFUSALS as error:
-        kept = shelf.get(current).name if shelf.is_loaded(current) else "the default"
-        yield current, f"{error} Your runs still use {kept}."
+        old = ModelChoice.of_text(current)
+        kept = shelf.get(old).name if shelf.is_loaded(old) else old.name or "the default"
+        yield gr.skip(), f"{error} Your runs still use {kept}."

@@ -19,7 +19,7 @@ from .ask import AT_ONCE, IN_TURN, PRIVATE, build_ask, show_example, show_link
 from .charts import accepted_lengths, tokens_against_calls
 from .events import RaceRunner
 from .examples import FIRST
-from .model_panel import model_panel
+from .model_panel import kept_choice, model_panel
 from .races import LANES, PARALLEL, RUNS
 from .requests import export_run, fetch_steps, open_file, open_run
 
@@ -27,7 +27,7 @@ from .requests import export_run, fetch_steps, open_file, open_run
 def build(shelf: ModelShelf) -> None:
     """Lays the page out inside the Blocks that are being built; its races run on the shelf's models."""
     runner = RaceRunner(shelf)
-    choice = gr.State(ModelChoice())
+    choice = kept_choice()
     ask = build_ask("Run the race")
     race = gr.HTML(
         as_value({**open_run(f"recorded:{FIRST}"), "first": True}),
@@ -43,9 +43,9 @@ def build(shelf: ModelShelf) -> None:
     if models_allowed():
         model_panel(shelf, choice)
 
-    def run(ticket: str, chosen: ModelChoice, *values: Any) -> Iterator[dict[Any, Any]]:
+    def run(ticket: str, chosen: str, *values: Any) -> Iterator[dict[Any, Any]]:
         raw = dict(zip(ask.inputs, values, strict=True))
-        for event in until_stopped(ticket, runner.run(chosen, raw)):
+        for event in until_stopped(ticket, runner.run(ModelChoice.of_text(chosen), raw)):
             yield {race: as_value(event), **({shown: event["run"]} if event["event"] == "done" else {})}
 
     def open_example(name: str) -> dict[Any, Any]:

@@ -6,6 +6,7 @@ is serialised by Gradio's queue (one concurrency id for everything that runs a m
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -49,6 +50,20 @@ class ModelChoice:
         if not models_allowed():
             return cls()
         return cls(_typed(name), _typed(adapter), _DTYPES.get(dtype, dtype))
+
+    @property
+    def text(self) -> str:
+        """What the browser keeps and sends with each run; the inverse of `of_text`."""
+        return json.dumps([self.name, self.adapter, self.dtype])
+
+    @classmethod
+    def of_text(cls, text: str) -> ModelChoice:
+        """The choice that the browser sent; an empty text is the default. ValueError with a sentence otherwise."""
+        try:
+            name, adapter, dtype = json.loads(text) if text else (None, None, "auto")
+            return cls.parse(name, adapter, dtype)
+        except (ValueError, TypeError, AttributeError):
+            raise ValueError("The page sent no model that can be read. Reload it.") from None
 
 
 def _typed(text: str | None) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from gradio import Blocks
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from support.server import free_port
 from support.tiny_model import make_adapter, make_results, make_target, make_tokenizer
@@ -35,14 +36,15 @@ class Endless(PTPModel):
 
 
 def tiny_model(name=None, adapter=None, *, dtype="auto", progress=ModelChoice) -> PTPModel:
-    """Stands in for load_model: the tiny model for the default, an error for a name that is not there."""
-    if name is not None:
+    """Stands in for load_model: the tiny model for the default and "other", an error for a name that is not there."""
+    if name not in (None, "other"):
         raise FileNotFoundError(f"There is no model folder {name!r}, and it is no hub id either.")
     progress(0.5, "loading the tiny model")
     found = make_adapter()
     model = Endless(
-        make_target(context=512), make_tokenizer(), replace(found, config=replace(found.config, name="tiny"))
-    )
+        make_target(context=512), make_tokenizer(), replace(found, config=replace(found.config, name="tiny")),
+        name=name or "tiny",
+    )  # fmt: skip
     # drafts pay, whatever else runs here
     suppose(model, curve=CostCurve((1, 64), (10.0, 11.0)), shallow=DraftCosts(10.0, 0.1, 0.2))
     return model.eval()
@@ -69,8 +71,13 @@ def shelf() -> ModelShelf:
 
 
 @pytest.fixture(scope="session")
-def url(results: Results, shelf: ModelShelf) -> Iterator[str]:
-    demo = build_demo(shelf, results)
+def demo(results: Results, shelf: ModelShelf) -> Blocks:
+    """The app that the server shows."""
+    return build_demo(shelf, results)
+
+
+@pytest.fixture(scope="session")
+def url(demo: Blocks) -> Iterator[str]:
     options = {**launch_options(), "prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
     _, address, _ = demo.launch(**options)
     yield address

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from support.pages import CONTRASTS, HOSTILE, slow
 
 from app.race.races import RECORDED_FOLDER, Race, recorded_names, recorded_race
+from app.serving.models import ModelChoice
 from app.settings import RunSettings
 from ptp_core.methods import TABLE
 
@@ -467,6 +468,19 @@ def test_a_model_that_is_not_there(open_page):
     page.click("#ptp-model-load")
     expect(page.locator("#ptp-model-status")).to_contain_text("nobody/nothing")
     assert run(page)["texts"][0] != ""
+
+
+def test_a_restarted_server_loads_the_visitors_model_again(open_page, demo, shelf):
+    page = open_page()
+    page.click("#ptp-model > button")
+    page.fill("#ptp-model-name textarea, #ptp-model-name input", "other")
+    page.click("#ptp-model-load")
+    expect(page.locator("#ptp-model-status")).to_contain_text("other is loaded")
+    demo.state_holder.session_data.clear()  # what a restart, or an hour without a click, forgets
+    shelf._loadings.clear()
+    run(page)
+    expect(page.locator(".ptp-pill")).to_contain_text("other · adapter")
+    assert shelf.is_loaded(ModelChoice("other"))
 
 
 def test_hostile_tokens_show_as_text(open_page, tmp_path):

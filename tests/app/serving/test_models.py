@@ -1,5 +1,7 @@
 """Loaded models, and whose they may be."""
 
+import pytest
+
 from app.serving import models
 from app.serving.models import ModelChoice
 
@@ -28,6 +30,16 @@ def test_what_a_visitor_typed_means_one_model(monkeypatch):
     assert ModelChoice.parse("org/name", "none", "bfloat16") == ModelChoice("org/name", "none", "bfloat16")
     monkeypatch.setenv("PTP_LAB_OWN_MODELS", "0")
     assert ModelChoice.parse("org/name", "none", "bfloat16") == ModelChoice()
+    assert ModelChoice.of_text(ModelChoice("org/name").text) == ModelChoice(), "a text made by hand brings no model"
+
+
+def test_the_browser_keeps_the_choice():
+    for choice in (ModelChoice(), ModelChoice("a b/c", "none", "bfloat16"), ModelChoice(adapter="x")):
+        assert ModelChoice.of_text(choice.text) == choice
+    assert ModelChoice.of_text("") == ModelChoice()
+    for broken in ("[", "[1]", "{}", "7", '["a", 5, "auto"]'):
+        with pytest.raises(ValueError, match="Reload it"):
+            ModelChoice.of_text(broken)
 
 
 def test_what_was_read_of_texts_goes_with_its_model(fresh_shelf):
