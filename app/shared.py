@@ -18,7 +18,11 @@ def shared() -> dict[str, Any]:
         "BASELINE": BASELINE,
         "PARALLEL": PARALLEL,
         "METHODS": {
-            name: {"short": row.short, "between": row.sentence if row.drafts in (AHEAD, LOOKUP) else None}
+            name: {
+                "short": row.short,
+                "sentence": row.sentence,
+                "between": row.sentence if row.drafts in (AHEAD, LOOKUP) else None,
+            }
             for name, row in TABLE.items()
         },
     }

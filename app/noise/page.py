@@ -11,7 +11,7 @@ import gradio as gr
 from app import modules
 from app.race.ask import AT_ONCE, IN_TURN, PRIVATE, build_ask, show_example, show_link
 from app.race.events import RaceRunner
-from app.race.examples import FIRST
+from app.race.examples import FIRST_TEXT
 from app.race.model_panel import kept_choice, model_panel
 from app.race.requests import export_run, fetch_steps, open_file, open_run
 from app.serving import theme
@@ -28,9 +28,9 @@ def build(shelf: ModelShelf) -> None:
     """Lays the page out inside the Blocks that are being built; texts and maps come from the shelf's models."""
     racer, runner = RaceRunner(shelf), NoiseRunner(shelf)
     choice = kept_choice()
-    ask = build_ask("Write the text")
+    ask = build_ask("Write the text", FIRST_TEXT)
     noise = gr.HTML(
-        as_value({**open_run(f"recorded:{FIRST}"), "first": True}),
+        as_value({**open_run(f"recorded:{FIRST_TEXT}"), "first": True}),
         html_template="<div class='ptp-race ptp-noise' role='group' aria-label='Noise'></div>",
         js_on_load=modules.mount("noise/index.js", "edit", "draw"),
         server_functions=[fetch_steps, stop_run, export_run, open_file],
@@ -79,7 +79,7 @@ def build(shelf: ModelShelf) -> None:
         event.failure(None, js=modules.call("core/tickets.js", "refused"), **AT_ONCE)
     filled = [*ask.filled, noise]
     for name, button in ask.examples.items():
-        button.click(partial(show_example, ask, noise, name), outputs=filled, **AT_ONCE)
+        button.click(partial(show_example, ask, noise, name), ask.inputs["method"], filled, **AT_ONCE)
 
     def open_link(request: gr.Request) -> dict[Any, Any]:
         return show_link(ask, noise, dict(request.query_params))[0]

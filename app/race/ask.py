@@ -13,13 +13,14 @@ from app.serving.values import as_value
 from app.settings import (
     BUDGETS,
     PAGE_RANGES,
+    RANGES,
     RunSettings,
     default_budget,
 )
 from ptp_core.methods import RACED, TABLE
 
 from .examples import EXAMPLES, FIRST
-from .races import recorded_for
+from .races import PARALLEL, RUNS, Race, recorded_for
 from .requests import open_run
 
 DEFAULTS = RunSettings(EXAMPLES[FIRST][1])
@@ -50,10 +51,10 @@ class Ask:
         """The components that `fill` sets."""
         return [*self.inputs.values(), self.panel]
 
-    def fill(self, settings: RunSettings) -> dict[Any, Any]:
-        """What sets every input, and the sentence, to these settings."""
+    def fill(self, settings: RunSettings, *left: str) -> dict[Any, Any]:
+        """What sets every input, and the sentence, to these settings; the inputs named in `left` are left alone."""
         values = page_values(settings)
-        told = {component: values[name] for name, component in self.inputs.items()}
+        told = {component: values[name] for name, component in self.inputs.items() if name not in left}
         return {**told, self.panel: gr.update(label=settings_sentence(values))}
 
     def sentence(self, *values: Any) -> Any:
@@ -90,11 +91,14 @@ def settings_sentence(values: Mapping[str, Any]) -> str:
     return f"Settings: {' · '.join(parts)}"
 
 
-def build_ask(run_label: str) -> Ask:
-    """Lays the line out inside the Blocks that are being built, and wires what needs no model."""
+def build_ask(run_label: str, first: str = FIRST) -> Ask:
+    """Lays the line out inside the Blocks that are being built, and wires what needs no model.
+
+    first: the example that the page opens with.
+    """
     with gr.Row(elem_id="ptp-ask", equal_height=True):
         prompt = gr.Textbox(
-            DEFAULTS.prompt, label="Prompt", show_label=False, container=False, lines=1, max_lines=8, scale=8,
+            EXAMPLES[first][1], label="Prompt", show_label=False, container=False, lines=1, max_lines=8, scale=8,
             placeholder="Ask something, or paste a text", elem_id="ptp-prompt", min_width=240,
         )  # fmt: skip
         with gr.Row(elem_id="ptp-seed-box", scale=1):
@@ -121,6 +125,7 @@ def build_ask(run_label: str) -> Ask:
     ask = Ask(prompt, run, stop, examples, panel, ticket, inputs)
     stop.click(None, js=modules.call("core/tickets.js", "stopped"), **AT_ONCE)
     method.input(default_budget, method, inputs["draft_budget"], **AT_ONCE)
+    method.change(None, method, js=modules.call("core/tickets.js", "chose"), **AT_ONCE)
     dice.click(None, outputs=seed, js="() => Math.floor(Math.random() * 1e6)", **AT_ONCE)
     kept = (prompt, seed)
     reset.click(
@@ -164,9 +169,29 @@ def _adjustable_inputs() -> dict[str, Any]:
     return inputs
 
 
-def show_example(ask: Ask, view: gr.HTML, name: str) -> dict[Any, Any]:
-    """What fills the inputs, the sentence and the view with a recorded race."""
-    return {**ask.fill(RunSettings(EXAMPLES[name][1])), view: as_value(open_run(f"recorded:{name}"))}
+def show_example(ask: Ask, view: gr.HTML, name: str, method: str) -> dict[Any, Any]:
+    """What fills the inputs, the sentence and the view with a recorded race; the visitor's method stays."""
+    settings = RunSettings.parse(prompt=EXAMPLES[name][1], method=method)
+    return {**ask.fill(settings, "method"), view: as_value(open_run(f"recorded:{name}"))}
+
+
+def show_upload(ask: Ask, run: str) -> dict[Any, Any]:
+    """What fills the inputs and the sentence with an uploaded race's own; nothing for other races."""
+    settings = settings_of(RUNS.find(run))
+    return {ask.panel: gr.skip()} if settings is None else ask.fill(settings, "chat")
+
+
+def settings_of(race: Race | None) -> RunSettings | None:
+    """The settings of an uploaded race as far as its file tells them and the page can show them."""
+    if race is None or race.origin != "uploaded":
+        return None
+    trace = race.lanes.get(PARALLEL, race.reference)
+    method = trace.method if trace.method in RACED else DEFAULTS.method
+    sampling = {name: getattr(trace.sampling, name) for name in ("temperature", "top_k", "top_p")}
+    found = {"seed": trace.noise.seed, "max_new_tokens": len(race.reference.tokens), **sampling}
+    limits = {name: PAGE_RANGES.get(name, (RANGES[name].low, RANGES[name].high)) for name in found}
+    shown = {name: min(max(value, limits[name][0]), limits[name][1]) for name, value in found.items()}
+    return RunSettings.parse(prompt=trace.prompt, method=method, **shown) if trace.prompt.strip() else None
 
 
 def show_link(ask: Ask, view: gr.HTML, query: dict[str, str]) -> tuple[dict[Any, Any], str]:

@@ -7,4 +7,5 @@ EXAMPLES = {  # name -> (button, prompt); the recorded race of each has the same
     "story": ("story", "Tell me a short story about a lighthouse keeper and a storm."),
     "translation": ("translation", "Translate to French: Where is the nearest train station?"),
 }
-FIRST = "sky"
+FIRST = "code"  # of the Race page: most tokens per call
+FIRST_TEXT = "sky"  # of the Noise page

@@ -15,7 +15,7 @@ from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_a
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import as_value
 
-from .ask import AT_ONCE, IN_TURN, PRIVATE, build_ask, show_example, show_link
+from .ask import AT_ONCE, IN_TURN, PRIVATE, build_ask, show_example, show_link, show_upload
 from .charts import accepted_lengths, tokens_against_calls
 from .events import RaceRunner
 from .examples import FIRST
@@ -48,8 +48,8 @@ def build(shelf: ModelShelf) -> None:
         for event in until_stopped(ticket, runner.run(ModelChoice.of_text(chosen), raw)):
             yield {race: as_value(event), **({shown: event["run"]} if event["event"] == "done" else {})}
 
-    def open_example(name: str) -> dict[Any, Any]:
-        return {**show_example(ask, race, name), shown: f"recorded:{name}"}
+    def open_example(name: str, method: str) -> dict[Any, Any]:
+        return {**show_example(ask, race, name, method), shown: f"recorded:{name}"}
 
     def open_link(request: gr.Request) -> dict[Any, Any]:
         updates, run_shown = show_link(ask, race, dict(request.query_params))
@@ -63,9 +63,10 @@ def build(shelf: ModelShelf) -> None:
     running.then(_charts, shown, plots, **AT_ONCE)
     running.failure(None, js=modules.call("core/tickets.js", "refused"), **AT_ONCE)
     race.opened(lambda value: _charts(json.loads(value).get("run", "")), race, plots, **AT_ONCE)
+    race.opened(lambda value: show_upload(ask, json.loads(value).get("run", "")), race, ask.filled, **AT_ONCE)
     filled = [*ask.filled, race, shown]
     for name, button in ask.examples.items():
-        opened = button.click(partial(open_example, name), outputs=filled, **AT_ONCE)
+        opened = button.click(partial(open_example, name), ask.inputs["method"], filled, **AT_ONCE)
         opened.then(_charts, shown, plots, **AT_ONCE)
     linked = gr.on(None, open_link, None, filled, **AT_ONCE)
     linked.then(ask.sentence, list(ask.adjustable.values()), ask.panel, **IN_TURN)

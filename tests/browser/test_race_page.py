@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -51,8 +52,8 @@ def test_a_recorded_race_is_there_before_any_model(open_page):
         "PTPLab.raceState.lanes.ptp.steps.length > 10 && PTPLab.raceState.lanes.ar.steps.length > 10"
     )
     shown = state(page)
-    assert shown["run"] == "recorded:sky"
-    assert shown["texts"][0] == shown["texts"][1] == recorded_race("sky").lanes["ar"].text
+    assert shown["run"] == "recorded:code"
+    assert shown["texts"][0] == shown["texts"][1] == recorded_race("code").lanes["ar"].text
     expect(page.locator(".ptp-pill")).to_contain_text("recorded")
     expect(page.locator(".ptp-figure b").first).to_have_text(f"{shown['ar']} → {shown['ptp']}")
 
@@ -90,8 +91,97 @@ def test_the_parallel_lane_drafts_as_the_visitor_chooses(open_page):
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".ptp-branches .ptp-branch.is-kept")).to_be_visible()
-    page.click("#ptp-example-sky")  # recorded by shallow slots
-    expect(page.locator("#ptp-method input")).to_have_value("shallow PTP")
+    page.click("#ptp-example-sky")  # recorded by shallow slots: the visitor's method stays, for the next run
+    expect(page.get_by_role("region", name="Parallel (shallow PTP)")).to_contain_text("next run: PQD")
+    expect(page.locator("#ptp-method input")).to_have_value("PTP with branches (PQD)")
+    expect(page.locator("#ptp-settings > button")).to_contain_text("budget 8 · PTP with branches")
+
+
+def test_the_landing_plays_once_by_itself(open_page):
+    page = open_page(width=1366, height=768, calm=False)
+    page.wait_for_function("PTPLab.raceState.playing && PTPLab.raceState.lanes.ar.calls > 1")
+    assert page.locator(".ptp-transport select").input_value() == "0.25"
+    ahead = page.evaluate("(s => [s.lanes.ptp.shown, s.lanes.ar.shown, s.axis])(PTPLab.raceState)")
+    assert ahead[0] > ahead[1] and ahead[2] == "ms", "both lanes move, in measured time"
+    page.wait_for_function("!PTPLab.raceState.playing && PTPLab.raceState.lanes.ar.shown === 64")
+    run(page)
+    assert page.locator(".ptp-transport select").input_value() == "1"
+
+
+def test_the_landing_stands_at_a_telling_call_where_no_motion_is_wanted(open_page):
+    page = open_page()
+    page.wait_for_function("PTPLab.raceState.lanes.ptp.calls > 0")
+    step = page.evaluate("(s => s.lanes.ptp.steps[s.lanes.ptp.calls - 1])(PTPLab.raceState)")
+    most = max(len(s.emitted) for s in recorded_race("code").lanes["ptp"].steps)
+    assert len(step["emitted"]) == most > 3 and not state(page)["playing"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (390, 844)])
+def test_both_texts_are_on_the_first_screen(open_page, width, height):
+    page = open_page(width=width, height=height)
+    for lane in ("ar", "ptp"):
+        box = page.locator(f".is-{lane} .ptp-text").bounding_box()
+        assert box["y"] + box["height"] <= height and box["x"] >= 0 and box["x"] + box["width"] <= width
+    figures, text = page.locator(".ptp-figures").bounding_box(), page.locator(".is-ar .ptp-text").bounding_box()
+    assert figures["y"] + figures["height"] < text["y"]
+
+
+def test_a_wide_screen_is_used(open_page):
+    page = open_page(width=1920, height=1080)
+    assert page.locator(".ptp-race").bounding_box()["width"] > 0.85 * 1920
+
+
+def test_tokens_of_one_call_stand_in_one_outline(open_page):
+    page = open_page()
+    page.wait_for_function("PTPLab.raceState.lanes.ptp.steps.length === 19")
+    sizes = [len(step.emitted) for step in recorded_race("code").lanes["ptp"].steps]
+    parallel = page.locator(".is-ptp .ptp-token")
+    assert page.locator(".is-ptp .ptp-token.is-joined-first").count() == sum(size > 1 for size in sizes)
+    assert page.locator(".is-ptp .ptp-token.is-joined").count() == sum(size for size in sizes if size > 1)
+    assert page.locator(".is-ar .ptp-token.is-joined").count() == 0
+    expect(parallel.nth(1)).to_have_attribute("aria-label", re.compile(r"1 of 6 from one call"))
+    borders = "n => (g => [g.borderLeftWidth, g.borderRightWidth, g.borderBottomWidth])(getComputedStyle(n))"
+    first, inner, last = (parallel.nth(i).evaluate(borders) for i in (1, 2, 6))
+    assert first[0] != "0px" and inner[:2] == ["0px", "0px"] and last[1] != "0px"
+    page.click('[data-do="prose"]')
+    expect(page.locator('[data-do="prose"]')).to_have_attribute("aria-pressed", "true")
+    assert parallel.nth(2).evaluate("n => getComputedStyle(n.querySelector('.ptp-space')).fontSize") == "0px"
+    joined, alone = parallel.nth(2), parallel.nth(0)
+    colours = [node.evaluate("n => getComputedStyle(n).borderBottomColor") for node in (joined, alone)]
+    assert colours[0] != colours[1], "the line joins the call's tokens in plain text too"
+
+
+def test_space_after_run_plays_and_does_not_run_again(open_page):
+    page = open_page()
+    shown = run(page)["run"]
+    page.keyboard.press("Space")
+    page.wait_for_function("PTPLab.raceState.playing")
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowLeft")
+    assert state(page)["run"] == shown and not page.evaluate("PTPLab.raceState.busy")
+    page.fill("#ptp-prompt textarea", "abcabc")
+    page.keyboard.press("Space")
+    assert page.input_value("#ptp-prompt textarea") == "abcabc "
+
+
+def test_focus_shows_on_the_prompt_line(open_page):
+    page = open_page()
+    for selector in ("#ptp-prompt textarea", "#ptp-seed input", "#ptp-dice", "#ptp-run"):
+        page.focus(selector)
+        page.keyboard.press("Shift")  # so that the browser knows that the keyboard is used
+        style = page.eval_on_selector(selector, "n => (g => [g.outlineStyle, g.outlineWidth])(getComputedStyle(n))")
+        assert style[0] == "solid" and float(style[1].removesuffix("px")) >= 2, selector
+
+
+def test_the_noise_tape_of_a_long_text_stays_in_its_panel(open_page):
+    page = open_page()
+    page.wait_for_selector(".ptp-u-bar")
+    page.evaluate(
+        """() => { const tape = document.querySelector('.ptp-tape'), bar = tape.firstElementChild;
+        tape.classList.add('is-dense');
+        for (let i = tape.childElementCount; i < 256; i += 1) tape.append(bar.cloneNode(true)); }"""
+    )
+    assert page.evaluate("(t => t.scrollWidth <= t.clientWidth)(document.querySelector('.ptp-tape'))")
 
 
 def test_the_same_seed_gives_the_same_text_again(open_page):
@@ -373,8 +463,22 @@ def test_a_foreign_file_gets_a_sentence_and_loses_nothing(open_page, tmp_path, c
     (tmp_path / "bad.json").write_text(content)
     page.set_input_files(".ptp-tools input[type=file]", tmp_path / "bad.json")
     expect(page.locator(".ptp-banner.is-error")).to_contain_text(reason)
-    assert state(page)["run"] == "recorded:sky"
+    assert state(page)["run"] == "recorded:code"
     assert state(page)["ptp"] > 10
+
+
+def test_an_uploaded_race_fills_prompt_and_settings(open_page, tmp_path):
+    race = json.loads(json.dumps(recorded_race("sky").to_dict()))
+    for lane in ("ar", "ptp"):
+        race[lane]["noise"]["seed"] = 12
+        race[lane]["sampling"]["temperature"] = 0.3
+        race[lane]["prompt"] = "another prompt"
+    (tmp_path / "race.json").write_text(json.dumps(race))
+    page = open_page()
+    page.set_input_files(".ptp-tools input[type=file]", tmp_path / "race.json")
+    expect(page.locator("#ptp-prompt textarea")).to_have_value("another prompt")
+    expect(page.locator("#ptp-seed input")).to_have_value("12")
+    expect(page.locator("#ptp-settings > button")).to_contain_text("temperature 0.3")
 
 
 def test_a_single_trace_opens_as_one_lane(open_page, tmp_path):
@@ -393,7 +497,7 @@ def test_bad_input_gets_a_sentence_and_loses_nothing(open_page):
         page.fill("#ptp-prompt textarea", prompt)
         page.click("#ptp-run")
         expect(page.locator(".ptp-banner.is-error")).to_contain_text(reason)
-        assert state(page)["run"] == "recorded:sky"
+        assert state(page)["run"] == "recorded:code"
         assert page.input_value("#ptp-prompt textarea") == prompt
 
 

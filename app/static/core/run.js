@@ -83,6 +83,14 @@ export class Run {
  */
 export const markAsk = (on) => document.querySelector("#ptp-ask")?.classList.toggle("is-busy", on);
 
+/**
+ * Takes the focus off the Run button, where a key would run again.
+ * @param {HTMLElement} root what gets it
+ */
+export function leaveRun(root) {
+  if (document.activeElement?.closest("#ptp-run")) root.focus({ preventScroll: true });
+}
+
 /** Presses Run, once the inputs hold what the link says. */
 export const pressRun = () =>
   setTimeout(() => /** @type {HTMLElement | null} */ (document.querySelector("#ptp-run"))?.click(), 50);

@@ -7,5 +7,5 @@ export const STATUS: Record<string, { glyph: string; says: string }>;
 export const BASELINE: "ar";
 export const PARALLEL: "ptp";
 
-/** A method's short name, and how it drafts between calls; null where its drafts come from the call itself. */
-export const METHODS: Record<string, { short: string; between: string | null }>;
+/** A method's short name, how it works, and how it drafts between calls; null where the call itself drafts. */
+export const METHODS: Record<string, { short: string; sentence: string; between: string | null }>;

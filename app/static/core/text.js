@@ -69,7 +69,7 @@ export function nodes(text, label) {
   return parts(text).map((p) =>
     p.text !== undefined
       ? el("bdi", { text: p.text })
-      : el("i", { class: p.code ? "ptp-code" : "ptp-space", text: p.glyph || p.code }));
+      : el("i", { class: p.code ? "ptp-code" : `ptp-space${p.breaks ? " is-break" : ""}`, text: p.glyph || p.code }));
 }
 
 /**

@@ -18,6 +18,11 @@ export function queued(_, ...inputs) {
   return [name, ...inputs];
 }
 
+/** Another method was chosen for the next run. @param {string} method */
+export function chose(method) {
+  document.dispatchEvent(new CustomEvent("ptp:chose", { detail: method }));
+}
+
 /** Stop was clicked. */
 export function stopped() {
   document.dispatchEvent(new CustomEvent("ptp:stopped"));

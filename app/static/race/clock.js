@@ -99,6 +99,17 @@ export function setAxis(page, axis) {
 }
 
 /**
+ * Sets how fast the clock plays, unless the visitor did.
+ * @param {Page} page
+ * @param {number} speed
+ */
+export function setSpeed({ state, view }, speed) {
+  if (view.speed.dataset.chosen) return;
+  state.speed = speed;
+  view.speed.value = String(speed);
+}
+
+/**
  * Plays a race from its start, in measured time.
  * @param {Page} page
  */

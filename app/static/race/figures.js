@@ -44,6 +44,10 @@ export function drawFigures({ state, view }) {
   const short = method && METHODS[method] ? METHODS[method].short : method;
   title.textContent = short ? `Parallel (${short})` : "Parallel";
   title.closest("section")?.setAttribute("aria-label", title.textContent);
+  const next = state.chosen && state.chosen !== method ? METHODS[state.chosen] : null, { note } = view.lane.ptp;
+  note.textContent = next ? `next run: ${next.short}` : "same noise";
+  note.title = next ? next.sentence : "";
+  note.classList.toggle("is-next", Boolean(next));
 }
 
 /** Whether one lane was stopped before the other. @param {Summary} summary */

@@ -4,16 +4,17 @@
 import { remember } from "../core/address.js";
 import { Banner } from "../core/banner.js";
 import { calm, expose, find, takeRoot } from "../core/dom.js";
-import { ask, hear, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
+import { ask, hear, leaveRun, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
 import { chunk, LANES } from "../core/wire.js";
 import { drawCall } from "./call.js";
-import { goTo, play, replay, setAxis, stepBy } from "./clock.js";
+import { goTo, play, replay, setAxis, setSpeed, stepBy } from "./clock.js";
 import { drawFigures, summaryText } from "./figures.js";
 import { listenToFiles } from "./files.js";
 import { listenToKeys, present } from "./keys.js";
 import { add, callsOf, clear, complete, fresh, length } from "./lanes.js";
 import { build } from "./layout.js";
 import { drawMap } from "./map.js";
+import { settle } from "./opening.js";
 import { listenToPointer } from "./pointer.js";
 import { append, drawTexts } from "./text.js";
 import { drawTimeline } from "./timeline.js";
@@ -87,21 +88,7 @@ export function mount({ element, props, watch, server, trigger }) {
     receiveChunk(name, found);
     if (!state.live && !state.playing) state.head = length(state);
     redraw();
-    if (!state.live && complete(state)) settle();
-  }
-
-  /** A race that is there already: the first one stands at a telling call, others play from their start. */
-  function settle() {
-    const { steps } = state.lanes.ptp;
-    if (state.opened === "first") {
-      const telling = steps.filter((step) => step.branches.some((branch) => branch.kept));
-      const best = telling.reduce((a, b) => (b.emitted.length > a ? b.emitted.length : a), 0);
-      const step = telling.find(({ emitted }) => emitted.length === best);
-      state.axis = "calls";
-      state.head = step ? step.index + 1 : steps.length;
-    } else if (state.opened && !calm()) replay(page);
-    state.opened = null;
-    redraw();
+    if (!state.live && complete(state)) settle(page);
   }
 
   // ---- events --------------------------------------------------------------------------------------
@@ -146,7 +133,7 @@ export function mount({ element, props, watch, server, trigger }) {
       Object.assign(state, { live: false, opened: first ? "first" : "again", expected: 0 });
       if (!first) remember(query);
       for (const name of LANES) if (meta.methods[name]) fetchFrom(name);
-      if (complete(state)) settle(); // the same race again: nothing is left to fetch
+      if (complete(state)) settle(page); // the same race again: nothing is left to fetch
     },
     steps: (event) => {
       if (!state.live) remember(state.link); // the address follows once there is a race that it names
@@ -163,6 +150,7 @@ export function mount({ element, props, watch, server, trigger }) {
       for (const name of LANES) if (state.lanes[name].steps.length < callsOf(state, name)) fetchFrom(name);
       banner.announce(summaryText(state));
       state.head = length(state);
+      setSpeed(page, 1);
       if (!calm()) replay(page);
     },
   };
@@ -184,6 +172,7 @@ export function mount({ element, props, watch, server, trigger }) {
       run.begin(ticket);
       play(page, false);
       banner.say(WAITING);
+      leaveRun(root); // so that Space plays the race and does not run it again
     },
     refused: () => {
       halt();
@@ -216,12 +205,17 @@ export function mount({ element, props, watch, server, trigger }) {
     last: () => goTo(page, length(state)),
     calls: () => setAxis(page, "calls"),
     ms: () => setAxis(page, "ms"),
+    prose: () => view.prose.setAttribute("aria-pressed", String(root.classList.toggle("is-prose"))),
     present: () => present(page),
     leave: () => present(page, false),
   };
   for (const [name, action] of Object.entries(actions)) {
     find(root, `[data-do="${name}"]`)?.addEventListener("click", action);
   }
+  document.addEventListener("ptp:chose", (event) => {
+    state.chosen = /** @type {CustomEvent} */ (event).detail;
+    drawFigures(page);
+  });
   listenToPointer(page);
   listenToKeys(page);
   new ResizeObserver(() => drawTimeline(page)).observe(view.bars.ar);

@@ -35,6 +35,7 @@ import { LANES } from "../core/wire.js";
  * @property {{ lane: LaneName, position: number } | null} pinned the token that a visitor chose
  * @property {Partial<Record<LaneName, boolean>>} fetching
  * @property {number} expected tokens of a run that has begun
+ * @property {string | null} chosen the method of the next run, once it was changed
  * @property {boolean} cut this visitor stopped the run
  */
 
@@ -57,7 +58,7 @@ const lane = () => ({ steps: [], tokens: [], ends: [0], shown: 0, calls: 0 });
 export const fresh = () => ({
   run: null, meta: null, summary: null, lanes: { ar: lane(), ptp: lane() }, axis: "calls", head: 0, playing: false,
   live: false, busy: false, ticket: null, link: null, opened: null, pinned: null, speed: 1, fetching: {}, expected: 0,
-  cut: false,
+  cut: false, chosen: null,
 });
 
 /**
@@ -66,8 +67,8 @@ export const fresh = () => ({
  * @param {string} run
  */
 export function clear(state, run) {
-  const { axis, speed, busy, ticket, expected, link } = state;
-  Object.assign(state, fresh(), { run, axis, speed, busy, ticket, expected, link });
+  const { axis, speed, busy, ticket, expected, link, chosen } = state;
+  Object.assign(state, fresh(), { run, axis, speed, busy, ticket, expected, link, chosen });
 }
 
 /**
@@ -108,6 +109,16 @@ export function currentStep({ lanes: { ptp } }) {
 
 /** The parallel lane, or the other where there is none. @param {State} state */
 export const mainLane = ({ lanes }) => (lanes.ptp.steps.length ? lanes.ptp : lanes.ar);
+
+/**
+ * The first of the calls that brought most tokens, of those that checked drafts; undefined where none did.
+ * @param {Step[]} steps
+ */
+export function telling(steps) {
+  const checked = steps.filter((step) => step.drafts.length);
+  const most = Math.max(...checked.map((step) => step.emitted.length));
+  return checked.find((step) => step.emitted.length === most);
+}
 
 /** The longest the race lasts on its axis. @param {State} state */
 export const length = (state) => Math.max(...LANES.map((name) => {

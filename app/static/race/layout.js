@@ -69,6 +69,8 @@ function timeline() {
     calls: button("calls", "calls", "Axis: model calls"),
     ms: button("ms", "milliseconds", "Axis: measured milliseconds"),
   };
+  const prose = button("prose", "plain text", "Plain text: no signs for spaces, calls joined by lines");
+  prose.setAttribute("aria-pressed", "false");
   const speed = el("select", { "aria-label": "Speed" }, SPEEDS.map(([value, text]) =>
     el("option", { value, text, selected: value === 1 })));
   const box = el("section", { class: "ptp-panel ptp-timeline", "aria-label": "Timeline" }, [
@@ -81,9 +83,10 @@ function timeline() {
       ]),
       scrub, clock, speed,
       el("span", { class: "ptp-axis", role: "group", "aria-label": "Axis" }, [axis.calls, axis.ms]),
+      el("span", { class: "ptp-axis" }, prose),
     ]),
   ]);
-  return { box, bars, scrub, clock, play, axis, speed };
+  return { box, bars, scrub, clock, play, axis, speed, prose };
 }
 
 /**
@@ -93,11 +96,11 @@ function timeline() {
  */
 function laneBox(name, heading, sub) {
   const text = el("div", { class: "ptp-text" }), info = el("span", { class: "ptp-soft" });
-  const title = el("h3", { text: heading });
+  const title = el("h3", { text: heading }), note = el("span", { class: "ptp-soft", text: sub });
   const box = el("section", { class: `ptp-panel ptp-lane is-${name}`, "aria-label": heading }, [
-    el("div", { class: "ptp-lane-head" }, [title, el("span", { class: "ptp-soft", text: sub }), info]), text,
+    el("div", { class: "ptp-lane-head" }, [title, note, info]), text,
   ]);
-  return { text, info, title, box };
+  return { text, info, title, note, box };
 }
 
 const legend = () => el("p", { class: "ptp-legend" }, Object.entries(LEGEND).map(([status, text]) => {

@@ -35,7 +35,10 @@ export function listenToPointer(page) {
     play(page, false);
     seek(page, share * length(state));
   });
-  view.speed.addEventListener("change", () => { state.speed = Number(view.speed.value); });
+  view.speed.addEventListener("change", () => {
+    view.speed.dataset.chosen = "yes";
+    state.speed = Number(view.speed.value);
+  });
   view.mapBox.addEventListener("toggle", () => {
     page.drawn.map = null;
     drawMap(page);

@@ -18,24 +18,37 @@ import { callsShown } from "./lanes.js";
  * @param {Token[]} tokens
  */
 export function append({ state, view }, name, tokens) {
-  view.lane[name].text.append(...tokens.flatMap((token) => tokenNodes(name, token)));
+  const { steps } = state.lanes[name];
+  view.lane[name].text.append(...tokens.flatMap((token) => tokenNodes(name, token, steps[token.call].emitted)));
   view.lane[name].text.dir = directionOf(state.lanes[name].tokens);
 }
 
 /**
  * @param {LaneName} name
  * @param {Token} token
+ * @param {Token[]} together the tokens of its call
  */
-function tokenNodes(name, token) {
-  const plain = name === BASELINE, status = plain ? "plain" : statusOf(token);
+function tokenNodes(name, token, together) {
+  const plain = name === BASELINE, status = plain ? "plain" : statusOf(token), call = ofCall(token, together);
   const node = el("button", {
-    class: `ptp-token is-${status}`, type: "button", tabindex: "-1", "data-lane": name,
+    class: `ptp-token is-${status}${joined(token, together)}`, type: "button", tabindex: "-1", "data-lane": name,
     "data-position": token.position,
-    "aria-label": `token ${token.position + 1}, ${nameOf(token)}${plain ? "" : `, ${status}`}`,
-    title: plain ? null : meaningOf(token),
+    "aria-label": `token ${token.position + 1}, ${nameOf(token)}${plain ? "" : `, ${status}${call}`}`,
+    title: plain ? null : `${meaningOf(token)}${call}`,
   }, nodes(token.text, token.label));
   return [node, ...breaksOf(token.text)];
 }
+
+/** One outline around the tokens that came out of one call. @param {Token} token @param {Token[]} together */
+function joined(token, together) {
+  if (together.length < 2) return "";
+  const first = token === together[0], last = token === together[together.length - 1];
+  return ` is-joined${first ? " is-joined-first" : ""}${last ? " is-joined-last" : ""}`;
+}
+
+/** The same in words. @param {Token} token @param {Token[]} together */
+const ofCall = (token, together) =>
+  together.length < 2 ? "" : `, ${together.indexOf(token) + 1} of ${together.length} from one call`;
 
 /**
  * Shows each lane's tokens up to the clock.

@@ -101,6 +101,7 @@ function drawTape({ lanes: { ar, ptp } }, view, found) {
   while (view.tape.childElementCount < tokens.length) {
     view.tape.append(tapeBar(tokens[view.tape.childElementCount]));
   }
+  view.tape.classList.toggle("is-dense", tokens.length > 100);
   const shown = Math.max(ar.shown, ptp.shown);
   [...view.tape.children].forEach((node, i) => {
     node.classList.toggle("is-own", found !== null && i === found.token.position);
