@@ -11,7 +11,17 @@ from ptp_core.trace import Trace
 from .race.events import RaceRunner
 from .race.races import Race
 from .serving.models import ModelChoice, ModelShelf
-from .settings import RunSettings
+from .settings import MAX_NEW_TOKENS, RunSettings
+
+# What both say about the settings that they share, in the words that Gradio and MCP clients show.
+_SETTINGS = f"""seed: the seed of the noise tape; the same seed gives the same text
+            max_new_tokens: at most so many tokens, 1 to {MAX_NEW_TOKENS}
+            temperature: 0 is greedy
+            top_k: 0 is off
+            top_p: 1 is off
+            num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
+            draft_budget: u-slots per call, or drafts where those are made behind it; a number or "auto"
+            chat: put the prompt into the model's chat template"""
 
 
 def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
@@ -34,14 +44,7 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
 
         Args:
             prompt: the text to answer or continue
-            seed: the seed of the noise tape; the same seed gives the same text
-            max_new_tokens: at most so many tokens, 1 to 256
-            temperature: 0 is greedy
-            top_k: 0 is off
-            top_p: 1 is off
-            num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
-            draft_budget: u-slots per call, or drafts where those are made behind it; a number or "auto"
-            chat: put the prompt into the model's chat template
+            SETTINGS
             method: how the parallel lane drafts, one of RACED
 
         Returns:
@@ -75,14 +78,7 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         Args:
             prompt: the text to answer or continue
             method: one of METHODS; all give the same text
-            seed: the seed of the noise tape; the same seed gives the same text
-            max_new_tokens: at most so many tokens, 1 to 256
-            temperature: 0 is greedy
-            top_k: 0 is off
-            top_p: 1 is off
-            num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
-            draft_budget: u-slots per call, a number or "auto"
-            chat: put the prompt into the model's chat template
+            SETTINGS
 
         Returns:
             the trace (schema version 1)
@@ -101,6 +97,9 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         assert trace is not None
         return trace.to_dict()
 
-    race.__doc__ = str(race.__doc__).replace("RACED", ", ".join(RACED))
-    generate.__doc__ = str(generate.__doc__).replace("METHODS", ", ".join(METHODS))
-    return [race, generate]
+    tools: list[Callable[..., dict[str, Any]]] = [race, generate]
+    words = {"SETTINGS": _SETTINGS, "RACED": ", ".join(RACED), "METHODS": ", ".join(METHODS)}
+    for tool in tools:
+        for name, text in words.items():
+            tool.__doc__ = str(tool.__doc__).replace(name, text)
+    return tools

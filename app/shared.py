@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ptp_core.json_text import too_large
 from ptp_core.methods import AHEAD, LOOKUP, TABLE
 
+from .learn.events import MAX_SEED
 from .race.races import BASELINE, PARALLEL
 from .serving.theme import STATUS
+from .serving.uploads import LARGEST
 
 
 def shared() -> dict[str, Any]:
     """The values by the names under which core/shared.js exports them; app/static/core/shared.d.ts has their types."""
     return {
         "STATUS": {status: {"glyph": glyph, "says": says} for status, (glyph, _, says) in STATUS.items()},
+        "LARGEST": {what: {"bytes": most, "says": too_large(what, most)} for what, most in LARGEST.items()},
+        "MAX_SEED": MAX_SEED,
         "BASELINE": BASELINE,
         "PARALLEL": PARALLEL,
         "METHODS": {

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from .json_text import parse_json
 from .noise import NoiseTape
 from .sampling import SamplingConfig
 from .verify import ExtraKind
@@ -238,16 +239,8 @@ class Trace:
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Trace:
         """Reads a trace from a file. Raises ValueError with one sentence if the file is not a whole trace."""
-        try:
-            if Path(path).stat().st_size > MAX_FILE_BYTES:
-                raise ValueError(f"This file is larger than {MAX_FILE_BYTES >> 20} MB, too large for a trace.")
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-        except UnicodeDecodeError:
-            raise ValueError("This file is not text, so it is no trace.") from None
-        except json.JSONDecodeError as error:
-            raise ValueError(f"This file is not whole JSON (it breaks at character {error.pos}).") from None
-        except RecursionError:
-            raise ValueError("This file is nested too deeply to be a trace.") from None
+        with Path(path).open("rb") as file:
+            return cls.from_dict(parse_json(file.read(MAX_FILE_BYTES + 1), "trace", MAX_FILE_BYTES))
 
 
 @cache

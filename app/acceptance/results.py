@@ -12,7 +12,6 @@ from ptp_core.benchmark.result import BenchResult
 from .shown import Shown
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "benchmarks"
-MAX_UPLOAD_BYTES = 24 << 20
 _KEPT_RESULTS = 60
 _GONE = "This result is no longer in memory. Run it again, or upload its file."
 
@@ -58,7 +57,7 @@ def _name(path: Path) -> str:
 
 def uploaded(text: str, name: str) -> Shown:
     """An uploaded file's content as a result; ValueError with a sentence if it is none."""
-    result = BenchResult.from_dict(read_json(text, MAX_UPLOAD_BYTES, "benchmark result"))
+    result = BenchResult.from_dict(read_json(text, "benchmark result"))
     if not result.rows:
         raise ValueError("This benchmark result has no answers in it.")
     return Shown(result, name, "uploaded")

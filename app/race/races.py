@@ -14,7 +14,7 @@ from app.serving.uploads import read_json
 from app.settings import RunSettings
 from ptp_core.methods import BASELINE
 from ptp_core.speedup import Call, Comparison, compare_lanes
-from ptp_core.trace import MAX_FILE_BYTES, DecodeStep, Trace, first_divergence
+from ptp_core.trace import DecodeStep, Trace, first_divergence
 
 FORMAT = "ptp-race-1"
 LANES = BASELINE, PARALLEL = (BASELINE, "ptp")
@@ -78,7 +78,7 @@ class Race:
     @classmethod
     def from_text(cls, text: str) -> Race:
         """Parses a file's content; ValueError with a sentence if it is no race and no trace."""
-        race = cls.from_dict(read_json(text, MAX_FILE_BYTES, "trace"))
+        race = cls.from_dict(read_json(text, "trace"))
         race.origin = "uploaded"
         return race
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ptp_core.json_text import parse_json
+from ptp_core.trace import MAX_FILE_BYTES
 
-def read_json(text: str, max_bytes: int, what: str) -> Any:
-    """The JSON of an uploaded file. ValueError with a sentence if it is too large, damaged or nested too deeply.
+LARGEST = {"trace": MAX_FILE_BYTES, "benchmark result": 24 << 20}  # bytes, by the kind of file
 
-    Halves of characters become U+FFFD, also those that are written as escapes. what names the file's kind: "trace".
+
+def read_json(text: str, what: str) -> Any:
+    """The JSON of an uploaded file of this kind.
+
+    Halves of characters become U+FFFD, also those that are written as escapes. ValueError with a sentence if the file
+    is too large, damaged or nested too deeply.
     """
-    if len(text) > max_bytes:
-        raise ValueError(f"This file is larger than {max_bytes >> 20} MB, too large for a {what}.")
-    try:
-        data = json.loads(whole_characters(text))
-        if "\\ud" in text.lower():
-            data = json.loads(whole_characters(json.dumps(data, ensure_ascii=False)))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"This file is not whole JSON (it breaks at character {error.pos}).") from None
-    except RecursionError:
-        raise ValueError(f"This file is nested too deeply to be a {what}.") from None
+    data = parse_json(whole_characters(text), what, LARGEST[what])
+    if "\\ud" in text.lower():
+        data = json.loads(whole_characters(json.dumps(data, ensure_ascii=False)))
     return data
 
 

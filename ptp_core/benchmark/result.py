@@ -16,6 +16,7 @@ from typing import Any
 
 from ..decoding.costs import CostCurve, DraftCosts
 from ..decoding.drafters.lookup import LOOKUP_DRAFTS
+from ..json_text import parse_json
 from ..methods import AHEAD, BASELINE, LOOKUP, TABLE
 from .acceptance import analyse, drafting_methods
 from .bounds import Drafter
@@ -160,17 +161,9 @@ class BenchResult:
             opened = gzip.open if Path(path).suffix == ".gz" else open
             with opened(path, "rb") as file:
                 content = file.read(MAX_FILE_BYTES + 1)
-            if len(content) > MAX_FILE_BYTES:
-                raise ValueError(f"This file is larger than {MAX_FILE_BYTES >> 20} MB, too large for a result.")
-            return cls.from_dict(json.loads(content.decode()))
         except (gzip.BadGzipFile, EOFError, zlib.error):
             raise ValueError("This compressed file is damaged or cut off.") from None
-        except UnicodeDecodeError:
-            raise ValueError("This file is not text, so it is no benchmark result.") from None
-        except json.JSONDecodeError as error:
-            raise ValueError(f"This file is not whole JSON (it breaks at character {error.pos}).") from None
-        except RecursionError:
-            raise ValueError("This file is nested too deeply to be a benchmark result.") from None
+        return cls.from_dict(parse_json(content, "benchmark result", MAX_FILE_BYTES))
 
 
 def _run_name(config: BenchConfig) -> str:

@@ -24,6 +24,7 @@ from transformers import DynamicCache, LlamaConfig, LlamaModel
 
 from ..model.u_embedding import build_u_embedding
 from ..training.inverse import infer_u
+from .runs import to_the_end
 
 _SIDE = 5
 _SYMBOLS = _SIDE * _SIDE
@@ -177,9 +178,4 @@ def train_sequence(
     config: SequenceConfig, callback: Callable[[SequenceStep], None] = lambda step: None
 ) -> SequenceStep:
     """Runs the training to its end, calls back with each measurement and returns the last."""
-    last: SequenceStep | None = None
-    for last in run_sequence(config):
-        callback(last)
-    if last is None:
-        raise ValueError(f"A toy run needs at least one step, got {config.steps}.")
-    return last
+    return to_the_end(run_sequence(config), callback)

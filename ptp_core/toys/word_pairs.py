@@ -29,6 +29,7 @@ from ..sampling import pick
 from ..training.evaluate import draft_tokens
 from ..training.inverse import infer_u
 from ..training.losses import divergence
+from .runs import to_the_end
 
 FIRST = ("def", "import", "class", "return", "for", "with")
 SECOND = ("run", "main", "numpy", "torch", "Model", "Error", "None", "True", "line", "open")
@@ -193,12 +194,7 @@ def run_toy(config: ToyConfig, world: World | None = None) -> Iterator[ToyStep]:
 
 def train_toy(config: ToyConfig, callback: Callable[[ToyStep], None] = lambda step: None) -> ToyStep:
     """Runs the training to its end, calls back with each measurement and returns the last."""
-    last: ToyStep | None = None
-    for last in run_toy(config):
-        callback(last)
-    if last is None:
-        raise ValueError(f"A toy run needs at least one step, got {config.steps}.")
-    return last
+    return to_the_end(run_toy(config), callback)
 
 
 def make_toy_model(config: ToyConfig, world: World) -> PTPModel:

@@ -9,7 +9,7 @@ import time
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from support.pages import CONTRASTS, HOSTILE, slow
+from support.pages import CONTRASTS, HOSTILE, hostile_race, slow
 
 from app.race.races import recorded_race
 from app.serving.models import ModelChoice
@@ -482,13 +482,7 @@ def test_files_open_here_and_damaged_ones_lose_nothing(open_page, tmp_path):
 
 
 def test_hostile_tokens_stay_text(open_page, tmp_path):
-    race = json.loads(json.dumps(recorded_race("sky").to_dict()))
-    for lane in ("ar", "ptp"):
-        emitted = [e for step in race[lane]["steps"] for e in step["emitted"]]
-        for token, text in zip(emitted, HOSTILE, strict=False):
-            token["text"] = text
-            token["candidates"][0]["text"] = text
-    (tmp_path / "hostile.json").write_text(json.dumps(race))
+    (tmp_path / "hostile.json").write_text(json.dumps(hostile_race()))
     page = open_page("noise")
     page.wait_for_function(WHOLE)
     dialogs = []

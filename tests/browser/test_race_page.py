@@ -8,7 +8,7 @@ import time
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.pages import CONTRASTS, HOSTILE, slow
+from support.pages import CONTRASTS, hostile_race, slow
 
 from app.race.races import RECORDED_FOLDER, Race, recorded_names, recorded_race
 from app.serving.models import ModelChoice
@@ -588,17 +588,7 @@ def test_a_restarted_server_loads_the_visitors_model_again(open_page, demo, shel
 
 
 def test_hostile_tokens_show_as_text(open_page, tmp_path):
-    race = json.loads(json.dumps(recorded_race("sky").to_dict()))
-    for lane in ("ar", "ptp"):
-        emitted = [e for step in race[lane]["steps"] for e in step["emitted"]]
-        for token, text in zip(emitted, HOSTILE, strict=False):
-            token["text"] = text
-            token["candidates"][0]["text"] = text
-        for step in race[lane]["steps"]:
-            for i, draft in enumerate(step["drafts"]):
-                draft["text"] = HOSTILE[i % len(HOSTILE)]
-        race[lane]["prompt"] = "${1+41} <script>alert(1)</script>"
-    (tmp_path / "hostile.json").write_text(json.dumps(race))
+    (tmp_path / "hostile.json").write_text(json.dumps(hostile_race()))
     page = open_page()
     alerts = []
     page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))

@@ -22,23 +22,18 @@ def test_generate_writes_text_stats_and_trace(tiny_folder, tmp_path, capsys):
     assert trace.noise.seed == 7
 
 
+def asked(model, adapter, method):
+    return ["generate", "abc", "--model", str(model), "--adapter", str(adapter), "--method", method]
+
+
 def test_every_method_prints_the_same_text(tiny_folder, tmp_path, capsys):
     adapter = make_adapter()
     save_whole(tmp_path / "a", adapter)
     texts = set()
     for method in ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup"):
         budget = [] if method == "ar" else ["--draft-budget", "9"]
-        arguments = [
-            "generate",
-            "abc",
-            "--model",
-            str(tiny_folder),
-            "--adapter",
-            str(tmp_path / "a"),
-            "--method",
-            method,
-        ]
-        assert main([*arguments, "--seed", "3", "--max-new-tokens", "16", *budget]) == 0
+        arguments = [*asked(tiny_folder, tmp_path / "a", method), "--seed", "3", *budget]
+        assert main([*arguments, "--max-new-tokens", "16"]) == 0
         texts.add(capsys.readouterr().out)
     assert len(texts) == 1
 
@@ -46,21 +41,12 @@ def test_every_method_prints_the_same_text(tiny_folder, tmp_path, capsys):
 def test_drafts_without_u_are_made_as_asked(tiny_folder, tmp_path):
     save_whole(tmp_path / "a", make_adapter(kind="blank", variant="independent"))
     trace = tmp_path / "t.json"
-    asked = [
-        "generate",
-        "abc",
-        "--model",
-        str(tiny_folder),
-        "--adapter",
-        str(tmp_path / "a"),
-        "--method",
-        "independent",
-    ]
+    arguments = asked(tiny_folder, tmp_path / "a", "independent")
     for options, rule in (([], "argmax"), (["--draft-rule", "pick"], "pick")):
-        assert main([*asked, "--max-new-tokens", "6", "--draft-budget", "4", "--trace", str(trace), *options]) == 0
+        assert main([*arguments, "--max-new-tokens", "6", "--draft-budget", "4", "--trace", str(trace), *options]) == 0
         assert Trace.from_json(trace).draft_rule == rule
     with pytest.raises(SystemExit):
-        main([*asked, "--draft-rule", "likeliest"])
+        main([*arguments, "--draft-rule", "likeliest"])
 
 
 @pytest.mark.parametrize(

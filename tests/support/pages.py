@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
+
+from app.race.races import LANES, recorded_race
 
 HOSTILE = [
     "${1+41}",
@@ -17,6 +20,22 @@ HOSTILE = [
     "`x`",
     "\n\n",
 ]
+
+
+def hostile_race():
+    """A recorded race whose tokens, drafts and prompt are texts that a page must not take for markup."""
+    race = json.loads(json.dumps(recorded_race("sky").to_dict()))
+    for lane in LANES:
+        emitted = [e for step in race[lane]["steps"] for e in step["emitted"]]
+        for token, text in zip(emitted, HOSTILE, strict=False):
+            token["text"] = text
+            token["candidates"][0]["text"] = text
+        for step in race[lane]["steps"]:
+            for i, draft in enumerate(step["drafts"]):
+                draft["text"] = HOSTILE[i % len(HOSTILE)]
+        race[lane]["prompt"] = "${1+41} <script>alert(1)</script>"
+    return race
+
 
 CONTRASTS = """() => {
   const parse = (c) => c.match(/[\\d.]+/g).map(Number);

@@ -50,6 +50,11 @@ def over_rows(look: Look) -> str:
     return f"{LABELS[look.method]}{where}, {tokens:,} tokens of {questions}{only}; {machine(look.shown)}"
 
 
+def over_all(look: Look) -> str:
+    """What an exhibit of all methods stands on: machine, and category if only one counts."""
+    return f"{machine(look.shown)}{f'; category {look.category}' if look.category else ''}"
+
+
 @dataclass(frozen=True)
 class Exhibit:
     """One chart. what: two lines on what is seen; attempt: something to try.

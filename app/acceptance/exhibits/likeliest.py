@@ -8,8 +8,8 @@ from typing import Any
 from ptp_core.methods import AHEAD, BRANCHES, TABLE
 
 from ..look import Look
-from ..words import counted, machine, percent
-from .base import Drawing, Exhibit, share_item
+from ..words import counted, percent
+from .base import Drawing, Exhibit, over_all, share_item
 
 
 def _draw(key: str, look: Look) -> Drawing | None:
@@ -54,10 +54,6 @@ def _line(each: dict[str, Any], key: str) -> dict[str, Any]:
     return {"name": name, "method": each["name"], "items": items}
 
 
-def _over(look: Look) -> str:
-    return f"{machine(look.shown)}{f'; category {look.category}' if look.category else ''}"
-
-
 _WHAT = (
     "Each line is a kind of draft, and one is the target's own likeliest token. "
     "A draft that uses the noise can be right where the likeliest token is wrong."
@@ -69,7 +65,7 @@ LIKELIEST_BY_ENTROPY = Exhibit(
     _WHAT,
     "Find a place where a draft that reads u lies above the u-blind one. There the noise helps.",
     partial(_draw, "by_entropy"),
-    over=_over,
+    over=over_all,
     options={"axis": "entropy of the target, in nats", "y": "share"},
 )
 LIKELIEST_BY_MARGIN = Exhibit(
@@ -79,6 +75,6 @@ LIKELIEST_BY_MARGIN = Exhibit(
     _WHAT,
     "Where u lies far from another token, the likeliest token is nearly always right. Look at small margins.",
     partial(_draw, "by_margin"),
-    over=_over,
+    over=over_all,
     options={"axis": "distance of u to another token", "y": "share"},
 )

@@ -10,8 +10,8 @@ from ptp_core.benchmark.config import Point
 from ptp_core.methods import BASELINE
 
 from ..look import Look
-from ..words import FIELDS, LABELS, counted, machine, rounded
-from .base import Drawing, Exhibit, Item
+from ..words import FIELDS, LABELS, counted, rounded
+from .base import Drawing, Exhibit, Item, over_all
 
 _FIGURES = (  # figure, its interval, title, unit
     ("tokens_per_call", "tokens_per_call_interval", "Tokens per call", ""),
@@ -30,13 +30,9 @@ def sweeps(look: Look) -> Iterator[Exhibit]:
                 "Each line is a method and each place is one setting. Whiskers are 95 % intervals over questions.",
                 "More tokens per call need not be faster. Look where one line still rises and the other falls.",
                 partial(_draw, name, figure, interval, unit),
-                over=_over,
+                over=over_all,
                 options={"axis": FIELDS[name], "y": "number", "unit": unit, "base": 1},
             )
-
-
-def _over(look: Look) -> str:
-    return f"{machine(look.shown)}{f'; category {look.category}' if look.category else ''}"
 
 
 def _draw(name: str, figure: str, interval: str, unit: str, look: Look) -> Drawing | None:

@@ -8,8 +8,6 @@ import { askServer, show } from "./results.js";
 
 /** @typedef {import("./results.js").Page} Page */
 
-const LARGEST = { bytes: 24 << 20, words: "24 MB, too large for a result here" };
-
 /**
  * Hears files that come, and returns what the buttons do.
  * @param {Page} page
@@ -44,7 +42,8 @@ async function download(page, kind) {
 /** @param {Page} page @param {File} file */
 async function upload(page, file) {
   const name = file.name.replace(/\.json(\.gz)?$/, "");
-  const found = await sendFile(file, page.banner, LARGEST, (text) => askServer(page, "open_result", { text, name }));
+  const send = (/** @type {string} */ text) => askServer(page, "open_result", { text, name });
+  const found = await sendFile(file, page.banner, "benchmark result", send);
   if (found && (await show(page, found.result))) {
     page.banner.say(`${file.name} is open. Compare it with another result above.`, "info");
   }

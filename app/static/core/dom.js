@@ -3,8 +3,8 @@
 
 export const SVG = "http://www.w3.org/2000/svg";
 
-/** @typedef {Node | string | null | undefined} Child */
-/** @typedef {Child | Child[]} Children */
+/** @typedef {Node | string | null | undefined | false} Child */
+/** @typedef {Child | (Child | Child[])[]} Children with gaps, and with lists in the list */
 /** @typedef {Record<string, any>} Attributes an attribute's value; `text`: textContent; `onclick`, ...: a listener */
 
 /**
@@ -21,8 +21,8 @@ function fill(node, attributes, children) {
     else if (name === "text") node.textContent = value;
     else node.setAttribute(name, value === true ? "" : value);
   }
-  for (const child of Array.isArray(children) ? children : [children]) {
-    if (child !== null && child !== undefined) node.append(child);
+  for (const child of /** @type {Child[]} */ ([children].flat(Infinity))) {
+    if (child !== null && child !== undefined && child !== false) node.append(child);
   }
   return node;
 }

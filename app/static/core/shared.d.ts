@@ -3,6 +3,12 @@
 /** What a status looks like beside its colour, and what it means. */
 export const STATUS: Record<string, { glyph: string; says: string }>;
 
+/** The largest files that the lab takes, and what it says of larger ones. */
+export const LARGEST: Record<"trace" | "benchmark result", { bytes: number; says: string }>;
+
+/** The largest seed of a training on the Learn page. */
+export const MAX_SEED: number;
+
 /** The lanes of a race: token by token, and in parallel. */
 export const BASELINE: "ar";
 export const PARALLEL: "ptp";

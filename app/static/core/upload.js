@@ -1,7 +1,7 @@
 // @ts-check
 // Files that a visitor brings: by the dialog, or dropped on the view.
 
-export const LARGEST_TRACE = { bytes: 60e6, words: "60 MB, too large for a trace" };
+import { LARGEST } from "./shared.js";
 
 /**
  * Hands every file that comes to `read`.
@@ -32,12 +32,12 @@ export function receiveFiles(root, input, read) {
  * Reads a file and sends its text; the banner tells how that goes. Returns the server's answer, null if there is none.
  * @param {File} file
  * @param {import("./banner.js").Banner} banner
- * @param {{ bytes: number, words: string }} limit
+ * @param {keyof typeof LARGEST} what the kind of file
  * @param {(text: string) => Promise<any>} send
  */
-export async function sendFile(file, banner, limit, send) {
-  if (file.size > limit.bytes) {
-    banner.say(`${file.name} is larger than ${limit.words}.`, "error");
+export async function sendFile(file, banner, what, send) {
+  if (file.size > LARGEST[what].bytes) {
+    banner.say(`${file.name} ${LARGEST[what].says}`, "error");
     return null;
   }
   banner.say(`Reading ${file.name} …`);

@@ -3,10 +3,9 @@
 import { el } from "./kit.js";
 import { inline } from "./prose.js";
 
-/** @param {any[]} controls @param {string} [text] @returns {any} with `tell(text)` to change the sentence */
+/** @param {any[]} controls @param {string} [text] @returns its node, with `tell(text)` to change the sentence */
 export function bar(controls, text = "") {
   const sentence = el("p", { class: "learn-says" }, inline(text));
-  const node = el("div", { class: "learn-bar" }, [...controls, sentence]);
-  node.tell = (/** @type {string} */ next) => sentence.replaceChildren(...inline(next));
-  return node;
+  const tell = (/** @type {string} */ next) => sentence.replaceChildren(...inline(next));
+  return Object.assign(el("div", { class: "learn-bar" }, [...controls, sentence]), { tell });
 }

@@ -1,5 +1,6 @@
 // @ts-check
 // The frame around the chapters: figures that stay while the prose moves, steps that are also slides, keys, links.
+import { find } from "../core/dom.js";
 import { button, calm, el } from "./kit.js";
 import { section } from "./section.js";
 
@@ -113,7 +114,8 @@ export function frame(root, chapters, source) {
       then();
       return;
     }
-    const host = sections[number].querySelector(".learn-host");
+    const host = find(sections[number], ".learn-host");
+    if (!host) return;
     if (host.dataset.state === "loading") {
       host.addEventListener("ready", then, { once: true });
       return;

@@ -1,22 +1,12 @@
 // @ts-check
 // What every figure of the Learn page is made of: nodes, small formats, seeded chance, a stage that redraws itself.
 
-import { calm, el as element, svg as drawn } from "../core/dom.js";
+import { calm, el, find, svg } from "../core/dom.js";
 import { plain } from "../core/text.js";
 
-export { calm, plain };
+export { calm, el, plain, svg };
 
 /** @typedef {Record<string, any>} Attributes */
-
-/** Children of a node: lists in lists, with gaps.
- * @param {any} children @returns {any} */
-const listed = (children) => [children].flat(3).filter((child) => child !== false);
-
-/** An HTML element. @param {any} tag @param {Attributes} [attributes] @param {any} [children] @returns {any} */
-export const el = (tag, attributes = {}, children = []) => element(tag, attributes, listed(children));
-
-/** An SVG element. @param {any} tag @param {Attributes} [attributes] @param {any} [children] @returns {any} */
-export const svg = (tag, attributes = {}, children = []) => drawn(tag, attributes, listed(children));
 
 /** SVG text. @param {number} x @param {number} y @param {string} text @param {Attributes} [attributes] */
 export const label = (x, y, text, attributes = {}) => svg("text", { x, y, text, ...attributes });
@@ -136,7 +126,7 @@ export function stage(draw, shape = {}) {
     said = draw({ root, w, h });
     root.setAttribute("aria-label", said);
     if (root.querySelector("[tabindex]")) root.setAttribute("role", "group");
-    if (focused) root.querySelector(`[data-key="${focused}"]`)?.focus();
+    if (focused) find(root, `[data-key="${focused}"]`)?.focus();
   };
   new ResizeObserver(redraw).observe(box);
   if (shape.tall) box.style.minHeight = `${shape.tall}px`;

@@ -68,7 +68,7 @@ function guess(choices, say) {
         buttons.forEach((b, i) => {
           b.classList.toggle("is-right", choices[i].right);
           b.classList.toggle("is-chosen", choices[i] === choice);
-          b.setAttribute("aria-pressed", choices[i] === choice);
+          b.setAttribute("aria-pressed", String(choices[i] === choice));
         });
         answer.replaceChildren(...inline(`${choice.right ? "Yes." : "Not quite."} ${choice.says}`));
         say(bare(answer.textContent || ""));

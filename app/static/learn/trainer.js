@@ -1,5 +1,6 @@
 // @ts-check
 // Training the lab's slots on the server: one run a visitor, streamed measurement by measurement, with Stop.
+import { MAX_SEED } from "../core/shared.js";
 import { button, el } from "./kit.js";
 
 const CHOICES = [
@@ -22,7 +23,7 @@ export function trainer(server, world, show) {
     { "aria-label": "What to train" },
     CHOICES.map(([value, text]) => el("option", { value, text })),
   );
-  const seed = el("input", { type: "number", min: 0, max: 9999, value: 0, "aria-label": "Seed of the training" });
+  const seed = el("input", { type: "number", min: 0, max: MAX_SEED, value: 0, "aria-label": "Seed of the training" });
   const says = el("p", {
     class: "learn-says",
     "aria-live": "polite",

@@ -4,7 +4,7 @@
 import { copy } from "../core/clipboard.js";
 import { ask } from "../core/run.js";
 import { saveJson } from "../core/save.js";
-import { LARGEST_TRACE, receiveFiles, sendFile } from "../core/upload.js";
+import { receiveFiles, sendFile } from "../core/upload.js";
 import { linkOf } from "./links.js";
 
 /** @typedef {import("./history.js").Page} Page */
@@ -20,7 +20,7 @@ const NO_LINK = "No link can lead here: the text is from a file or another model
 export function listenToFiles(page, open) {
   const { banner, server, view } = page;
   receiveFiles(page.root, view.file, async (file) => {
-    const found = await sendFile(file, banner, LARGEST_TRACE, (text) => ask(server, "open_file", { text }));
+    const found = await sendFile(file, banner, "trace", (text) => ask(server, "open_file", { text }));
     if (found) open(found);
   });
   return {

@@ -19,7 +19,7 @@ const across = (u) => LEFT + u * (WIDE - LEFT - RIGHT);
  * @param {Choose} choose on a click or on Enter
  */
 export function sweep(map, u, choose) {
-  const shown = [rows(map, map.target, map.last - map.first + 1, u, choose, "The text")];
+  /** @type {Element[]} */ const shown = [rows(map, map.target, map.last - map.first + 1, u, choose, "The text")];
   if (!map.draft) return shown;
   const length = Math.max(...map.draft.map(({ tokens }) => tokens.length));
   const title = "What the PTP slots draft there, without a chain head";

@@ -6,7 +6,7 @@ import { copy } from "../core/clipboard.js";
 import { find } from "../core/dom.js";
 import { ask } from "../core/run.js";
 import { saveJson } from "../core/save.js";
-import { LARGEST_TRACE, receiveFiles, sendFile } from "../core/upload.js";
+import { receiveFiles, sendFile } from "../core/upload.js";
 import { exportRace } from "./picture.js";
 
 /** @typedef {import("./lanes.js").Page} Page */
@@ -71,6 +71,6 @@ async function download({ state, banner }, server) {
  * @param {(event: any) => void} open
  */
 async function upload({ banner }, server, file, open) {
-  const found = await sendFile(file, banner, LARGEST_TRACE, (text) => ask(server, "open_file", { text }));
+  const found = await sendFile(file, banner, "trace", (text) => ask(server, "open_file", { text }));
   if (found) open(found);
 }

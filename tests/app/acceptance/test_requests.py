@@ -22,6 +22,7 @@ from app.acceptance.words import title
 from app.race.events import RaceRunner
 from app.race.races import RUNS
 from app.serving.models import ModelChoice
+from app.serving.uploads import LARGEST
 from app.serving.values import as_value
 from app.settings import RunSettings
 from ptp_core.decoding.settings import DecodeSettings
@@ -248,7 +249,7 @@ def test_damaged_and_foreign_files_get_a_sentence(answers, tiny_results, change,
 def test_files_that_are_no_json_or_too_large_get_a_sentence(answers, monkeypatch):
     for text, reason in (("", "not whole JSON"), ("[" * 100_000, "nested"), ("[]", "not a benchmark result")):
         assert reason in answers["open_result"]({"text": text, "name": "bad"})["error"]
-    monkeypatch.setattr("app.acceptance.results.MAX_UPLOAD_BYTES", 10)
+    monkeypatch.setitem(LARGEST, "benchmark result", 10)
     assert "too large" in answers["open_result"]({"text": "x" * 11, "name": "bad"})["error"]
 
 

@@ -46,4 +46,6 @@ def test_a_stopped_ticket_ends_its_events_and_no_others():
     for ticket in ("a", "b", "c"):
         tickets.stop(ticket)
     assert [tickets.is_stopped(ticket) for ticket in ("a", "b", "c", "d")] == [False, True, True, False]
-    assert list(until_stopped("mine", iter([{"event": "x"}]))) == [{"event": "x", "ticket": "mine"}]
+    assert list(until_stopped("nobody stopped this", iter([{"event": "x"}]))) == [
+        {"event": "x", "ticket": "nobody stopped this"}
+    ]
