@@ -50,6 +50,7 @@ def identity(model: PTPModel, independent: PTPModel | None = None, assistant: st
 
     return {
         "model": model.name,
+        "weights": model.weights_id,
         "adapter": adapter_facts(model),
         "independent_adapter": adapter_facts(independent) if independent else None,
         "assistant": assistant,

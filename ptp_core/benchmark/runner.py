@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,8 @@ class Lineup:
         if self.independent is not None:
             if self.independent.require_adapter().reads_u:
                 raise ValueError(f"{self.independent.require_adapter().name} reads u, so it is no u-blind adapter.")
-            if self.independent.name != self.model.name or self.independent.dtype != self.model.dtype:
+            ours, theirs = ((each.weights_id, each.dtype) for each in (self.model, self.independent))
+            if ours != theirs:
                 raise ValueError("The u-blind adapter must sit on the same target, in the same dtype.")
 
     def for_method(self, method: str) -> PTPModel:
@@ -95,9 +96,8 @@ def iter_bench(
     rows_file holds rows of other settings.
     """
     lineup.check(config)
-    for question in questions:
-        check_length(lineup.model, question)
-    kept = RowsFile(rows_file, fingerprint(lineup, questions, config)) if rows_file else None
+    prompts = {question.question_id: prompt_ids(lineup.model, question) for question in questions}
+    kept = RowsFile(rows_file, fingerprint(lineup, questions, config, prompts)) if rows_file else None
     rows = list(kept.rows) if kept else []
     known = {(r.question_id, r.method, r.point): r for r in rows}
     jobs = config.jobs()
@@ -119,7 +119,8 @@ def iter_bench(
                 yield Progress(clock.done, clock.total, None, doing, clock.seconds_left)
                 start = time.perf_counter()
                 memory.reset()
-                found = None if stop() else bench.answer(question, job, config.seed + i, references)
+                ids = prompts[question.question_id]
+                found = None if stop() else bench.answer(question, ids, job, config.seed + i, references)
                 if found is None:
                     return
                 tries[job].append(replace(found, peak_memory_mb=memory.read()))
@@ -134,12 +135,17 @@ def iter_bench(
                 yield Progress(clock.done, clock.total, row, doing, clock.seconds_left)
 
 
-def check_length(model: PTPModel, question: Question) -> None:
-    """ValueError, naming the question, if the model has no room for it and an answer."""
+def prompt_ids(model: PTPModel, question: Question) -> list[int]:
+    """The question's tokens in the chat template, rendered once for all methods: a template may hold a clock.
+
+    ValueError, naming the question, if the model has no room for it and an answer.
+    """
     try:
-        model.token_limit(model.encode(question.prompt, chat=True), 1)
+        ids = model.encode(question.prompt, chat=True)
+        model.token_limit(ids, 1)
     except ValueError as error:
         raise ValueError(f"Question {question.question_id}: {error}") from None
+    return ids
 
 
 def run_bench(
@@ -149,16 +155,22 @@ def run_bench(
     return [p.row for p in iter_bench(lineup, questions, config, rows_file) if p.row is not None]
 
 
-def fingerprint(lineup: Lineup, questions: Sequence[Question], config: BenchConfig) -> dict[str, Any]:
-    """Everything that two rows must share to stand in one result."""
-    asked = json.dumps([asdict(q) for q in questions]).encode()
+def fingerprint(
+    lineup: Lineup, questions: Sequence[Question], config: BenchConfig, prompts: Mapping[str, Sequence[int]]
+) -> dict[str, Any]:
+    """Everything that two rows must share to stand in one result. prompts: the tokens of each question."""
     settings = asdict(config)
     settings["sweep"] = [p.name for p in config.sweep]
     return {
         "config": settings,
         **identity(lineup.model, lineup.independent, lineup.assistant),
-        "questions": hashlib.sha256(asked).hexdigest()[:16],
+        "questions": _short_hash([asdict(q) for q in questions]),
+        "prompts": _short_hash([list(prompts[q.question_id]) for q in questions]),
     }
+
+
+def _short_hash(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data).encode()).hexdigest()[:16]
 
 
 class _Bench:
@@ -174,29 +186,32 @@ class _Bench:
     def warm_up(self, jobs: Sequence[Job]) -> None:
         """Every method once, and the cost curves that "auto" plans with: nobody's first call is timed."""
         question = Question("", "", "Hello there.")
+        ids = self._lineup.model.encode(question.prompt, chat=True)
         for job in jobs:
             if TABLE[job.method].by_slots and self._config.at(job.point).draft_budget == "auto":
                 cost_curve(self._lineup.for_method(job.method))
             if TABLE[job.method].drafts == AHEAD and self._config.at(job.point).draft_budget == "auto":
                 draft_costs(self._lineup.model, TABLE[job.method].needs)
         for job in {job.method: job for job in jobs}.values():
-            self.answer(question, job, 0, {}, _WARM_UP_TOKENS)
+            self.answer(question, ids, job, 0, {}, _WARM_UP_TOKENS)
 
     def answer(
-        self, question: Question, job: Job, seed: int, references: dict[str, Row], most: int | None = None
-    ) -> Row | None:
-        """The row, or None if it was stopped. references = ar's rows by point; a missing one is decoded."""
+        self, question: Question, ids: Sequence[int], job: Job, seed: int, references: dict[str, Row],
+        most: int | None = None,
+    ) -> Row | None:  # fmt: skip
+        """The row, or None if it was stopped. ids are the question's tokens, references ar's rows by point; a missing
+        one is decoded."""
         config = self._config.at(job.point)
         most = config.max_new_tokens if most is None else most
         model = self._lineup.for_method(job.method)
-        ids, sampling = model.encode(question.prompt, chat=True), config.sampling(self._order)
+        sampling = config.sampling(self._order)
         if not TABLE[job.method].exact:
             assert self._peers is not None
             row = self._peers.answer(question, ids, job.method, sampling, most, seed)
             return replace(row, point=job.point_name)
         base = baseline_point(job.point_name)
         if job.method != BASELINE and base not in references:
-            reference = self.answer(question, Job(job.point if base else None, BASELINE), seed, references, most)
+            reference = self.answer(question, ids, Job(job.point if base else None, BASELINE), seed, references, most)
             if reference is None:
                 return None
             references[base] = reference

@@ -28,7 +28,9 @@ class Peers:
         dtype = str(model.dtype).removeprefix("torch.")
         loaded = load_target(model.source, model.device.type, dtype)
         self._target = loaded.model
+        self._eos = sorted(model.eos_tokens)
         self._target.set_attn_implementation("sdpa")
+        self._target.generation_config = self._bare()
         self._assistant: Any = None
         if assistant is not None:
             found = load_target(assistant, model.device.type, dtype)
@@ -36,6 +38,16 @@ class Peers:
                 raise ValueError(f"{assistant} has another vocabulary than {model.name}, so it cannot assist it here.")
             self._assistant = found.model
             self._assistant.set_attn_implementation("sdpa")
+            self._assistant.generation_config = self._bare()
+
+    def _bare(self, **settings: Any) -> Any:
+        """A generation configuration with these settings and the lab's ends of text, and nothing else.
+
+        The model's own may hold a repetition penalty, beams, stop strings and more, which the lab does not know.
+        """
+        from transformers import GenerationConfig
+
+        return GenerationConfig(eos_token_id=self._eos or None, pad_token_id=0, **settings)
 
     @torch.inference_mode()
     def answer(
@@ -54,8 +66,7 @@ class Peers:
             settings |= {"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p}
         if method == "hf_prompt_lookup":
             settings["prompt_lookup_num_tokens"] = _LOOKUP_TOKENS
-        if method == "hf_assisted":
-            settings["assistant_model"] = self._assistant
+        other = {"assistant_model": self._assistant} if method == "hf_assisted" else {}
         calls = 0
 
         def count(*_: Any) -> None:
@@ -66,7 +77,9 @@ class Peers:
         inputs = torch.tensor([list(ids)], device=self._target.device)
         try:
             start = time.perf_counter()
-            out = self._target.generate(inputs, attention_mask=torch.ones_like(inputs), pad_token_id=0, **settings)
+            out = self._target.generate(
+                inputs, attention_mask=torch.ones_like(inputs), generation_config=self._bare(**settings), **other
+            )
             tokens = out[0, len(ids) :].tolist()
             seconds = time.perf_counter() - start
         finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
@@ -16,11 +18,47 @@ ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "d
 
 @dataclass(frozen=True)
 class LoraConfig:
-    """rank r, scale alpha / r, and the names of the linear layers that carry a delta."""
+    """What PEFT's configuration says of the low-rank deltas.
+
+    rank, alpha     r and alpha: a delta is scaled by alpha / r, or by alpha / sqrt(r) with rslora
+    target_modules  the layers that carry a delta: whole names, or their ends
+    rank_pattern, alpha_pattern  other numbers for layers whose name, or its end, a regular expression matches
+    """
 
     rank: int = 32
     alpha: float = 32.0
     target_modules: tuple[str, ...] = ALL_LINEAR
+    rslora: bool = False
+    rank_pattern: Mapping[str, int] = field(default_factory=dict)
+    alpha_pattern: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if min([self.rank, *self.rank_pattern.values()]) < 1:
+            raise ValueError("The rank of a LoRA (r) must be 1 or more.")
+        if not all(map(math.isfinite, (self.alpha, *self.alpha_pattern.values()))):
+            raise ValueError("The alpha of a LoRA must be a finite number.")
+        for pattern in (*self.rank_pattern, *self.alpha_pattern):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"The LoRA's pattern {pattern!r} is no regular expression: {error}.") from None
+
+    def carries(self, layer: str) -> bool:
+        """Whether the layer of this name carries a delta."""
+        return any(layer == name or layer.endswith(f".{name}") for name in self.target_modules)
+
+    def rank_of(self, layer: str) -> int:
+        return int(_by_pattern(self.rank_pattern, layer, self.rank))
+
+    def scale_of(self, layer: str) -> float:
+        """What the product B A of this layer is multiplied by."""
+        rank = self.rank_of(layer)
+        return _by_pattern(self.alpha_pattern, layer, self.alpha) / (math.sqrt(rank) if self.rslora else rank)
+
+
+def _by_pattern(numbers: Mapping[str, float], layer: str, default: float) -> float:
+    """The number of the first pattern that matches the layer's name or its end, as PEFT finds it."""
+    return next((n for pattern, n in numbers.items() if re.match(rf"(.*\.)?({pattern})$", layer)), default)
 
 
 @dataclass(frozen=True)

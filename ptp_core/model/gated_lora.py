@@ -25,20 +25,20 @@ class Gate:
 
 
 class GatedLoraLinear(nn.Module):
-    """base(x) for every row, plus (alpha / r) B A x for the rows from gate.first_slot on.
+    """base(x) for every row, plus scale B A x for the rows from gate.first_slot on.
 
     x is (..., T, in), the result (..., T, out). lora_A (r, in), lora_B (out, r).
     """
 
-    def __init__(self, base: nn.Module, config: LoraConfig, gate: Gate) -> None:
+    def __init__(self, base: nn.Module, rank: int, scale: float, gate: Gate) -> None:
         super().__init__()
         in_features, out_features = int(base.in_features), int(base.out_features)  # type: ignore[arg-type]
         self.base = base
         self.in_features, self.out_features = in_features, out_features
-        self.lora_A = nn.Parameter(torch.empty(config.rank, in_features))
-        self.lora_B = nn.Parameter(torch.zeros(out_features, config.rank))
+        self.lora_A = nn.Parameter(torch.empty(rank, in_features))
+        self.lora_B = nn.Parameter(torch.zeros(out_features, rank))
         nn.init.kaiming_uniform_(self.lora_A, a=5**0.5)
-        self.scale = config.alpha / config.rank
+        self.scale = scale
         self._gate = gate
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,22 +54,23 @@ class GatedLoraLinear(nn.Module):
         return y
 
 
-def add_gated_lora(model: nn.Module, config: LoraConfig, gate: Gate) -> dict[str, GatedLoraLinear]:
-    """Wraps every layer whose last name is in config.target_modules; returns them by full name.
-
-    Raises ValueError when none of the names occurs in the model.
-    """
-    found = [
-        (name, module)
-        for name, module in model.named_modules()
-        if name.rsplit(".", 1)[-1] in config.target_modules and hasattr(module, "in_features")
-    ]
+def layers_to_adapt(model: nn.Module, config: LoraConfig) -> dict[str, Any]:
+    """The model's linear layers that carry a delta, by full name. ValueError where there is none."""
+    found = {
+        name: part for name, part in model.named_modules() if hasattr(part, "in_features") and config.carries(name)
+    }
     if not found:
-        raise ValueError(f"The model has no linear layer named {', '.join(config.target_modules)}.")
+        shown = ", ".join([*config.target_modules[:7], *(["..."] if len(config.target_modules) > 7 else [])])
+        raise ValueError(f"The model has no linear layer named {shown or '(no name given)'}.")
+    return found
+
+
+def add_gated_lora(model: nn.Module, config: LoraConfig, gate: Gate) -> dict[str, GatedLoraLinear]:
+    """Wraps every layer that carries a delta; returns them by full name. ValueError where there is none."""
     wrapped = {}
-    for name, module in found:
+    for name, module in layers_to_adapt(model, config).items():
         parent, _, leaf = name.rpartition(".")
-        wrapped[name] = GatedLoraLinear(module, config, gate)
+        wrapped[name] = GatedLoraLinear(module, config.rank_of(name), config.scale_of(name), gate)
         setattr(model.get_submodule(parent), leaf, wrapped[name])
     return wrapped
 

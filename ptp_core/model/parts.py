@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .chain_head import ChainHead
 from .config import Adapter, AdapterConfig
-from .gated_lora import Gate, GatedLoraLinear, add_gated_lora
+from .gated_lora import Gate, GatedLoraLinear, add_gated_lora, layers_to_adapt
 from .shallow_slots import ShallowSlots
 from .u_embedding import build_u_embedding
 
@@ -87,11 +87,10 @@ class _Lora(Part):
 
     def fresh(self, config: AdapterConfig, target: Any) -> dict[str, tuple[Tensor, Tensor]]:
         pairs = {}
-        for name, layer in target.named_modules():
-            if name.rsplit(".", 1)[-1] in config.lora.target_modules and hasattr(layer, "in_features"):
-                a = torch.empty(config.lora.rank, layer.in_features)
-                nn.init.kaiming_uniform_(a, a=5**0.5)
-                pairs[name] = (a, torch.zeros(layer.out_features, config.lora.rank))
+        for name, layer in layers_to_adapt(target, config.lora).items():
+            a = torch.empty(config.lora.rank_of(name), layer.in_features)
+            nn.init.kaiming_uniform_(a, a=5**0.5)
+            pairs[name] = (a, torch.zeros(layer.out_features, len(a)))
         return pairs
 
     def attach(self, target: Any, config: AdapterConfig, weights: Any, gate: Gate) -> dict[str, GatedLoraLinear]:
@@ -234,15 +233,6 @@ def check_fit(config: AdapterConfig, name: str, target_info: Mapping[str, Any]) 
         f"The adapter was trained for {config.target.get('name', 'other weights')}; these weights are "
         "not known to be the same, so fewer drafts may be right. The text stays exact."
     ]
-
-
-def dimensions(target: Any) -> dict[str, int]:
-    """The sizes by which an adapter knows its target."""
-    return {
-        "hidden_size": _size(target),
-        "num_layers": int(target.config.num_hidden_layers),
-        "vocab_size": int(target.get_output_embeddings().out_features),
-    }
 
 
 def _size(target: Any) -> int:

@@ -21,7 +21,8 @@ from .kernels.llama_inference import FastLlama
 from .kernels.llama_training import TrainLlama, lean_layers
 from .kernels.products import PackedLinear, can_pack, is_llama_layout
 from .layout import additive, call_layout
-from .parts import PARTS, attach, check_fit, dimensions
+from .parts import PARTS, attach, check_fit
+from .target_facts import context_notes, context_of, dimensions, weights_id
 from .tokenizer import TextSide
 from .u_embedding import UEmbedding
 
@@ -56,9 +57,11 @@ class PTPModel(TextSide, nn.Module):
         self.tokenizer = tokenizer
         self.name = name
         self.source = source  # what load_target takes to load the same weights again; None: the default
-        self.notes: list[str] = []  # what a user should know about this combination
+        self.notes = context_notes(target.config)  # what a user should know about this combination
         self.config: Any = target.config
         self.target_info = {**dimensions(target), **(target_info or {})}
+        self.weights_id = weights_id(target)  # which weights these are, whatever the folder is called
+        self.max_context = context_of(target.config)  # most tokens, prompt and answer together
         self.gate = Gate()
         self._lock = threading.Lock()
         self._labels: dict[int, str] = {}
@@ -90,20 +93,16 @@ class PTPModel(TextSide, nn.Module):
         """Whether the CPU's inference kernels are in use."""
         return self._fast is not None
 
-    @property
-    def max_context(self) -> int:
-        """Most tokens, prompt and answer together: the trained context or a narrower sliding window."""
-        trained = int(getattr(self.config, "max_position_embeddings", None) or 2048)
-        sliding = getattr(self.config, "sliding_window", None)
-        kinds = getattr(self.config, "layer_types", None)
-        if sliding and (kinds is None or "sliding_attention" in kinds):
-            return min(trained, int(sliding))
-        return trained
-
     def token_limit(self, ids: Sequence[int], max_new_tokens: int) -> int:
-        """How many tokens may be generated; ValueError if there is no prompt or no room for an answer."""
+        """How many tokens may be generated; ValueError if there is no prompt, no room for an answer, or a token that
+        the network does not know."""
         if not ids:
             raise ValueError("The prompt is empty.")
+        if not 0 <= min(ids) <= max(ids) < self._embed.num_embeddings:
+            raise ValueError(
+                f"The prompt has token {max(ids)}, but the network of {self.name} knows {self._embed.num_embeddings} "
+                "tokens: its tokenizer is larger than its network."
+            )
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be 1 or more, got {max_new_tokens}.")
         room = self.max_context - len(ids)

@@ -9,6 +9,7 @@ from .config import Adapter
 from .gated_lora import Gate
 from .parts import PARTS, attach, check_fit
 from .ptp_model import PTPModel
+from .target_facts import context_notes
 
 
 def with_adapter(model: PTPModel, adapter: Adapter) -> PTPModel:
@@ -21,7 +22,7 @@ def with_adapter(model: PTPModel, adapter: Adapter) -> PTPModel:
     for name in ("_modules", "_parameters", "_buffers"):
         twin.__dict__[name] = dict(model.__dict__[name])
     twin.gate, twin.adapter, twin.adapter_sha256 = Gate(), adapter.config, adapter.sha256
-    twin.notes = check_fit(adapter.config, model.name, model.target_info)
+    twin.notes = context_notes(model.config) + check_fit(adapter.config, model.name, model.target_info)
     if model._fast is None:
         modules, notes = attach(model.target, adapter, twin.gate)  # around the layers that carry the first one's deltas
         twin.notes += notes

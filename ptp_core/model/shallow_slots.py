@@ -101,7 +101,7 @@ class ShallowSlots(nn.Module):
         super().__init__()
         base, sizes = target.base_model, target.config
         layers = getattr(base, "layers", None)
-        if not layers or not hasattr(layers[0], "mlp") or not hasattr(layers[0].mlp, "gate_proj"):
+        if not layers or any(not hasattr(getattr(x, "mlp", None), "gate_proj") for x in layers[-config.depth :]):
             raise ValueError("Shallow slots need a target of Llama's layout.")
         if len(layers) < config.depth:
             raise ValueError(f"The target has {len(layers)} layers, its shallow slots want the last {config.depth}.")

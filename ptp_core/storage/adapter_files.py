@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..model.config import Adapter, AdapterConfig, LoraConfig
+from ..model.config import Adapter, AdapterConfig
 from ..model.parts import PARTS
+from ..refusals import reason
+from ..text_files import read_json
 from .eight_bits import decode, encode
 from .hub import resolve_folder
+from .peft_files import lora_config, peft_config
 
 FORMAT = "ptp-adapter-1"
 SETTINGS = ("adapter_config.json", "ptp_config.json")
@@ -36,16 +39,17 @@ def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
     Raises FileNotFoundError if it is in neither place, ValueError if files are missing or damaged.
     """
     path = resolve_folder(str(folder), "adapter", FILES)
-    _refuse_missing(path, SETTINGS)
+    _refuse_missing(path, (*SETTINGS, PARTS["lora"].file))
     try:
-        raw, peft = (json.loads((path / name).read_text(encoding="utf-8")) for name in reversed(SETTINGS))
-        config = _parse_config(raw, peft, path.name)
+        peft, raw = (read_json(path / name, name) for name in SETTINGS)
+        lora = decode(load_file(path / PARTS["lora"].file))
+        config = _parse_config(raw, peft, path.name, PARTS["lora"].from_file(lora))
         wanted = {name: part for name, part in PARTS.items() if part.wanted(config)}
         _refuse_missing(path, [part.file for part in wanted.values()])
-        tensors = {name: decode(load_file(path / part.file)) for name, part in wanted.items()}
-    except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"The adapter in {path} is damaged: {error}") from None
-    weights: dict[str, Any] = {name: part.from_file(tensors[name]) for name, part in wanted.items()}
+        tensors = {name: decode(load_file(path / part.file)) for name, part in wanted.items() if name != "lora"}
+    except SafetensorError as error:
+        raise ValueError(f"The adapter in {path} is damaged: {reason(error)}") from None
+    weights: dict[str, Any] = {name: part.from_file({"lora": lora, **tensors}[name]) for name, part in wanted.items()}
     return Adapter(config, sha256=adapter_sha256(path), **weights)
 
 
@@ -71,7 +75,7 @@ def adapter_sha256(folder: Path) -> str:
 
 def adapter_hashes(folder: Path) -> tuple[str, ...]:
     """The hashes by which results may name these weights: today's, and that of an earlier precision."""
-    config = json.loads((folder / "ptp_config.json").read_text(encoding="utf-8"))
+    config = read_json(folder / "ptp_config.json", "ptp_config.json")
     return tuple(found for found in (adapter_sha256(folder), config.get("previous_sha256")) if found)
 
 
@@ -96,7 +100,7 @@ def save_adapter(
     there = {part.file: part.to_file(weights[name]) for name, part in PARTS.items() if weights[name]}
     for file, tensors in there.items():
         _write_tensors(path / file, tensors)
-    _write_json(path / "adapter_config.json", _peft_config(config))
+    _write_json(path / "adapter_config.json", peft_config(config))
     rewrite_config(path, replace(config, previous_sha256=""))
     for part in PARTS.values():
         if part.file not in there:
@@ -142,29 +146,16 @@ def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     half.replace(path)
 
 
-def _parse_config(raw: Any, peft: Any, name: str) -> AdapterConfig:
+def _parse_config(raw: Any, peft: Any, name: str, layers: Iterable[str]) -> AdapterConfig:
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         found = raw.get("format") if isinstance(raw, dict) else None
         raise ValueError(f"ptp_config.json has format {found!r}; this version reads {FORMAT!r}.")
+    if not isinstance(peft, dict):
+        raise ValueError("adapter_config.json is no table of settings.")
     try:
-        lora = LoraConfig(int(peft["r"]), float(peft["lora_alpha"]), tuple(peft["target_modules"]))
-        return AdapterConfig.from_json({"name": name, **raw}, lora)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"The adapter's configuration is incomplete: {error}") from None
-
-
-def _peft_config(config: AdapterConfig) -> dict[str, Any]:
-    return {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "r": config.lora.rank,
-        "lora_alpha": config.lora.alpha,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "target_modules": list(config.lora.target_modules),
-        "base_model_name_or_path": config.target.get("name"),
-        "inference_mode": True,
-    }
+        return AdapterConfig.from_json({"name": name, **raw}, lora_config(peft, layers))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"The adapter's configuration is incomplete: {reason(error)}") from None
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -15,14 +15,15 @@ from ..folders import adapters_folder
 from ..model import attention
 from ..model.config import Adapter
 from ..model.ptp_model import PTPModel
+from ..model.target_facts import pin_rotary
+from ..refusals import reason
 from .adapter_files import load_adapter
 from .default_target import TARGET_INFO, TARGET_NAME, Progress, default_target, silent
 from .hub import resolve_folder
+from .target_checks import NotAsItself, check_as_itself, probe_logits, refuse_missing, refuse_state
 
 DEFAULT_ADAPTER = "smollm2-135m-ptp"
-_PROBE = (3, 1, 4, 2)  # token ids that every vocabulary has
 _MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
-_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.2}  # relative: what other kernels may change
 
 
 def load_model(
@@ -69,10 +70,6 @@ class Target:
     probe: torch.Tensor
 
 
-class NotAsItself(ValueError):
-    """The model's logits, computed here, are not its own."""
-
-
 def load_target(
     name: str | os.PathLike[str] | None = None, device: str = "auto", dtype: str = "auto", progress: Progress = silent
 ) -> Target:
@@ -85,8 +82,9 @@ def load_target(
         folder = resolve_folder(str(name), "model", _MODEL_FILES)
         source, shown = str(folder), Path(name).name if folder == Path(name) else str(name)
     progress(0.97, f"loading {shown}")
-    model, tokenizer = _from_pretrained(source, place, kind)
-    probe = _probe_logits(model)
+    model, tokenizer = _from_pretrained(source, place, kind, shown)
+    pin_rotary(model)
+    probe = probe_logits(shown, model)
     model.set_attn_implementation(attention.NAME)
     if place.startswith("cuda"):
         attention.avoid_cudnn()
@@ -99,20 +97,19 @@ def assemble(target: Target, adapter: Adapter | None, quick: bool) -> PTPModel:
     Raises NotAsItself if the target computes its logits in a way that this lab does not (scaled or capped, say).
     """
     fast = quick and target.model.device.type == "cpu"
-    model = PTPModel(
-        target.model,
-        target.tokenizer,
-        adapter,
-        name=target.name,
-        source=target.source,
-        target_info=target.info,
-        quick=fast,
-    ).eval()
-    if not _agrees(target.probe, model):
-        raise NotAsItself(
-            f"{target.name} is not Llama-like enough: its logits, computed here, differ from its own. "
-            "Llama, Mistral, Qwen, SmolLM and GPT-NeoX layouts work."
-        )
+    try:
+        model = PTPModel(
+            target.model,
+            target.tokenizer,
+            adapter,
+            name=target.name,
+            source=target.source,
+            target_info=target.info,
+            quick=fast,
+        ).eval()
+    except (AttributeError, KeyError, TypeError) as error:  # a layout that has not what the lab looks for
+        raise NotAsItself(f"{target.name} is not Llama-like enough ({reason(error)}).") from None
+    check_as_itself(model, target.probe)
     return model
 
 
@@ -154,38 +151,31 @@ def _tokenizer_of(source: str) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(source)
-    except (ValueError, ImportError) as error:
+    except OSError:
+        raise
+    except Exception as error:
         if Path(source).is_dir() and not any(Path(source).glob("*token*")):
             raise FileNotFoundError(f"The model folder {source!r} has no tokenizer.") from None
-        raise ValueError(f"The tokenizer of {source!r} cannot be loaded: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"The tokenizer of {source!r} cannot be loaded: {reason(error)}") from None
 
 
-def _from_pretrained(source: str, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
+def _from_pretrained(source: str, device: str, dtype: torch.dtype, shown: str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM
 
     placement = "auto" if device == "cuda" and torch.cuda.device_count() > 1 else {"": device}
     try:
         tokenizer = _tokenizer_of(source)
-        target = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, device_map=placement)
+        target, told = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, device_map=placement, output_loading_info=True
+        )
     except OSError as error:  # transformers' word for "not there", offline or damaged
-        reason = str(error).strip().splitlines()[0]
-        raise FileNotFoundError(f"The model {source!r} could not be loaded: {reason}") from None
+        raise FileNotFoundError(f"The model {source!r} could not be loaded: {reason(error)}") from None
     except SafetensorError as error:
-        raise ValueError(f"The weights of {source!r} are damaged or cut off: {error}") from None
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{source!r} is not a causal language model that this lab can load: {error}") from None
+        raise ValueError(f"The weights of {source!r} are damaged or cut off: {reason(error)}") from None
+    except ImportError as error:  # weights in the format of bitsandbytes, GPTQ, AWQ, ...
+        raise ValueError(f"{source!r} needs a library that is not installed here: {reason(error)}") from None
+    except Exception as error:
+        raise ValueError(f"{source!r} is not a causal language model that this lab can load: {reason(error)}") from None
+    refuse_state(shown, target)
+    refuse_missing(shown, told["missing_keys"])
     return target.eval(), tokenizer
-
-
-@torch.inference_mode()
-def _probe_logits(target: Any) -> torch.Tensor:
-    """The untouched model's own logits for a few tokens, (4, V)."""
-    ids = torch.tensor([_PROBE], device=target.get_input_embeddings().weight.device)
-    return target(input_ids=ids).logits[0].float()
-
-
-def _agrees(probe: torch.Tensor, model: PTPModel) -> bool:
-    """Whether the logits computed here are the target's own. Models that scale or cap their logits, say,
-    fail this: they would decode, but not as themselves."""
-    ours = model.target_logits(_PROBE).to(probe.device)
-    return float((ours - probe).norm() / probe.norm()) < _TOLERANCE[model.dtype]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ import yaml
 from torch import Tensor
 
 from ..model.config import Adapter, AdapterConfig, LoraConfig
-from ..model.parts import dimensions
+from ..model.target_facts import dimensions
 from ..model.u_embedding import build_u_embedding
+from ..refusals import reason
+from ..text_files import read_text
 from .adapter_files import adapter_sha256, save_adapter
+from .peft_files import lora_config, number
 
 _PEFT_ALPHA = 8.0  # PEFT's lora_alpha where a configuration names none
 _DEFAULT_EMBEDDING, _LEGACY_EMBEDDING = "linear_interpolation", "binary"
@@ -30,6 +34,9 @@ _REFUSED = {
     "adaLN_modulation": "norms that depend on u, which change real tokens too",
     "u_scale_embed": "a learned scale of u, which this project has no counterpart of",
     "time_embed": "a time embedding, which this project has no counterpart of",
+    "lora_magnitude_vector": "DoRA's magnitudes, which this project has no counterpart of",
+    "modules_to_save": "whole modules beside the LoRA (modules_to_save), which change real tokens too",
+    "lora_embedding_": "deltas of embeddings, which change real tokens too",
 }
 _LORA = re.compile(r"(?P<layer>.+)\.lora_(?P<side>[AB])\.default\.weight")
 _SAME_WEIGHTS = 0.02  # relative: what other 16-bit formats may change
@@ -54,37 +61,35 @@ def import_reference(
     for name, reason in _REFUSED.items():
         if any(name in key for key in weights):
             raise ValueError(f"The checkpoint has {name}: {reason}.")
-    lora = _lora_pairs(weights)
-    rank = next(iter(lora.values()))[0].shape[0]
+    pairs = _lora_pairs(weights)
     model = _section(settings, "student") if legacy else _section(_section(settings, "model"), "model")
     kind, options, u_embed = _u_embedding(weights, model, legacy)
-    shifted = bool(model.get("shift_positions", not legacy))
-    alpha = float(_section(model, "lora_config").get("lora_alpha", _PEFT_ALPHA))
-    info = {"name": model.get("model_id"), **_sizes(weights, lora, u_embed)}
+    shifted = bool(_given(model, "shift_positions", not legacy))
+    info = {"name": model.get("model_id"), **_sizes(weights, pairs)}
     if target is not None:
-        _compare(weights, lora, target)
+        _compare(weights, pairs, target)
         info |= {**dimensions(target), **(target_info or {})}
     adapter = AdapterConfig(
         variant="o-ptp",
-        window=int(_section(settings, "data").get("train_completion_len", 16)),
+        window=number(_section(settings, "data"), "train_completion_len", int, 16),
         order="token_id",
         position_shift=-1 if shifted else 0,
         u_embedding={"kind": kind, **options},
-        lora=LoraConfig(rank, alpha, tuple(sorted({name.rsplit(".", 1)[-1] for name in lora}))),
-        sampling={"filter": "reference"} | _given(_section(settings, "model"), ("temperature", "top_k", "top_p")),
+        lora=_lora_config(_section(model, "lora_config"), pairs),
+        sampling={"filter": "reference"} | _sampling(_section(settings, "model")),
         target=info,
         training={"imported_from": Path(checkpoint).name},
         name=Path(out).name,
     )
-    save_adapter(out, adapter, lora, u_embed)
-    return Adapter(adapter, lora, u_embed, adapter_sha256(Path(out)))
+    save_adapter(out, adapter, pairs, u_embed)
+    return Adapter(adapter, pairs, u_embed, adapter_sha256(Path(out)))
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is not YAML: {str(error).splitlines()[0]}") from None
+        settings = yaml.safe_load(read_text(path, path.name))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"{path.name} is not YAML: {reason(error)}") from None
     if not isinstance(settings, dict) or not {"model", "student"} & set(settings):
         raise ValueError(f"{path.name} is not a training configuration: it has neither model nor student.")
     return settings
@@ -95,8 +100,38 @@ def _section(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return section if isinstance(section, dict) else {}
 
 
-def _given(settings: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: settings[name] for name in names if settings.get(name) is not None}
+def _given(settings: Mapping[str, Any], name: str, default: Any) -> Any:
+    """A setting; null counts as absent."""
+    return default if settings.get(name) is None else settings[name]
+
+
+def _sampling(settings: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("temperature", "top_k", "top_p")
+    return {
+        name: number(settings, name, float if name != "top_k" else int)
+        for name in names
+        if settings.get(name) is not None
+    }
+
+
+def _lora_config(raw: Mapping[str, Any], pairs: Mapping[str, tuple[Tensor, Tensor]]) -> LoraConfig:
+    """The settings of these matrices: ranks from their shapes, layers from their names, the rest from train.yaml."""
+    ranks = {name: int(a.shape[0]) for name, (a, _) in pairs.items()}
+    usual = max(set(ranks.values()), key=list(ranks.values()).count)
+    told = {"lora_alpha": _PEFT_ALPHA, **{name: value for name, value in raw.items() if value is not None}}
+    found = lora_config({**told, "r": usual, "rank_pattern": None, "target_modules": None}, pairs)
+    odd = {re.escape(name): rank for name, rank in ranks.items() if rank != usual}
+    leaves = {name.rsplit(".", 1)[-1] for name in pairs}
+    return replace(found, rank_pattern=odd, target_modules=tuple(sorted(leaves if _uniform(pairs) else pairs)))
+
+
+def _uniform(layers: Iterable[str]) -> bool:
+    """Whether all blocks carry their deltas at the same places, so that ends of names tell the layers."""
+    blocks: dict[str, set[str]] = {}
+    for name in layers:
+        number = re.search(r"layers\.(\d+)\.", name)
+        blocks.setdefault(number[1] if number else "", set()).add(name.rsplit(".", 1)[-1])
+    return len({frozenset(names) for names in blocks.values()}) == 1
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
@@ -104,9 +139,8 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
         raise ValueError(
-            f"{path.name} cannot be read as tensors alone ({reason}). Keep only its state_dict: load the file where "
+            f"{path.name} cannot be read as tensors alone ({reason(error)}). Keep only its state_dict: load the file where "
             "it was made and save {'state_dict': ...}."
         ) from None
     weights = content.get("state_dict") if isinstance(content, dict) else None
@@ -153,7 +187,7 @@ def _u_embedding(
     weights: Mapping[str, Tensor], model: Mapping[str, Any], legacy: bool
 ) -> tuple[str, dict[str, Any], dict[str, Tensor]]:
     """Kind, options and state dict of the u embedding; ValueError if the file and train.yaml disagree."""
-    kind = model.get("adapter_name", _LEGACY_EMBEDDING if legacy else _DEFAULT_EMBEDDING)
+    kind = _given(model, "adapter_name", _LEGACY_EMBEDDING if legacy else _DEFAULT_EMBEDDING)
     found = {key.removeprefix(_EMBEDDING): t.float() for key, t in weights.items() if key.startswith(_EMBEDDING)}
     if not found:
         raise ValueError("The checkpoint has no u embedding.")
@@ -171,9 +205,7 @@ def _u_embedding(
     return str(kind), options, found
 
 
-def _sizes(
-    weights: Mapping[str, Tensor], lora: Mapping[str, tuple[Tensor, Tensor]], u_embed: Mapping[str, Tensor]
-) -> dict[str, int]:
+def _sizes(weights: Mapping[str, Tensor], lora: Iterable[str]) -> dict[str, int]:
     """What the file itself tells of its target."""
     numbers = [int(n) for name in lora for n in re.findall(r"layers\.(\d+)\.", name)]
     sizes = {"num_layers": max(numbers) + 1} if numbers else {}

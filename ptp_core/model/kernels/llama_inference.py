@@ -33,16 +33,22 @@ class _Pair(NamedTuple):
 
 
 class _Delta:
-    """The low-rank deltas of layers that share one input and write side by side into one output."""
+    """The low-rank deltas of layers that share one input and write side by side into one output.
 
-    def __init__(self, layers: Sequence[GatedLoraLinear | _Pair]) -> None:
-        self._a = torch.cat([layer.lora_A for layer in layers]).detach().t().contiguous()  # (in, sum of r)
+    widths: of their outputs. A layer without a delta is None; one has one.
+    """
+
+    def __init__(self, layers: Sequence[GatedLoraLinear | _Pair | None], widths: Sequence[int]) -> None:
+        there = [layer for layer in layers if layer is not None]
+        self._a = torch.cat([layer.lora_A for layer in there]).detach().t().contiguous()  # (in, sum of r)
         self._parts = []
         column = rank = 0
-        for layer in layers:
-            b = (layer.lora_B * layer.scale).detach().t().contiguous()  # (r, out)
-            self._parts.append((rank, rank + b.shape[0], column, column + b.shape[1], b))
-            rank, column = rank + b.shape[0], column + b.shape[1]
+        for layer, width in zip(layers, widths, strict=True):
+            if layer is not None:
+                b = (layer.lora_B * layer.scale).detach().t().contiguous()  # (r, out)
+                self._parts.append((rank, rank + b.shape[0], column, column + width, b))
+                rank += b.shape[0]
+            column += width
 
     def add_to(self, y: Tensor, x: Tensor) -> None:
         """y (S, sum of out) += B A x for the slot rows x (S, in), in place."""
@@ -56,10 +62,17 @@ class _PackedLinears:
 
     def __init__(self, layers: Sequence[Any]) -> None:
         self._base = PackedLinear(*joined(layers))
-        gated = [layer for layer in layers if isinstance(layer, GatedLoraLinear)]
-        if gated and len(gated) != len(layers):
-            raise ValueError("Of layers with one input, either all carry a delta or none.")
-        self._delta = _Delta(gated) if gated else None
+        self._widths = [int(layer.out_features) for layer in layers]
+        self._delta = self._joined([layer if isinstance(layer, GatedLoraLinear) else None for layer in layers])
+
+    def _joined(self, layers: Sequence[GatedLoraLinear | _Pair | None]) -> _Delta | None:
+        return _Delta(layers, self._widths) if any(layer is not None for layer in layers) else None
+
+    def with_deltas(self, pairs: Sequence[_Pair | None]) -> _PackedLinears:
+        """The same product with other deltas."""
+        twin = copy.copy(self)
+        twin._delta = self._joined(pairs)
+        return twin
 
     def __call__(self, x: Tensor, first_slot: int | None, residual: Tensor | None = None) -> Tensor:
         y = self._base(x) if residual is None else self._base.add_to(residual, x)
@@ -85,24 +98,18 @@ class FastLlama:
     def with_deltas(
         self, lora: Mapping[str, tuple[Tensor, Tensor]], config: LoraConfig, dtype: torch.dtype
     ) -> FastLlama:
-        """The same packed layers with other low-rank deltas: lora maps 'layer name' -> A (r, in), B (out, r).
-
-        ValueError if some layer that shares its input with others has no delta.
-        """
+        """The same packed layers with other low-rank deltas: lora maps 'layer name' -> A (r, in), B (out, r)."""
         twin = copy.copy(self)
-        scale = config.alpha / config.rank
-        ends = {".".join(name.split(".")[-3:]): pair for name, pair in lora.items()}  # 12.self_attn.q_proj
+        ends = {  # by 12.self_attn.q_proj
+            ".".join(name.split(".")[-3:]): _Pair(a.to(dtype), b.to(dtype), config.scale_of(name))
+            for name, (a, b) in lora.items()
+        }
         twin._layers = []
         for layer in self._layers:
             fresh = copy.copy(layer)
             for attribute, names in PRODUCTS.items():
                 pairs = [ends.get(f"{layer.index}.{name}") for name in names]
-                own = [_Pair(a.to(dtype), b.to(dtype), scale) for a, b in filter(None, pairs)]
-                if own and len(own) != len(pairs):
-                    raise ValueError("Of layers with one input, either all carry a delta or none.")
-                linears = copy.copy(getattr(layer, attribute))
-                linears._delta = _Delta(own) if own else None
-                setattr(fresh, attribute, linears)
+                setattr(fresh, attribute, getattr(layer, attribute).with_deltas(pairs))
             twin._layers.append(fresh)
         return twin
 

@@ -263,7 +263,7 @@ def lean_layers(base_model: Any, embed: Any) -> TrainLlama | None:
     """TrainLlama for a target on one device whose layers it computes as they are, and None for others."""
     weight = embed.weight
     spread = len({parameter.device for parameter in base_model.parameters()}) > 1
-    if spread or not is_llama_layout(base_model) or not _joins(base_model.layers[0]):
+    if spread or not is_llama_layout(base_model) or not all(map(_joins, base_model.layers)):
         return None
     place = {"dtype": weight.dtype, "device": weight.device}
     positions = torch.arange(_PROBE, device=weight.device)[None]

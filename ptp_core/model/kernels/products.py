@@ -27,18 +27,24 @@ def can_pack() -> bool:
 def is_llama_layout(base_model: Any) -> bool:
     """Whether this is the Llama layout: separate q, k, v, o with full rotary, a SiLU-gated MLP, RMS norms."""
     layers = getattr(base_model, "layers", None)
-    if not layers or not hasattr(base_model, "rotary_emb"):
-        return False
-    parts = {place for places in PRODUCTS.values() for place in places}
-    names = {name for name, _ in layers[0].named_modules()}
-    places = [(layers[0], "input_layernorm"), (layers[0], "post_attention_layernorm"), (base_model, "norm")]
-    norms = [getattr(module, name, None) for module, name in places]
-    if any(not hasattr(norm, "weight") or not hasattr(norm, "variance_epsilon") for norm in norms):
+    if not layers or not hasattr(base_model, "rotary_emb") or not _is_rms(getattr(base_model, "norm", None)):
         return False
     config = base_model.config
     partial = (getattr(config, "rope_parameters", None) or {}).get("partial_rotary_factor", 1.0)
     plain = getattr(config, "hidden_act", None) == "silu" and partial == 1.0
-    return plain and parts <= names
+    return plain and all(map(_is_llama_layer, layers))
+
+
+_LLAMA_PARTS = {place for places in PRODUCTS.values() for place in places}
+
+
+def _is_llama_layer(layer: Any) -> bool:
+    norms = (getattr(layer, name, None) for name in ("input_layernorm", "post_attention_layernorm"))
+    return {name for name, _ in layer.named_modules()} >= _LLAMA_PARTS and all(map(_is_rms, norms))
+
+
+def _is_rms(norm: Any) -> bool:
+    return hasattr(norm, "weight") and hasattr(norm, "variance_epsilon")
 
 
 P = TypeVar("P")

@@ -1,0 +1,26 @@
+"""What other libraries raise, as one sentence of the lab's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_LONGEST = 300  # characters of another library's text that a sentence quotes
+
+
+def reason(error: BaseException) -> str:
+    """The cause in one line: the first line of the error's text, with its type where that alone says too little."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else ""
+    if not text or isinstance(error, (KeyError, IndexError, AttributeError, AssertionError)):
+        text = f"{type(error).__name__}{': ' * bool(text)}{text}"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+@contextmanager
+def refusing(what: str, *kinds: type[Exception]) -> Iterator[None]:
+    """Turns what another library raises into ValueError("what: its cause"). kinds: of errors, by default all."""
+    try:
+        yield
+    except kinds or (Exception,) as error:
+        raise ValueError(f"{what}: {reason(error)}") from None
