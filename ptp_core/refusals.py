@@ -22,5 +22,7 @@ def refusing(what: str, *kinds: type[Exception]) -> Iterator[None]:
     """Turns what another library raises into ValueError("what: its cause"). kinds: of errors, by default all."""
     try:
         yield
-    except kinds or (Exception,) as error:
+    except Exception as error:
+        if kinds and not isinstance(error, kinds):
+            raise
         raise ValueError(f"{what}: {reason(error)}") from None

@@ -76,8 +76,8 @@ def add_gated_lora(model: nn.Module, config: LoraConfig, gate: Gate) -> dict[str
 
 
 def frozen_layers(layers: Sequence[Any]) -> list[Any]:
-    """The linear layers themselves, without the deltas that some of them carry."""
-    return [layer.base if isinstance(layer, GatedLoraLinear) else layer for layer in layers]
+    """The linear layers themselves, without the deltas, of one adapter or more, that some of them carry."""
+    return [frozen_layers([layer.base])[0] if isinstance(layer, GatedLoraLinear) else layer for layer in layers]
 
 
 def joined(layers: Sequence[Any]) -> tuple[Tensor, Tensor | None]:

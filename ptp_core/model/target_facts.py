@@ -46,7 +46,7 @@ def _limits(config: Any) -> Iterator[tuple[int, str]]:
         if rope.get("rope_type") == "longrope" and switch:
             yield (
                 int(switch),
-                f"This model turns all its rows by other factors behind {int(switch):,} tokens (LongRoPE)",
+                f"This model turns its rows by other factors behind {int(switch):,} tokens (LongRoPE)",
             )
 
 

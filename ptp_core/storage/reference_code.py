@@ -58,9 +58,9 @@ def import_reference(
     settings = _read_settings(Path(config))
     legacy = "student" in settings
     weights = _current_names(_read_weights(Path(checkpoint)), legacy)
-    for name, reason in _REFUSED.items():
+    for name, why in _REFUSED.items():
         if any(name in key for key in weights):
-            raise ValueError(f"The checkpoint has {name}: {reason}.")
+            raise ValueError(f"The checkpoint has {name}: {why}.")
     pairs = _lora_pairs(weights)
     model = _section(settings, "student") if legacy else _section(_section(settings, "model"), "model")
     kind, options, u_embed = _u_embedding(weights, model, legacy)
@@ -106,12 +106,9 @@ def _given(settings: Mapping[str, Any], name: str, default: Any) -> Any:
 
 
 def _sampling(settings: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("temperature", "top_k", "top_p")
-    return {
-        name: number(settings, name, float if name != "top_k" else int)
-        for name in names
-        if settings.get(name) is not None
-    }
+    kinds = {"temperature": float, "top_k": int, "top_p": float}
+    given = {name: kind for name, kind in kinds.items() if settings.get(name) is not None}
+    return {name: number(settings, name, kind) for name, kind in given.items()}
 
 
 def _lora_config(raw: Mapping[str, Any], pairs: Mapping[str, tuple[Tensor, Tensor]]) -> LoraConfig:
@@ -140,8 +137,8 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ValueError(
-            f"{path.name} cannot be read as tensors alone ({reason(error)}). Keep only its state_dict: load the file where "
-            "it was made and save {'state_dict': ...}."
+            f"{path.name} cannot be read as tensors alone ({reason(error)}). Keep only its state_dict: load the file "
+            "where it was made and save {'state_dict': ...}."
         ) from None
     weights = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):

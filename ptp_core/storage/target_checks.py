@@ -26,7 +26,8 @@ def refuse_missing(name: str, missing: Collection[str]) -> None:
     """ValueError that names tensors which the checkpoint lacks: transformers fills them with random numbers."""
     if missing:
         raise ValueError(
-            f"The checkpoint of {name} lacks {len(missing)} of its tensors ({_named(missing)}), so they would be random."
+            f"The checkpoint of {name} lacks {len(missing)} of its tensors ({_named(missing)}), so they would be "
+            "random."
         )
 
 

@@ -12,6 +12,7 @@ from ptp_core.benchmark.config import BenchConfig, parse_sweep
 from ptp_core.benchmark.environment import PeakMemory, environment
 from ptp_core.benchmark.questions import Question
 from ptp_core.benchmark.result import BenchResult
+from ptp_core.benchmark.rows_file import MixedSettings
 from ptp_core.benchmark.runner import Lineup, iter_bench, probability_gap, run_bench
 from ptp_core.benchmark.summary import csv_text, summarise
 
@@ -67,8 +68,8 @@ def test_repeats_take_turns_and_the_median_counts(make_model, monkeypatch, tmp_p
     asked = []
     answer = bench_module._Bench.answer
 
-    def timed(self, question, job, seed, references, most=None):
-        row = answer(self, question, job, seed, references, most)
+    def timed(self, question, ids, job, seed, references, most=None):
+        row = answer(self, question, ids, job, seed, references, most)
         if most is not None:  # warming up
             return row
         asked.append((question.question_id, job.method))
@@ -182,3 +183,23 @@ def test_a_benchmark_sweeps_over_the_chain(make_model):
     assert drafts["chained=0"] != drafts["chained=1"]
     with pytest.raises(ValueError, match="chained"):
         BenchConfig(chained=2)
+
+
+def test_a_template_with_a_clock_is_rendered_once_for_all_methods(make_model, tmp_path, monkeypatch):
+    model, ticks = make_model(), iter(range(1000))
+    monkeypatch.setattr(
+        type(model), "render_messages", lambda self, messages: f"{messages[0]['content']}{'abcdefgh'[next(ticks) % 8]}"
+    )
+    monkeypatch.setattr(type(model), "has_chat_template", True)
+    config = replace(SHORT, methods=("ar", "pqd", "prompt_lookup"))
+    rows = run_bench(Lineup(model), QUESTIONS[:2], config, tmp_path / "rows.jsonl")
+    assert all(row.identical_to_ar for row in rows)
+    with pytest.raises(MixedSettings, match="prompts"):  # another time: other prompts
+        run_bench(Lineup(model), QUESTIONS[:2], config, tmp_path / "rows.jsonl")
+
+
+def test_a_second_adapter_must_sit_on_the_same_weights(make_model):
+    config = BenchConfig(("ar", "independent"), max_new_tokens=4)
+    other = make_model(seed=4, kind="blank", variant="independent")
+    with pytest.raises(ValueError, match="same target"):
+        run_bench(Lineup(make_model(), other), QUESTIONS[:1], config)

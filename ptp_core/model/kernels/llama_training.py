@@ -278,6 +278,11 @@ def lean_layers(base_model: Any, embed: Any) -> TrainLlama | None:
 
 
 def _joins(layer: Any) -> bool:
-    """Whether layers of one input all carry a delta or none does, and nothing stands between them and the rotary."""
-    kinds = products_of(layer, lambda parts: {isinstance(part, GatedLoraLinear) for part in parts})
+    """Whether layers of one input carry deltas of one size, or none, and nothing stands between them and the rotary."""
+    kinds = products_of(layer, lambda parts: {_delta(part) for part in parts})
     return all(len(kind) == 1 for kind in kinds.values()) and getattr(layer.self_attn, "q_norm", None) is None
+
+
+def _delta(part: Any) -> tuple[int, float] | None:
+    """Rank and scale of a layer's delta; None where it has none."""
+    return (len(part.lora_A), part.scale) if isinstance(part, GatedLoraLinear) else None
