@@ -162,10 +162,12 @@ def _tokenizer_of(source: str) -> Any:
 def _from_pretrained(source: str, device: str, dtype: torch.dtype, shown: str) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM
 
+    target: Any
+    told: Any
     placement = "auto" if device == "cuda" and torch.cuda.device_count() > 1 else {"": device}
     try:
         tokenizer = _tokenizer_of(source)
-        target, told = AutoModelForCausalLM.from_pretrained(
+        target, told = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]  # with what was found in the files
             source, dtype=dtype, device_map=placement, output_loading_info=True
         )
     except OSError as error:  # transformers' word for "not there", offline or damaged

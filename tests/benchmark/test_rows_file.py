@@ -79,7 +79,7 @@ def test_another_adapter_or_other_questions_do_not_mix_either(make_model, tmp_pa
         run_bench(Lineup(make_model()), QUESTIONS[:2], SHORT, file)
     with pytest.raises(MixedSettings, match="adapter"):
         run_bench(Lineup(make_model(adapter=False)), QUESTIONS[:1], replace(SHORT, methods=("ar",)), file)
-    with pytest.raises(MixedSettings, match='weights "[0-9a-f]+" instead of "'):  # of the same name
+    with pytest.raises(MixedSettings, match=r'weights "[0-9a-f]+" instead of "'):  # of the same name
         run_bench(Lineup(make_model(seed=4)), QUESTIONS[:1], SHORT, file)
     file.write_text("something else\n")
     with pytest.raises(ValueError, match="does not hold a benchmark's rows"):

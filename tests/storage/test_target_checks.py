@@ -33,7 +33,8 @@ def without_end(model):
     ("kind", "settings"),
     [
         ("Llama", {"rope_parameters": {**LONGROPE, "factor": 3.2}}),
-        ("Phi3", {"original_max_position_embeddings": 40, "rope_parameters": {**LONGROPE, "partial_rotary_factor": 1.0}}),
+        ("Phi3", {"rope_parameters": {**LONGROPE, "partial_rotary_factor": 1.0},
+                  "original_max_position_embeddings": 40}),
     ],
 )  # fmt: skip
 def test_longrope_ends_where_its_factors_change(tmp_path, kind, settings):
@@ -41,7 +42,7 @@ def test_longrope_ends_where_its_factors_change(tmp_path, kind, settings):
     model = without_end(load_model(folder))
     assert model.max_context == 40
     assert any("LongRoPE" in note and "40 tokens" in note for note in model.notes)
-    ids = model.encode("abcdefghabcdefghabcd") + [3, 4, 5]
+    ids = [*model.encode("abcdefghabcdefghabcd"), 3, 4, 5]
     own = generate(model, ids, "ar", sampling=GREEDY, max_new_tokens=30).tokens
     assert own == their_text(folder, ids, 17) and len(own) == 17
     assert generate(model, ids, "prompt_lookup", sampling=GREEDY, max_new_tokens=30).tokens == own
@@ -101,7 +102,7 @@ NORM = "model.layers.1.input_layernorm.weight"
 
 
 def test_a_checkpoint_that_lacks_tensors_names_them(tiny_folder):
-    with pytest.raises(ValueError, match="lacks 1 of its tensors.*input_layernorm"):
+    with pytest.raises(ValueError, match=r"lacks 1 of its tensors.*input_layernorm"):
         load_model(changed(tiny_folder, lambda tensors: tensors.pop(NORM)))
 
 
@@ -110,7 +111,7 @@ def test_weights_that_are_not_finite_are_named(tiny_folder, number):
     def change(tensors):
         tensors["model.embed_tokens.weight"][11, 3] = number  # of a token that no check happens to read
 
-    with pytest.raises(ValueError, match="not finite .*embed_tokens"):
+    with pytest.raises(ValueError, match=r"not finite .*embed_tokens"):
         load_model(changed(tiny_folder, change))
 
 
@@ -140,7 +141,7 @@ def test_large_weights_are_no_broken_ones(tiny_folder):
 def test_formats_of_libraries_that_are_not_here(tiny_folder, quantised):
     file = tiny_folder / "config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "quantization_config": quantised}))
-    with pytest.raises(ValueError, match="needs a library|can load") as error:
+    with pytest.raises(ValueError, match=r"needs a library|can load") as error:
         load_model(tiny_folder)
     assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
@@ -159,5 +160,5 @@ def test_a_tokenizer_larger_than_the_network(tiny_folder):
     tokenizer.save_pretrained(tiny_folder)
     model = load_model(tiny_folder)
     generate(model, model.encode("abc"), "ar", max_new_tokens=2)
-    with pytest.raises(ValueError, match="token 13, but the network .* knows 13 tokens"):
+    with pytest.raises(ValueError, match=r"token 13, but the network .* knows 13 tokens"):
         generate(model, model.encode("abcXYZ"), "ar", max_new_tokens=2)
