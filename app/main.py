@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from . import api, modules
 from .acceptance import page as acceptance
@@ -17,6 +18,7 @@ from .learn.data import glossary
 from .noise import page as noise
 from .race import page as race
 from .serving import theme
+from .serving.head import Heads, PageHeads
 from .serving.models import CONCURRENCY_ID, ModelShelf
 from .serving.values import as_value
 
@@ -49,6 +51,8 @@ PAGES: dict[str, tuple[str, str, Build]] = {  # path: (name, what it shows with 
     ),
     "learn": ("Learn", "How a model can write ahead, in twelve short chapters.", lambda *_: learn.build()),
 }
+
+OWN_HEADING = ("learn",)
 
 EXPLAINED = {  # path: (step of the Learn page that explains what this page shows, the link's text)
     "": ("trick", "New here? Ten minutes"),
@@ -95,12 +99,27 @@ def header(current: str) -> str:
         return f'<a href="./{path}"{mark}>{PAGES[path][0]}</a>'
 
     links = "".join(link(path) for path in PAGES)
+    # the Learn page has a heading of its own; the others are headed by the brand and their name
+    name = f' <span class="ptp-spoken">{PAGES[current][0]}</span>'
+    brand = (
+        '<span class="ptp-brand">⚅ PTP Lab</span>'
+        if current in OWN_HEADING
+        else f'<h1 class="ptp-brand">⚅ PTP Lab{name}</h1>'
+    )
     step, text = EXPLAINED.get(current, ("", ""))
     explained = f'<a class="ptp-explained" href="./learn#{step}">{text}</a>' if step else ""
     return (
-        f'<header class="ptp-header"><span class="ptp-brand">⚅ PTP Lab</span><nav aria-label="Pages">{links}</nav>'
+        f'<header class="ptp-header">{brand}<nav aria-label="Pages">{links}</nav>'
         f'<span class="ptp-sub">{with_terms(PAGES[current][1])}</span>{explained}</header>'
     )
+
+
+def heads() -> Heads:
+    """The title and the description of each page by its path."""
+    return {
+        path: (f"{name} · {TITLE}" if path else f"{TITLE}: Parallel Token Prediction", re.sub(r"\[\[|]]", "", text))
+        for path, (name, text, _) in PAGES.items()
+    }
 
 
 def with_terms(text: str) -> str:
@@ -113,7 +132,10 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": theme.theme(),
         "css": theme.css(),
-        "app_kwargs": {"routes": modules.routes()},
+        "app_kwargs": {
+            "routes": modules.routes(),
+            "middleware": [Middleware(PageHeads, heads=heads(), config_title=TITLE)],
+        },
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,

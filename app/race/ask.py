@@ -102,7 +102,7 @@ def build_ask(run_label: str, first: str = FIRST) -> Ask:
             placeholder="Ask something, or paste a text", elem_id="ptp-prompt", min_width=240,
         )  # fmt: skip
         with gr.Row(elem_id="ptp-seed-box", scale=1):
-            dice = gr.Button("⚄", elem_id="ptp-dice", min_width=44, scale=0)
+            dice = gr.Button("New seed", elem_id="ptp-dice", min_width=44, scale=0)
             seed = gr.Number(
                 DEFAULTS.seed, label="Seed", show_label=False, container=False, precision=0,
                 elem_id="ptp-seed", min_width=90, scale=1,

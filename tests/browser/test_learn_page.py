@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import tarfile
 import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from support.pages import serious
 
 from app.learn.export import write_copy
 
 pytestmark = pytest.mark.browser
 
-AXE = "axe-core@4.10.3"
 CHAPTERS = (
     "trick", "one", "roll", "first", "pairs", "sharpen", "flavours", "verify", "branches", "fail", "costs", "turn",
 )  # fmt: skip
@@ -323,31 +320,12 @@ def test_pages_and_chapters_link_to_one_another(open_learn, open_page):
     page.wait_for_selector("#trick .learn-svg > *")
 
 
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory) -> str:
-    """The source of axe-core, brought by npm."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.fail("This check needs npm, which brings axe-core: install npm, or deselect the test.")
-    folder = tmp_path_factory.mktemp("axe")
-    done = subprocess.run([npm, "pack", AXE], cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.fail(f"npm could not bring {AXE}: {done.stderr.strip()[-300:]}")
-    with tarfile.open(next(folder.glob("*.tgz"))) as archive:
-        return archive.extractfile("package/axe.min.js").read().decode()
-
-
 @pytest.mark.parametrize("query", ["", "?__theme=dark"])
 def test_axe_finds_nothing_serious(open_learn, axe, query):
     page = open_learn("trick.1", query)
     for chapter in CHAPTERS:
         show(page, f"{chapter}.2")
-    page.evaluate(axe)
-    found = page.evaluate("axe.run('.learn', { resultTypes: ['violations'] }).then((r) => r.violations)")
-    serious = [
-        (v["id"], [n["html"][:160] for n in v["nodes"][:3]]) for v in found if v["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert serious(page, axe, ".learn") == []
 
 
 @pytest.fixture

@@ -72,3 +72,12 @@ def slow(monkeypatch, seconds=0.08):
         return plain(self, *arguments)
 
     monkeypatch.setattr(Session, "call", call)
+
+
+def serious(page, axe: str, where: str = "body") -> list:
+    """What axe-core finds of serious or critical faults inside an element: (rule, the first elements)."""
+    page.evaluate(axe)
+    found = page.evaluate("where => axe.run(where, { resultTypes: ['violations'] }).then((r) => r.violations)", where)
+    return [
+        (v["id"], [n["html"][:160] for n in v["nodes"][:3]]) for v in found if v["impact"] in ("serious", "critical")
+    ]

@@ -20,7 +20,8 @@ const HINT = "Keys: arrows move between tokens, or the needle when the strip has
 export function build(root, banner) {
   const text = el("div", { class: "nz-text", role: "group", "aria-label": "The text and its noise" });
   const textInfo = el("span", { class: "ptp-soft" });
-  const parallel = el("div", { class: "ptp-text nz-parallel" }), same = el("span", { class: "nz-same" });
+  const lane = { tabindex: "0", role: "group", "aria-label": "The parallel lane's text" };
+  const parallel = el("div", { class: "ptp-text nz-parallel", ...lane }), same = el("span", { class: "nz-same" });
   const needles = strip(), controls = needleControls();
   const pill = el("p", { class: "ptp-pill" });
   const file = el("input", {

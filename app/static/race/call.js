@@ -47,7 +47,8 @@ function verified(step) {
  */
 function branches(state, step) {
   const label = "Branches: drafts prepared for each outcome";
-  const table = el("div", { class: "ptp-branches", role: "table", "aria-label": label });
+  const role = step.branches.length ? "table" : null;
+  const table = el("div", { class: "ptp-branches", role, "aria-label": role && label });
   table.append(...step.branches.map((branch) => branchRow(branch, step.drafts.length > 0)));
   if (!step.branches.length) table.append(soft(whyNone(state, step)));
   return table;

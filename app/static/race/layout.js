@@ -95,7 +95,8 @@ function timeline() {
  * @param {string} sub
  */
 function laneBox(name, heading, sub) {
-  const text = el("div", { class: "ptp-text" }), info = el("span", { class: "ptp-soft" });
+  const text = el("div", { class: "ptp-text", tabindex: "0", role: "group", "aria-label": `${heading}: the text` });
+  const info = el("span", { class: "ptp-soft" });
   const title = el("h3", { text: heading }), note = el("span", { class: "ptp-soft", text: sub });
   const box = el("section", { class: `ptp-panel ptp-lane is-${name}`, "aria-label": heading }, [
     el("div", { class: "ptp-lane-head" }, [title, note, info]), text,
