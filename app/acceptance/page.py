@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app import modules
+from app.serving.line import wait_place
 from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import as_value
@@ -68,7 +69,7 @@ def build(shelf: ModelShelf, results: Results) -> None:
         as_value(requests.opening()),
         html_template="<div class='ptp-acceptance' role='group' aria-label='Benchmark result'></div>",
         js_on_load=modules.mount("acceptance/index.js"),
-        server_functions=[*requests.server_functions(), stop_run],
+        server_functions=[*requests.server_functions(), stop_run, wait_place],
         elem_id="ptp-acceptance",
         apply_default_css=False,
     )

@@ -15,6 +15,7 @@ from app.race.examples import FIRST_TEXT
 from app.race.model_panel import kept_choice, model_panel
 from app.race.requests import export_run, fetch_steps, open_file, open_run
 from app.serving import theme
+from app.serving.line import wait_place
 from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import Event, as_value
@@ -33,7 +34,7 @@ def build(shelf: ModelShelf) -> None:
         as_value({**open_run(f"recorded:{FIRST_TEXT}"), "first": True}),
         html_template="<div class='ptp-race ptp-noise' role='group' aria-label='Noise'></div>",
         js_on_load=modules.mount("noise/index.js", "edit", "draw"),
-        server_functions=[fetch_steps, stop_run, export_run, open_file],
+        server_functions=[fetch_steps, stop_run, wait_place, export_run, open_file],
         elem_id="ptp-noise",
         apply_default_css=False,
     )

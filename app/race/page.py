@@ -11,6 +11,7 @@ import gradio as gr
 
 from app import modules
 from app.serving import theme
+from app.serving.line import wait_place
 from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import as_value
@@ -33,7 +34,7 @@ def build(shelf: ModelShelf) -> None:
         as_value({**open_run(f"recorded:{FIRST}"), "first": True}),
         html_template="<div class='ptp-race' tabindex='0' role='group' aria-label='Race'></div>",
         js_on_load=modules.mount("race/index.js", "opened"),
-        server_functions=[fetch_steps, stop_run, export_run, open_file],
+        server_functions=[fetch_steps, stop_run, wait_place, export_run, open_file],
         elem_id="ptp-race",
         apply_default_css=False,
     )

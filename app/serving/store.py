@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
+from .line import LINE
 from .values import Event
 
 T = TypeVar("T")
@@ -81,11 +82,12 @@ TICKETS = Tickets()
 
 def until_stopped(ticket: str, events: Iterator[Event]) -> Iterator[Event]:
     """The events, each with the ticket of its run, up to the moment at which its visitor stops it."""
-    while not TICKETS.is_stopped(ticket):
-        event = next(events, None)
-        if event is None or TICKETS.is_stopped(ticket):
-            return
-        yield {**event, "ticket": ticket}
+    with LINE.run(ticket):
+        while not TICKETS.is_stopped(ticket):
+            event = next(events, None)
+            if event is None or TICKETS.is_stopped(ticket):
+                return
+            yield {**event, "ticket": ticket}
 
 
 def stop_run(request: Event) -> Event:

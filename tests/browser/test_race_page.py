@@ -364,7 +364,7 @@ def test_stop_reaches_a_run_that_waits_for_its_turn(open_page, monkeypatch):
     one.wait_for_function("PTPLab.raceState.lanes.ar.steps.length > 2")
     one.click("#ptp-stop")
     time.sleep(1.5)
-    assert state(two)["run"] == "recorded:sky"
+    assert state(two)["run"] == "recorded:code"
 
 
 def test_two_visitors_queue_and_see_their_own_runs(open_page, monkeypatch):
@@ -384,6 +384,43 @@ def test_two_visitors_queue_and_see_their_own_runs(open_page, monkeypatch):
     assert two.evaluate("PTPLab.raceState.meta.prompt") == "hgf"
     assert one.evaluate("PTPLab.raceState.meta.seed") == 21
     assert state(one)["run"] != state(two)["run"]
+
+
+def test_who_waits_is_told_the_place_and_the_time(open_page, monkeypatch):
+    slow(monkeypatch, 0.1)
+    one, two = open_page(), open_page()
+    for page in (one, two):
+        page.click("#ptp-run")
+    one.wait_for_function("PTPLab.raceState.live")
+    expect(two.locator(".ptp-banner")).to_contain_text("yours is the next run")
+    page = two
+    banner, figures = page.locator(".ptp-banner").bounding_box(), page.locator(".ptp-figures").bounding_box()
+    assert banner["y"] >= figures["y"] + figures["height"], "the banner covers no figure"
+    one.click("#ptp-stop")
+    two.click("#ptp-stop")
+
+
+def test_a_lost_network_is_told_and_the_page_comes_back(open_page, monkeypatch):
+    monkeypatch.setattr("app.serving.line.LINE.place", lambda ticket: {"running": True})
+    slow(monkeypatch, 0.3)
+    page = open_page()
+    page.click("#ptp-run")
+    page.wait_for_function("PTPLab.raceState.live")
+    page.context.set_offline(True)
+    expect(page.locator(".ptp-banner.is-error")).to_contain_text("The server cannot be reached")
+    assert not page.evaluate("PTPLab.raceState.busy")
+    page.context.set_offline(False)
+    monkeypatch.undo()
+    assert run(page, "abc")["texts"][0] != ""
+
+
+def test_a_run_that_the_server_does_not_know_any_more_is_told(open_page, monkeypatch):
+    slow(monkeypatch, 0.3)
+    page = open_page()
+    page.click("#ptp-run")
+    page.wait_for_function("PTPLab.raceState.live")
+    monkeypatch.setattr("app.serving.line.LINE.place", lambda t: {"running": False, "place": 1, "seconds": None})
+    expect(page.locator(".ptp-banner.is-error")).to_contain_text("started anew")
 
 
 def test_a_visitor_who_leaves_does_not_block_the_next(open_page, monkeypatch):

@@ -61,6 +61,12 @@ export function mount({ element, props, watch, server }) {
       banner.announce(`The run is done. ${summary(state)}`);
     },
   };
+  /** @param {string} why */
+  function fail(why) {
+    run.halt();
+    banner.say(why, "error");
+  }
+
   run.listen({
     queued: (ticket) => {
       run.begin(ticket);
@@ -68,10 +74,9 @@ export function mount({ element, props, watch, server }) {
       banner.say(WAITING);
       banner.node.scrollIntoView({ block: "nearest" });
     },
-    refused: () => {
-      run.halt();
-      banner.say(REFUSED, "error");
-    },
+    refused: () => fail(REFUSED),
+    waiting: (text) => banner.say(text),
+    lost: fail,
   });
   stop.addEventListener("click", async () => {
     const { live } = state;

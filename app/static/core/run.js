@@ -6,6 +6,9 @@ import { ticket } from "./tickets.js";
 
 export const WAITING = "Waiting for the model. Runs of all visitors take turns …";
 export const REFUSED = "The server did not run this. Its message says why.";
+export const UNREACHABLE = "The server cannot be reached: the network is gone, or the server was stopped. "
+  + "Run again once it is back.";
+export const RESTARTED = "The server was started anew, so this run has ended. Run it again.";
 export const NO_ANSWER = "The server did not answer.";
 
 /** @typedef {{ ticket: string | null, busy: boolean }} RunState */
@@ -33,6 +36,14 @@ export class Run {
     this.state = state;
     this.server = server;
     this.show = show;
+    this.heard = false; // something of this run has come
+    this.patience = 0;
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    this.clock = undefined;
+    /** @type {(text: string) => void} */
+    this.waiting = () => {};
+    /** @type {(text: string) => void} */
+    this.lost = () => {};
   }
 
   /** @param {boolean} on */
@@ -45,12 +56,15 @@ export class Run {
   begin(name = ticket()) {
     this.halt();
     this.state.ticket = name;
+    Object.assign(this, { heard: false, patience: 0 });
+    this.clock = setInterval(() => this.inquire(name), EVERY);
     this.busy(true);
     return name;
   }
 
   /** The run came to its end. */
   end() {
+    clearInterval(this.clock);
     this.state.ticket = null;
     this.busy(false);
   }
@@ -63,18 +77,46 @@ export class Run {
 
   /** Whether an event is of a run that was stopped. @param {{ ticket?: string }} event */
   isOver(event) {
+    if (event.ticket && event.ticket === this.state.ticket) this.heard = true;
     return Boolean(event.ticket) && event.ticket !== this.state.ticket;
   }
 
   /**
-   * What a page does on Run, on Stop, and where the server takes no run; the last two only while a run is under way.
-   * @param {{ queued: (ticket: string) => void, stopped?: () => void, refused: () => void }} listeners
+   * Asks where the run stands: its place in the line, or whether the server still knows it.
+   * @param {string} name
    */
-  listen({ queued, stopped, refused }) {
+  async inquire(name) {
+    if (!this.server.wait_place) return;
+    const found = await ask(this.server, "wait_place", { ticket: name });
+    if (this.state.ticket !== name) return;
+    const fine = !found.error && (found.running || !this.heard);
+    this.patience = fine ? 0 : this.patience + 1; // an answer may be on its way
+    if (this.patience >= PATIENCE) this.lost(found.error ? UNREACHABLE : RESTARTED);
+    else if (fine && !found.running) this.waiting(inLine(found));
+  }
+
+  /**
+   * What a page does on Run, on Stop, and where the server takes no run; the last two only while a run is under way.
+   * waiting and lost get a sentence: where the run stands in the line, and that it is lost.
+   * @param {{ queued: (ticket: string) => void, stopped?: () => void, refused: () => void,
+   *           waiting?: (text: string) => void, lost?: (text: string) => void }} listeners
+   */
+  listen({ queued, stopped, refused, waiting, lost }) {
+    Object.assign(this, waiting && { waiting }, lost && { lost });
     document.addEventListener("ptp:queued", (event) => queued(/** @type {CustomEvent} */ (event).detail));
     document.addEventListener("ptp:refused", () => { if (this.state.busy) refused(); });
     document.addEventListener("ptp:stopped", () => { if (this.state.busy && stopped) stopped(); });
   }
+}
+
+const EVERY = 2000; // ms
+const PATIENCE = 3;
+
+/** The place in the line in words. @param {{ place: number, seconds: number | null }} found */
+export function inLine({ place, seconds }) {
+  const time = seconds === null ? "" : `, about ${Math.max(1, Math.round(seconds))} s`;
+  return place < 2 ? `Waiting for the model: yours is the next run${time} …`
+    : `Waiting for the model: ${place - 1} ${place === 2 ? "run is" : "runs are"} before yours${time} …`;
 }
 
 /**

@@ -97,6 +97,8 @@ export function mount({ element, props, watch, server, trigger }) {
       banner.say(WAITING);
     },
     refused: () => fail(page, REFUSED),
+    waiting: (text) => banner.say(text),
+    lost: (why) => fail(page, why),
     stopped: () => {
       const drawing = state.asked === null;
       halt(page);

@@ -160,6 +160,12 @@ export function mount({ element, props, watch, server, trigger }) {
     run.halt();
   }
 
+  /** @param {string} why */
+  function fail(why) {
+    halt();
+    banner.say(why, "error");
+  }
+
   /** What Python should know of a run that it did not show itself: the charts follow. @param {string} shown */
   function tell(shown) {
     props.value = JSON.stringify({ event: "shown", run: shown });
@@ -174,10 +180,9 @@ export function mount({ element, props, watch, server, trigger }) {
       banner.say(WAITING);
       leaveRun(root); // so that Space plays the race and does not run it again
     },
-    refused: () => {
-      halt();
-      banner.say(REFUSED, "error");
-    },
+    refused: () => fail(REFUSED),
+    waiting: (text) => banner.say(text),
+    lost: fail,
     stopped: () => {
       halt();
       banner.say(state.run ? "Stopped. What was decoded so far stays." : "Stopped.", "info");
