@@ -3,8 +3,8 @@
     R positions    K candidates of each
 
 inverse_cdf  one u per position falls into a bin: t = min{j : F_j > u} (the paper's map)
-gumbel       each candidate j has a number U_j of its own; its clock rings at E_j / p_j with E_j = -log U_j, and the
-             first to ring is the token: t = argmin_j E_j / p_j = argmax_j (log p_j - log(-log U_j))
+gumbel       each candidate j has a number U_j of its own. Its clock rings at E_j / p_j with E_j = -log U_j, and the
+             first to ring is the token. t = argmin_j E_j / p_j = argmax_j (log p_j - log(-log U_j))
 
 Both pick token j with probability p_j. They differ in how often a draft with other odds picks the same token from the
 same noise. Under the Gumbel race that share is at least (1 - TV) / (1 + TV). TV is the total variation between the two

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# ways to draft: not at all; by slots of a call of their own; by slots of the verifying call, in branches; by slots
-# behind the settled token, after the call; by looking up the text so far; by code outside this project
-NONE, TURNS, BRANCHES, AHEAD, LOOKUP, OUTSIDE = "none", "turns", "branches", "ahead", "lookup", "outside"
+# ways to draft
+NONE = "none"  # not at all
+TURNS = "turns"  # by slots of a call of their own
+BRANCHES = "branches"  # by slots of the verifying call, in branches
+AHEAD = "ahead"  # by slots behind the settled token, after the call
+LOOKUP = "lookup"  # by looking up the text so far
+OUTSIDE = "outside"  # by code outside this project
 
 
 @dataclass(frozen=True)

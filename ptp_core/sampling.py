@@ -137,8 +137,10 @@ def _right_edges(probs: Tensor) -> Tensor:
 
 
 def _running_sum(probs: Tensor) -> Tensor:
-    """Sums (R, K) of the first 1, 2, ... columns, added up in float64 and then rounded: in float32 they would hang on
-    how many rows there are and on the device, since other kernels add in another order."""
+    """Sums (R, K) of the first 1, 2, ... columns, added up in float64 and then rounded.
+
+    Kernels add in different orders. In float32 the sums would hang on the device and on how many rows there are.
+    """
     exact = torch.float32 if probs.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
     return probs.cumsum(-1, dtype=exact).float()
 

@@ -33,8 +33,14 @@ class Draft:
     """A drafted token, the u it was drafted with, and what became of it.
 
     prob: the confidence in it. margin: u's distance to the edge of the drafted bin. It is 1 where the draft has no
-    bin. status: accepted | rejected | discarded (after the first wrong one) | settled (a placeholder for the token
-    that verification decides) | pending (kept for the next call) | unused (its branch did not come true).
+    bin. status, one of:
+
+    accepted     it is the text's token
+    rejected     it is the first wrong one
+    discarded    it stood behind the first wrong one
+    settled      a placeholder for the token that verification decides
+    pending      it is kept for the next call
+    unused       its branch did not come true
     """
 
     token: int

@@ -1,6 +1,10 @@
-"""The texts: short sentences, and no mention of a file or a heading that does not exist."""
+"""The texts: short sentences, in docstrings and comments too, and no mention of what does not exist."""
 
+import ast
+import io
 import re
+import tokenize
+from inspect import cleandoc
 from pathlib import Path
 
 import pytest
@@ -157,3 +161,82 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path):
         "gone.png",
         "#there",
     ]
+
+
+# ---- docstrings and comments -----------------------------------------------------------------------------
+
+SOURCES = sorted(path for top in ("ptp_core", "app", "tools") for path in (ROOT / top).rglob("*.py"))
+FIELD = re.compile(r"\S\s{2,}\S")  # a line that begins a field of a table: its name, a gap, what it is
+
+
+def docstrings(text: str):
+    """(line number, docstring) of a module and of all its classes and functions."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found = ast.get_docstring(node, clean=True)
+            if found:
+                yield getattr(node, "lineno", 1), found
+
+
+def comments(text: str):
+    """(line number, comment): lines that hold nothing else are one comment where they stand one under another."""
+    lines: list[str] = []
+    first = last = 0
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        follows = token.start[0] == last + 1 and token.line.lstrip().startswith("#")
+        if lines and not follows:
+            yield first, "\n".join(lines)
+            lines = []
+        first, last = (first if lines else token.start[0]), token.start[0]
+        lines.append(token.string.lstrip("#").strip())
+    if lines:
+        yield first, "\n".join(lines)
+
+
+def paragraphs(doc: str):
+    """The paragraphs of a docstring and the fields of its tables; indented code and legends are left out."""
+    block: list[str] = []
+    in_field = False
+    for line in [*cleandoc(doc).splitlines(), ""]:
+        is_field, indented = bool(FIELD.search(line.strip())), line.startswith(" ")
+        if block and (not line.strip() or is_field or (in_field and not indented)):
+            yield " ".join(block)
+            block = []
+        if line.strip() and (block or not indented or in_field):
+            block.append(line.strip())
+        in_field = bool(block) and (is_field or (in_field and indented))
+
+
+def long_words_of(text: str) -> list[str]:
+    """The sentences over 25 words in the docstrings and comments of a source."""
+    found = []
+    for number, doc in [*docstrings(text), *comments(text)]:
+        for block in paragraphs(doc):
+            plain = ABBREVIATIONS.sub(r"\1", CODE.sub("code", block))
+            found += [f"line {number}, {words(s)} words: {s}" for s in END.split(plain) if words(s) > MOST_WORDS]
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_docstrings_and_comments_are_short_sentences(path):
+    assert long_words_of(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_long_sentence_is_found_in_a_source():
+    longer = LONG.replace("two.", "two `a b` and one more.")
+    for source in (
+        f'"""{longer}"""',
+        f'def f():\n    """Short.\n\n    {longer}\n    """',
+        f'class A:\n    """Short.\n\n    name   {longer}\n    """',
+        f"x = 1\n# Short.\n# {longer}",
+        f"x = 1  # {longer}",
+        f"# {longer[:40]}\n# {longer[40:]}",
+    ):
+        assert len(long_words_of(source)) == 1, source
+    half = longer.removesuffix("and one more.")
+    table = f'class A:\n    """Fields.\n\n    one   {half}\n    two   {half}\n          or\n    """'
+    assert long_words_of(table) == []
+    assert long_words_of(f'"""Short.\n\n    {longer}\n\nShort."""') == []
+    assert long_words_of(f"a = 1  # {half}\nb = 2  # {half}") == []

@@ -1,6 +1,6 @@
 """What the Learn page's figures show, by name: recordings, the shipped race, figures of the shipped results, glossary.
 
-Nothing here needs a model: recordings lie in assets/learn (app/learn/record.py makes them), the rest is read from the
+Nothing here needs a model. Recordings lie in assets/learn; app/learn/record.py makes them. The rest is read from the
 race and the benchmark results that come with the lab, so that it follows them.
 """
 

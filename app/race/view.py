@@ -1,7 +1,9 @@
 """The race as the browser draws it: small values that say everything the picture shows.
 
-Keys are short because a value travels with every update: k kind, s seconds, n positions, a accepted,
-x kind of the extra token, d drafts, b branches, e emitted tokens. app/static/core/wire.js reads them.
+Keys are short because a value travels with every update. app/static/core/wire.js reads them:
+
+    k kind    s seconds    n positions    a accepted    x kind of the extra token
+    d drafts    b branches    e emitted tokens
 """
 
 from __future__ import annotations
@@ -123,8 +125,10 @@ def _branch(branch: Branch) -> dict[str, Any]:
 
 
 def _flip(token: Emitted) -> float | None:
-    """The nearest u that picks another token, a little behind the edge: a text that is decoded anew may round the
-    edge another way, and links carry seven digits."""
+    """The nearest u that picks another token, a little behind the edge.
+
+    A text that is decoded anew may round the edge another way, and links carry seven digits.
+    """
     flip = nearest_flip(token)
     return None if flip is None else round(min(max(flip + math.copysign(_BEHIND_EDGE, flip - token.u), 0), 1 - 1e-7), 7)
 

@@ -22,8 +22,11 @@ LACKING = (
 
 @dataclass(frozen=True)
 class Fact:
-    """One place of a text: the target's entropy and u's margin there, and whether a draft and the target's likeliest
-    token were right (None: no draft, or not known)."""
+    """One place of a text: the target's entropy and u's margin there, and which guesses were right.
+
+    drafted: whether a draft was, None where there was none. likeliest: whether the target's likeliest token was, None
+    where that is not known.
+    """
 
     entropy: float
     margin: float | None

@@ -45,8 +45,10 @@ def read_slots(
 class ChainStart:
     """What a branch's chained drafts begin with.
 
-    It holds the slots (L, E), the two tokens before the first draft (nearest last), the target's state (E,) that chose
-    the nearest, and the u of each draft (L).
+    slots       (L, E)
+    front       the two tokens before the first draft, the nearest last
+    settling    (E,): the target's state that chose the nearest
+    u           of each of the L drafts
     """
 
     slots: Tensor

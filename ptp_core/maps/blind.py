@@ -1,7 +1,7 @@
 """Drafts that do not know the noise: what every map sets beside the target and the PTP draft.
 
-They are the likeliest tokens of an adapter that was trained without u. Where there is none for a target, the model's
-own adapter drafts, and its slots are not told u: a weaker baseline, and the map says so.
+They are the likeliest tokens of an adapter that was trained without u. Some targets have no such adapter. Then the
+model's own adapter drafts, and its slots are not told u. That is a weaker baseline, and the map says so.
 """
 
 from __future__ import annotations

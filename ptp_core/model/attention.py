@@ -134,8 +134,10 @@ def attend_grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Non
 
 
 def _tiled(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-    """attend_grouped by torch's own kernels. Elsewhere than on the CPU none of those that tile takes a mask and shared
-    keys at once: keys are repeated there, or all weights would be held."""
+    """attend_grouped by torch's own kernels, which hold only some of the weights at a time.
+
+    Elsewhere than on the CPU none of them takes a mask and shared keys at once. So keys are repeated there.
+    """
     if query.device.type == "cpu":
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, enable_gqa=True)
     shared = query.shape[1] // key.shape[1]

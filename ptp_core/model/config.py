@@ -120,10 +120,10 @@ class DraftFigures:
 class AdapterConfig:
     """Everything about an adapter besides its weights.
 
-    variant          o-ptp (argmax at the slot that carries u_k), c-ptp (a distribution from the slot
-                     that carries u_{k-1}) or independent (a distribution from a slot without u)
-    start_slot       c-ptp only: windows begin with a slot that carries a learned vector and predicts the
-                     first token, as in the paper; otherwise the target's own row does that for nothing
+    variant          o-ptp: the argmax at the slot that carries u_k. c-ptp: a distribution from the slot that carries
+                     u_{k-1}. independent: a distribution from a slot without u
+    start_slot       c-ptp only: windows begin with a slot that carries a learned vector and predicts the first token,
+                     as in the paper. Otherwise the target's own row does that for nothing
     window           most slots in a row that it was trained for
     order            CDF order of the tokens
     anchor           whether a window's first slot also gets the embedding of the last token before it

@@ -1,6 +1,6 @@
 """Weights in eight bits by row, so that an adapter's files are half as large as in bfloat16.
 
-A matrix W (R, C) is stored as whole numbers Q from -127 to 127 and float32 scales s (R, 1): W is nearly s Q. Its
+A matrix W (R, C) is stored as whole numbers Q from -127 to 127 and float32 scales s (R, 1). W is nearly s Q. Its
 name gains ".int8" and ".scale". So a reader that knows no such matrices misses W, instead of taking Q for it.
 """
 

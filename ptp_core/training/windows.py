@@ -62,8 +62,8 @@ class _Windows:
 class WindowConfig:
     """How windows are drawn: L slots, at most `count` starts per sequence, b ~ Beta(beta, beta) inside a bin.
 
-    focus = 0 draws starts evenly. Even draws spend half of the windows on tokens that every draft has right. With a
-    higher focus (below 1), a start is drawn more often if the teacher did not expect its first drafted token, the one
+    focus = 0 draws starts evenly. Even draws spend half of the windows on tokens that every draft has right. A higher
+    focus (below 1) draws a start more often if the teacher did not expect its first drafted token. That is the one
     behind the settled token.
     """
 

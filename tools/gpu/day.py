@@ -5,7 +5,7 @@
     python -m tools.gpu.day train   --timeout 600 --out OUT [--parts .gpu]
     python -m tools.gpu.day all --tiny --out OUT        a rehearsal on the CPU with a tiny model
 
-A stage that is done is not run again. Every stage gets its share of the time that is left; what it has found is in
+A stage that is done is not run again. Every stage gets its share of the time that is left. What it has found is in
 OUT every minute, at the deadline (25 s before the timeout) and when the programme is asked to end. A stage that
 fails is recorded, and the next one runs. Everything else lies in the store, a folder outside the working tree.
 """

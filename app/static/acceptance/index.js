@@ -106,8 +106,8 @@ function timeLeft(seconds) {
 }
 
 /**
- * The rows so far are shown while a run goes on, one request at a time; a visitor who looks at something
- * else, or at the questions behind a bar, is left alone until the end.
+ * The rows so far are shown while a run goes on, one request at a time. A visitor who looks at something else, or at
+ * the questions behind a bar, is left alone until the end.
  * @param {Page} page
  * @param {string} id of the result
  */

@@ -167,8 +167,10 @@ def calibration(day: Day, budget: Budget) -> None:
 
 
 def row_invariance(day: Day, budget: Budget) -> None:
-    """A model of the default target's size, or the tiny one, in calls of one fixed shape: do the bits of a row hang
-    on the rows beside it? And what do calls of other shapes cost?"""
+    """In calls of one fixed shape, do the bits of a row hang on the rows beside it? What do other shapes cost?
+
+    The model has the default target's size; the rehearsal takes the tiny one.
+    """
     for name, dtype in DTYPES.items():
         model = _random_model(day, dtype)
         rows, context = day.settings.fixed_rows, 64
