@@ -55,8 +55,8 @@ class TextSide:
     def label(self, token: int) -> str:
         """One token as a list of candidates shows it: its text, as it stands behind other text.
 
-        A special token, or part of a character, is shown as its vocabulary entry in angle brackets, a token that the
-        tokenizer does not know by its number.
+        A special token, or part of a character, is shown as its vocabulary entry in angle brackets. A token that the
+        tokenizer does not know is shown by its number.
         """
         if token not in self._labels:
             text = self._text_behind(token)
