@@ -94,10 +94,8 @@ class PTPModel(TextSide, nn.Module):
         return self._fast is not None
 
     def token_limit(self, ids: Sequence[int], max_new_tokens: int) -> int:
-        """How many tokens may be generated.
-
-        ValueError if there is no prompt, no room for an answer, or a token that the network does not know.
-        """
+        """How many tokens may be generated. ValueError if there is no prompt, no room for an answer, or a token that
+        the network does not know."""
         if not ids:
             raise ValueError("The prompt is empty.")
         if not 0 <= min(ids) <= max(ids) < self._embed.num_embeddings:
