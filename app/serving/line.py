@@ -38,8 +38,10 @@ class Line:
                 self._took.append(self._clock() - self._running.pop(ticket))
 
     def place(self, ticket: str) -> Event:
-        """{running} where the ticket's run goes on; else {place, seconds}: 1 is the next one, and seconds, None until
-        a run was timed, are what those before it should take."""
+        """Where the ticket stands: {running}, and while it waits {place, seconds} too.
+
+        Place 1 is the next one. seconds are what those before it should take, None until a run was timed.
+        """
         with self._lock:
             now = self._clock()
             if ticket in self._running:
