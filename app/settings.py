@@ -16,8 +16,7 @@ from urllib.parse import urlencode
 from ptp_core import SamplingConfig
 from ptp_core.decoding.settings import DecodeSettings
 from ptp_core.methods import AHEAD, DEFAULT_METHOD, RACED, TABLE
-
-from .serving.uploads import whole_characters
+from ptp_core.text_files import whole_characters
 
 MAX_NEW_TOKENS = 256
 MAX_PROMPT_TOKENS = int(os.environ.get("PTP_LAB_MAX_PROMPT_TOKENS", "2048"))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from .cli.benchmark import BENCH_COMMANDS
 from .cli.generate import GENERATE_COMMANDS
 from .cli.training import TRAINING_COMMANDS
+from .refusals import REFUSALS, sentence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         options.run(options)
-    except (ValueError, RuntimeError, FileNotFoundError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except REFUSALS as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

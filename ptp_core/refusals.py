@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+REFUSALS = (ValueError, RuntimeError, OSError, ImportError, MemoryError)  # that end a run; others are faults of the lab
 _LONGEST = 300  # characters of another library's text that a sentence quotes
 
 
 def reason(error: BaseException) -> str:
     """The cause in one line: the first line of the error's text, with its type where that alone says too little."""
+    text = sentence(error)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def sentence(error: BaseException) -> str:
+    """What an error says, on one line: its first line that is not empty, with its type where that says too little."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else ""
     if not text or isinstance(error, (KeyError, IndexError, AttributeError, AssertionError)):
         text = f"{type(error).__name__}{': ' * bool(text)}{text}"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return text
 
 
 @contextmanager

@@ -61,7 +61,8 @@ class RaceRunner:
         On a ZeroGPU Space this runs in a process of its own: all that goes in and comes out is copied.
         """
         model = self.shelf.get(choice)
-        runs = [decode_lane(model, settings) for settings in lanes]
+        ids, *_ = prepare(model, lanes[0])  # rendered once for all lanes: a chat template may hold a clock
+        runs = [decode_lane(model, settings, ids) for settings in lanes]
         for i, (trace, _) in enumerate(runs):
             yield i, trace
         yield from in_turns([steps for _, steps in runs])
@@ -90,11 +91,21 @@ def decode_seconds(choice: ModelChoice, lanes: Sequence[RunSettings]) -> int:
     return gpu_seconds(sum(settings.decoding.max_new_tokens for settings in lanes))
 
 
-def prepare(model: PTPModel, settings: RunSettings) -> tuple[list[int], NoiseTape, SamplingConfig]:
-    """Prompt tokens, noise and sampling of a run; ValueError if the prompt is too long for this lab or the model."""
-    ids = model.encode(settings.prompt, chat=settings.chat)
+def prepare(
+    model: PTPModel, settings: RunSettings, known: Sequence[int] | None = None
+) -> tuple[list[int], NoiseTape, SamplingConfig]:
+    """Prompt tokens, noise and sampling of a run; ValueError if the prompt is too long for this lab or the model.
+
+    known: the prompt's tokens, where they are known already.
+    """
+    ids = model.encode(settings.prompt, chat=settings.chat) if known is None else list(known)
     answer = settings.decoding.max_new_tokens
     limit = min(MAX_PROMPT_TOKENS, model.max_context - answer)
+    if limit < 1:
+        raise ValueError(
+            f"{model.name} reads {model.max_context:,} tokens at most, its answer included. "
+            f"Ask for fewer than {answer}."
+        )
     if len(ids) > limit:
         raise ValueError(
             f"The prompt has {len(ids):,} tokens; with {answer} tokens of answer this lab takes "
@@ -104,9 +115,9 @@ def prepare(model: PTPModel, settings: RunSettings) -> tuple[list[int], NoiseTap
     return ids, NoiseTape(settings.seed), replace(settings.sampling, order=order)
 
 
-def decode_lane(model: PTPModel, settings: RunSettings) -> tuple[Trace, Iterator[DecodeStep]]:
-    """A trace without steps and the generator of the steps that belong into it."""
-    ids, noise, sampling = prepare(model, settings)
+def decode_lane(model: PTPModel, settings: RunSettings, known: Sequence[int]) -> tuple[Trace, Iterator[DecodeStep]]:
+    """A trace without steps and the generator of the steps that belong into it; known: the prompt's tokens."""
+    ids, noise, sampling = prepare(model, settings, known)
     told = (model, ids, settings.method, noise, sampling)
     return new_trace(*told, settings.prompt, [], settings.decoding), start_decoding(*told, settings.decoding)
 

@@ -10,6 +10,7 @@ import gradio as gr
 
 from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf
 from app.serving.values import REFUSALS
+from ptp_core.refusals import sentence
 
 
 def kept_choice() -> gr.Textbox:
@@ -55,4 +56,4 @@ def _load(shelf: ModelShelf, current: str, name: str, adapter: str, dtype: str) 
     except REFUSALS as error:
         old = ModelChoice.of_text(current)
         kept = shelf.get(old).name if shelf.is_loaded(old) else old.name or "the default"
-        yield gr.skip(), f"{error} Your runs still use {kept}."
+        yield gr.skip(), f"{sentence(error)} Your runs still use {kept}."

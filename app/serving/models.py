@@ -13,9 +13,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ptp_core.decoding.measure_costs import cost_curve
+from ptp_core.folders import adapters_folder
 from ptp_core.maps.contexts import Contexts
 from ptp_core.model.ptp_model import PTPModel
 from ptp_core.storage.default_target import Progress
@@ -74,11 +76,23 @@ def _typed(text: str | None) -> str | None:
 _DTYPES = {"float32": "auto"}  # "auto" is float32 too, and one choice has one name
 
 
+def _stamp(choice: ModelChoice) -> tuple[Any, ...]:
+    """Names, sizes and times of the files in a choice's own folders: others mean that a folder has changed."""
+    named = [choice.name, choice.adapter, choice.adapter and adapters_folder() / choice.adapter]
+    folders = {Path(name).absolute(): None for name in named if name and Path(name).is_dir()}
+    try:
+        files = [(str(path), path.stat()) for folder in folders for path in sorted(folder.iterdir())]
+    except OSError:  # it changes at this moment
+        return (time.monotonic(),)
+    return tuple((name, found.st_size, found.st_mtime_ns) for name, found in files)
+
+
 class _Loading:
     """One load in a thread: its progress, then its model or its error, and what is read of texts by that model."""
 
     def __init__(self, choice: ModelChoice, load: Callable[..., PTPModel]) -> None:
         self.progress = (0.0, "starting")
+        self.stamp = _stamp(choice)
         self.model: PTPModel | None = None
         self.contexts = Contexts()
         self.error: Exception | None = None
@@ -112,7 +126,7 @@ def load_measured(*choice: Any, progress: Progress, **options: Any) -> PTPModel:
 
 
 class ModelShelf:
-    """Loaded models; at most a few, the default never leaves."""
+    """Loaded models; at most a few, the default never leaves. A folder that has changed on disk is loaded anew."""
 
     def __init__(self, load: Callable[..., PTPModel] = load_measured) -> None:
         self._load = load
@@ -125,7 +139,9 @@ class ModelShelf:
 
     def loading(self, choice: ModelChoice) -> Iterator[tuple[float, str]]:
         """Yields progress until the model is there; then `get` returns it. Raises the load's own error."""
-        entry = self._entry(choice)
+        yield from self._wait(choice, self._entry(choice))
+
+    def _wait(self, choice: ModelChoice, entry: _Loading) -> Iterator[tuple[float, str]]:
         while not entry.is_done:
             yield entry.progress
             time.sleep(_POLL_SECONDS)
@@ -136,11 +152,11 @@ class ModelShelf:
 
     def get(self, choice: ModelChoice) -> PTPModel:
         """The model, waiting for it if it is still being loaded."""
-        for _ in self.loading(choice):
+        entry = self._entry(choice)
+        for _ in self._wait(choice, entry):
             pass
-        model = self._entry(choice).model
-        assert model is not None
-        return model
+        assert entry.model is not None
+        return entry.model
 
     def contexts(self, choice: ModelChoice) -> Contexts:
         """What was read of texts by this model; it is forgotten with the model."""
@@ -157,7 +173,8 @@ class ModelShelf:
 
     def _entry(self, choice: ModelChoice) -> _Loading:
         with self._lock:
-            if choice not in self._loadings:
+            there = self._loadings.get(choice)
+            if there is None or (there.is_done and there.stamp != _stamp(choice)):
                 self._loadings[choice] = _Loading(choice, self._load)
                 self._forget_oldest(choice)
             self._loadings.move_to_end(choice)

@@ -1,8 +1,7 @@
-"""Files that a visitor brings: from their text to JSON, or to a sentence that says what is wrong."""
+"""Files that a visitor brings: how large each kind may be, and its JSON."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ptp_core.json_text import parse_json
@@ -12,17 +11,5 @@ LARGEST = {"trace": MAX_FILE_BYTES, "benchmark result": 24 << 20}  # bytes, by t
 
 
 def read_json(text: str, what: str) -> Any:
-    """The JSON of an uploaded file of this kind.
-
-    Halves of characters become U+FFFD, also those that are written as escapes. ValueError with a sentence if the file
-    is too large, damaged or nested too deeply.
-    """
-    data = parse_json(whole_characters(text), what, LARGEST[what])
-    if "\\ud" in text.lower():
-        data = json.loads(whole_characters(json.dumps(data, ensure_ascii=False)))
-    return data
-
-
-def whole_characters(text: str) -> str:
-    """The text with halves of characters (lone surrogates, which no encoding can send) replaced by U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    """The JSON of an uploaded file of this kind; ValueError with a sentence if it is too large or damaged."""
+    return parse_json(text, what, LARGEST[what])

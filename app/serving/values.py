@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ptp_core.refusals import REFUSALS, sentence
+
 Event = dict[str, Any]
 
-REFUSALS = (ValueError, RuntimeError, OSError)  # errors whose message is a sentence for the visitor
+__all__ = ["REFUSALS", "Event", "as_value", "error_event"]
 
 
 def error_event(error: Exception) -> Event:
-    return {"event": "error", "message": str(error)}
+    return {"event": "error", "message": sentence(error)}
 
 
 def as_value(event: Event) -> str:

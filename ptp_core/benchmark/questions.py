@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from ..json_text import parse_json
+from ..text_files import decoded, whole_characters
+
+_LARGEST = 1 << 20  # bytes of a question
 
 
 @dataclass(frozen=True)
@@ -21,17 +26,16 @@ def load_questions(path: str | os.PathLike[str], limit: int | None = None) -> li
 
     With a limit, rows are taken evenly over the file, so that every kind of question is asked.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")  # other line ends are text in JSON
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not text, so it holds no questions.") from None
+    content = decoded(Path(path).read_bytes(), str(path), ", so it holds no questions")
+    lines = content.split("\n")  # other line ends are text in JSON
     found = [_question(path, i, line) for i, line in enumerate(lines) if line.strip()]
     return checked(_evenly(found, limit), str(path))
 
 
 def typed_questions(prompts: Sequence[str], category: str = "own") -> list[Question]:
     """Questions from prompts as typed; ValueError where there is none with text in it."""
-    found = [Question(f"{category}-{i + 1}", category, p) for i, p in enumerate(prompts) if p.strip()]
+    whole = map(whole_characters, prompts)
+    found = [Question(f"{category}-{i + 1}", category, p) for i, p in enumerate(whole) if p.strip()]
     return checked(found, "The list of prompts")
 
 
@@ -47,15 +51,17 @@ def checked(questions: list[Question], source: str) -> list[Question]:
 
 
 def _question(path: str | os.PathLike[str], i: int, line: str) -> Question:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError:
-        raise ValueError(f"Row {i + 1} of {path} is not JSON.") from None
+    row = parse_json(line, "question", _LARGEST, f"Row {i + 1} of {path}")
     turns = row.get("turns") if isinstance(row, dict) else None
     prompt = turns[0] if isinstance(turns, list) and turns else row.get("prompt") if isinstance(row, dict) else None
     if not isinstance(prompt, str) or not prompt.strip():
         raise ValueError(f"Row {i + 1} of {path} has neither turns nor a prompt.")
-    return Question(str(row.get("question_id", i)), str(row.get("category", "all")), prompt)
+    return Question(_given(row, "question_id", str(i)), _given(row, "category", "all"), prompt)
+
+
+def _given(row: dict[str, Any], name: str, default: str) -> str:
+    """A field as text; null and an empty text count as absent."""
+    return default if row.get(name) in (None, "") else str(row[name])
 
 
 def _evenly(questions: list[Question], limit: int | None) -> list[Question]:

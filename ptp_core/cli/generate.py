@@ -10,6 +10,7 @@ from ..decoding.settings import DecodeSettings
 from ..methods import METHODS, PAPER_METHOD, method_called
 from ..noise import NoiseTape
 from ..sampling import FILTERS, ORDERS, SamplingConfig
+from ..text_files import whole_characters
 from .options import from_options, load_for, model_options, parsed_budget, sampling_options
 
 
@@ -26,7 +27,8 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
 
 
 def _generate(options: argparse.Namespace) -> None:
-    if not options.prompt.strip():
+    prompt = whole_characters(options.prompt)
+    if not prompt.strip():
         raise ValueError("The prompt is empty.")
     method_called(options.method)
     noise = NoiseTape(options.seed)
@@ -41,11 +43,11 @@ def _generate(options: argparse.Namespace) -> None:
     order = options.order or (model.adapter.order if model.adapter else sampling.order)
     trace = generate(
         model,
-        model.encode(options.prompt, chat=not options.plain),
+        model.encode(prompt, chat=not options.plain),
         options.method,
         noise,
         replace(sampling, order=order),
-        prompt=options.prompt,
+        prompt=prompt,
         settings=settings,
     )
     print(trace.text)

@@ -40,24 +40,38 @@ _TRUST_SECONDS = 600.0  # for so long it is not tried again
 def measure_cost_curve(model: PTPModel) -> CostCurve:
     """Times calls as decoding makes them, with a context of 128 tokens.
 
+    Where the model's own context has no room for that, fewer tokens are read and smaller calls timed.
     A call has real rows with logits. With an adapter it also has slots of one branch and their logits, or a chain of a
     whole window's drafts. Sizes take turns and the median counts, since a busy machine slows large calls more than
     small ones. The best of several would promise drafts a price that they do not get.
     """
     cache, _ = _read_context(model)
-    calls = [_prepare_call(model, cache, size) for size in _SIZES]
+    sizes = _sizes(model)
+    calls = [_prepare_call(model, cache, size) for size in sizes]
     for call in calls:
         call()
     rounds = [[_time(call) for call in calls] for _ in range(_REPEATS)]
-    return CostCurve(_SIZES, tuple(median(times) for times in zip(*rounds, strict=True)))
+    return CostCurve(sizes, tuple(median(times) for times in zip(*rounds, strict=True)))
+
+
+def _context(model: PTPModel) -> int:
+    """How many tokens are read before what is timed."""
+    return max(min(_CONTEXT, model.max_context - max(_SIZES), model.max_context // 2), 1)
+
+
+def _sizes(model: PTPModel) -> tuple[int, ...]:
+    """The sizes of calls behind them for which the model's context has room; at least two."""
+    room = model.max_context - _context(model)
+    return tuple(size for size in _SIZES if size <= max(room, _SIZES[1]))
 
 
 def _read_context(model: PTPModel) -> tuple[KVCache, torch.Tensor]:
-    """A cache of _CONTEXT tokens with room for a call behind them, and the last token's state (E,)."""
-    cache = model.new_cache(_CONTEXT + max(_SIZES))
-    layout = call_layout(0, _CONTEXT, 0)
-    hidden = model(_zeros(model, _CONTEXT), positions=layout.positions, mask=layout.mask, cache=cache)
-    cache.keep(_CONTEXT)
+    """A cache of _context tokens with room for a call behind them, and the last token's state (E,)."""
+    length = _context(model)
+    cache = model.new_cache(length + max(_SIZES))
+    layout = call_layout(0, length, 0)
+    hidden = model(_zeros(model, length), positions=layout.positions, mask=layout.mask, cache=cache)
+    cache.keep(length)
     return cache, hidden[0, -1]
 
 
@@ -65,7 +79,7 @@ def _prepare_call(model: PTPModel, cache: KVCache, size: int) -> Callable[[], No
     """A call of `size` rows, a third of them drafts to verify."""
     real = 1 + (size - 1) // 3 if model.adapter else size
     slots = size - real
-    layout = call_layout(_CONTEXT, 1, real - 1, [(real - 1, slots)] if slots else [])
+    layout = call_layout(cache.length, 1, real - 1, [(real - 1, slots)] if slots else [])
     tokens, u = _zeros(model, real), torch.full((slots,), 0.5)
     config = model.adapter
     chained = min(slots - config.num_settled, config.max_drafts) if config and config.chain else 0
@@ -115,11 +129,12 @@ def cost_curve(model: PTPModel) -> CostCurve:
 def curve_holds(model: PTPModel, curve: CostCurve) -> bool:
     """Whether a call of _LARGE positions still takes as many times as long as a small one as the curve says."""
     cache, _ = _read_context(model)
-    calls = [_prepare_call(model, cache, size) for size in (1, _LARGE)]
+    large = max(size for size in curve.positions if size <= _LARGE)
+    calls = [_prepare_call(model, cache, size) for size in (1, large)]
     for call in calls:
         call()
-    small, large = (median(times) for times in zip(*([_time(c) for c in calls] for _ in range(_REPEATS)), strict=True))
-    drift = (large / small) / (curve.ms(_LARGE) / curve.ms(1))
+    short, long = (median(times) for times in zip(*([_time(c) for c in calls] for _ in range(_REPEATS)), strict=True))
+    drift = (long / short) / (curve.ms(large) / curve.ms(1))
     return 1 / _DRIFT < drift < _DRIFT
 
 
@@ -130,7 +145,7 @@ def measure_draft_costs(model: PTPModel, part: str) -> DraftCosts:
     slots, few, many = model.require_part(part), 1, 5
 
     def call_of(rows: int) -> Callable[[], None]:
-        layout, tokens = call_layout(_CONTEXT, 1, rows - 1), _zeros(model, rows)
+        layout, tokens = call_layout(cache.length, 1, rows - 1), _zeros(model, rows)
 
         def call() -> None:
             out = model(tokens, positions=layout.positions, mask=layout.mask, cache=cache)[0]

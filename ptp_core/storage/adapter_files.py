@@ -20,10 +20,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..json_text import read_json
 from ..model.config import Adapter, AdapterConfig
 from ..model.parts import PARTS
 from ..refusals import reason
-from ..text_files import read_json
 from .eight_bits import decode, encode
 from .hub import resolve_folder
 from .peft_files import lora_config, peft_config
@@ -41,7 +41,7 @@ def load_adapter(folder: str | os.PathLike[str]) -> Adapter:
     path = resolve_folder(str(folder), "adapter", FILES)
     _refuse_missing(path, (*SETTINGS, PARTS["lora"].file))
     try:
-        peft, raw = (read_json(path / name, name) for name in SETTINGS)
+        peft, raw = (read_json(path / name, "configuration") for name in SETTINGS)
         lora = decode(load_file(path / PARTS["lora"].file))
         config = _parse_config(raw, peft, path.name, PARTS["lora"].from_file(lora))
         wanted = {name: part for name, part in PARTS.items() if part.wanted(config)}
@@ -75,7 +75,7 @@ def adapter_sha256(folder: Path) -> str:
 
 def adapter_hashes(folder: Path) -> tuple[str, ...]:
     """The hashes by which results may name these weights: today's, and that of an earlier precision."""
-    config = read_json(folder / "ptp_config.json", "ptp_config.json")
+    config = read_json(folder / "ptp_config.json", "configuration")
     return tuple(found for found in (adapter_sha256(folder), config.get("previous_sha256")) if found)
 
 

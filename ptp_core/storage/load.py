@@ -16,7 +16,7 @@ from ..model import attention
 from ..model.config import Adapter
 from ..model.ptp_model import PTPModel
 from ..model.target_facts import pin_rotary
-from ..refusals import reason
+from ..refusals import REFUSALS, reason
 from .adapter_files import load_adapter
 from .default_target import TARGET_INFO, TARGET_NAME, Progress, default_target, silent
 from .hub import resolve_folder
@@ -44,16 +44,22 @@ def load_model(
     dtype     "auto" is float32, in which all exact methods agree (TF32 is switched off); or "bfloat16"
     quick     on the CPU, use inference kernels (the target can then not be trained)
 
-    Raises WeightsMissing, FileNotFoundError (no such model or adapter) or ValueError (it does not fit).
+    Raises WeightsMissing, FileNotFoundError (no such model or adapter) or ValueError (it does not fit). What other
+    libraries raise on the way becomes a ValueError with the cause.
     """
-    found = _find_adapter(adapter, is_default=name is None)
-    target = load_target(name, device, dtype, progress)
     try:
-        model = assemble(target, found, quick)
-    except NotAsItself:
-        if not quick:
-            raise  # otherwise a layout that only looks like Llama's: transformers' own layers know better
-        return load_model(name, adapter, device=device, dtype=dtype, quick=False, progress=progress)
+        found = _find_adapter(adapter, is_default=name is None)
+        target = load_target(name, device, dtype, progress)
+        try:
+            model = assemble(target, found, quick)
+        except NotAsItself:
+            if not quick:
+                raise  # otherwise a layout that only looks like Llama's: transformers' own layers know better
+            return load_model(name, adapter, device=device, dtype=dtype, quick=False, progress=progress)
+    except REFUSALS:
+        raise
+    except Exception as error:
+        raise ValueError(f"{name or TARGET_NAME} could not be loaded: {reason(error)}") from error
     progress(1.0, f"{target.name} ready")
     return model
 

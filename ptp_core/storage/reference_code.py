@@ -87,7 +87,7 @@ def import_reference(
 
 def _read_settings(path: Path) -> dict[str, Any]:
     try:
-        settings = yaml.safe_load(read_text(path, path.name))
+        settings = yaml.safe_load(read_text(path))
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"{path.name} is not YAML: {reason(error)}") from None
     if not isinstance(settings, dict) or not {"model", "student"} & set(settings):

@@ -6,6 +6,8 @@ import gzip
 import hashlib
 import json
 import os
+import zlib
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -15,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+from ..refusals import reason
 
 _SHARED = 32  # tokens on end that two prompts must have in common to count as sharing a text
 
@@ -36,9 +40,12 @@ def load_conversations(folder: str | os.PathLike[str]) -> list[Conversation]:
     rows: list[Conversation] = []
     for file in files:
         raw = file.read_bytes()
-        for line in (gzip.decompress(raw) if file.suffix == ".gz" else raw).splitlines():
-            row = json.loads(line)
-            rows.append(Conversation(row["ids"], row["p"], row.get("kind", "chat"), row.get("temperature", 0.7)))
+        try:
+            for line in (gzip.decompress(raw) if file.suffix == ".gz" else raw).removeprefix(BOM_UTF8).splitlines():
+                row = json.loads(line)
+                rows.append(Conversation(row["ids"], row["p"], row.get("kind", "chat"), row.get("temperature", 0.7)))
+        except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"{file} holds no whole conversations: {reason(error)}") from None
     if not rows:
         raise ValueError(f"There are no conversations in {path}.")
     return rows

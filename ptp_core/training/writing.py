@@ -15,15 +15,17 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from ..json_text import parse_json
 from ..model.ptp_model import PTPModel
 from ..sampling import SamplingConfig
+from ..text_files import read_text
 from .batch_sampling import Request, complete
 from .conversations import Conversation
 from .prompt_kinds import KINDS, NAMES, PASSAGE_OPENINGS, QUESTION_OPENINGS, TOPICS
@@ -34,6 +36,7 @@ _MIN_ANSWER = 8
 _FOLLOW_UPS = ("", "", "Can you", "Thanks!", "What about", "Now", "Why", "And", "Rewrite", "Make it")
 Message = dict[str, str]
 _MIN_QUESTION = 6  # characters
+_LARGEST = 1 << 20  # bytes of a prompt's row
 
 
 @dataclass(frozen=True)
@@ -200,9 +203,15 @@ def read_prompts(source: str, field: str) -> list[str]:
     if source.startswith("hub:"):
         rows: Iterable[Any] = _hub_rows(*source.removeprefix("hub:").partition(":")[::2])
     else:
-        rows = (json.loads(line) for line in Path(source).read_text(encoding="utf-8").split("\n") if line.strip())
+        rows = (
+            parse_json(line, "prompt", _LARGEST, f"A row of {source}")
+            for line in read_text(source).split("\n")
+            if line.strip()
+        )
     texts = []
     for row in rows:
+        if not isinstance(row, Mapping):
+            raise ValueError(f"A row of {source} is no table of fields.")
         if "question_id" in row and "turns" in row:
             raise ValueError(f"{source} holds benchmark questions; they are for evaluation only.")
         if not isinstance(row.get(field), str):

@@ -21,7 +21,7 @@ def test_questions_files(tmp_path):
         ('{"text": "no prompt"}', "neither turns nor a prompt"),
         ("[1]", "neither turns nor a prompt"),
         ('{"prompt": ""}', "neither turns nor a prompt"),
-        ("{broken", "not JSON"),
+        ("{broken", "Row 1 of .* is not whole JSON"),
         ("", "no question"),
         ('{"prompt": "a", "question_id": 1}\n{"prompt": "b", "question_id": 1}', "two questions with the id '1'"),
     ]:
@@ -36,3 +36,24 @@ def test_line_separators_inside_a_question_are_text(tmp_path):
     (tmp_path / "q.jsonl").write_text('{"prompt": "a\u2028b\u0085c"}\r\n{"prompt": "d"}\n', encoding="utf-8")
     assert [q.prompt for q in load_questions(tmp_path / "q.jsonl")] == ["a\u2028b\x85c", "d"]
     assert read_prompts(str(tmp_path / "q.jsonl"), "prompt") == ["a\u2028b\x85c", "d"]
+
+
+def test_files_from_other_systems(tmp_path):
+    file = tmp_path / "q.jsonl"
+    rows = '{"prompt": "a", "category": null, "question_id": null}\n{"prompt": "b", "question_id": null}\n'
+    file.write_text(rows, encoding="utf-8-sig")
+    assert load_questions(file) == [Question("0", "all", "a"), Question("1", "all", "b")]
+    assert read_prompts(str(file), "prompt") == ["a", "b"]
+    file.write_text(rows, encoding="utf-16")
+    for read in (load_questions, lambda path: read_prompts(str(path), "prompt")):
+        with pytest.raises(ValueError, match="is written in UTF-16; save it as UTF-8"):
+            read(file)
+    file.write_bytes(b"\xff\x00 no text")
+    with pytest.raises(ValueError, match="is not text, so it holds no questions"):
+        load_questions(file)
+
+
+def test_halves_of_characters_in_questions(tmp_path):
+    (tmp_path / "q.jsonl").write_text('{"prompt": "a\\ud83d b", "category": "\\udc00"}\n')
+    assert load_questions(tmp_path / "q.jsonl") == [Question("0", "\ufffd", "a\ufffd b")]
+    assert typed_questions(["a\ud83d"])[0].prompt == "a\ufffd"

@@ -4,9 +4,11 @@ import itertools
 
 import pytest
 from support.costs import FLAT
+from support.tiny_model import make_adapter, make_target, make_tokenizer
 
 from ptp_core.decoding import measure_costs as cost
 from ptp_core.decoding.costs import CostCurve
+from ptp_core.model.ptp_model import PTPModel
 
 
 def test_a_cache_folder_that_cannot_be_written_to_stops_nobody(make_model, monkeypatch, tmp_path):
@@ -66,3 +68,20 @@ def test_a_kept_curve_that_no_longer_holds_is_measured_anew(clockwork, monkeypat
     assert (cost.cost_curve(clockwork) != old) == renewed
     cost.suppose(clockwork)
     assert cost.cost_curve(clockwork).milliseconds == ((10.0, 15.0) if renewed else kept)  # and that is kept
+
+
+@pytest.mark.parametrize("context", [8, 40, 100, 191, 512])
+def test_no_call_that_is_timed_lies_behind_the_context(context):
+    model, rows = PTPModel(make_target(context=context), make_tokenizer(), make_adapter()), []
+    forward = model.forward
+
+    def watched(tokens, slots=None, *, positions, mask, cache=None):
+        rows.append(int(positions.max()) + 1)
+        return forward(tokens, slots, positions=positions, mask=mask, cache=cache)
+
+    model.forward = watched
+    curve = cost.measure_cost_curve(model)
+    assert cost.curve_holds(model, curve) in (True, False)
+    cost.measure_draft_costs(model, "shallow")
+    assert max(rows) <= context and len(curve.positions) >= 2
+    assert context < 128 or curve.positions == cost._SIZES

@@ -195,3 +195,53 @@ def test_a_configuration_that_is_none(write):
     files = write(lora_tensors(make_target()), {"training": {}})
     with pytest.raises(ValueError, match="neither model nor student"):
         import_reference(*files)
+
+
+def test_null_fields_of_a_configuration_count_as_absent(write):
+    target = make_target()
+    settings = {
+        "model": {"model": {"model_id": None, "lora_config": {"lora_alpha": None, "r": None, "use_rslora": None},
+                            "adapter_name": None, "shift_positions": None}, "temperature": None, "top_k": 0},
+        "data": {"train_completion_len": None},
+    }  # fmt: skip
+    config = import_reference(*write({**lora_tensors(target), **u_tensors("linear_interpolation")}, settings)).config
+    assert (config.window, config.lora.alpha, config.position_shift) == (16, 8.0, -1)
+    assert config.sampling == {"filter": "reference", "top_k": 0}
+    (files := write({**lora_tensors(target), **u_tensors("round")}, train_yaml("round")))[1].write_text(
+        yaml.safe_dump(train_yaml("round")), encoding="utf-8-sig"
+    )
+    assert import_reference(*files).config.window == 6
+
+
+def test_ranks_and_scales_are_those_of_the_checkpoint(write):
+    target = make_target()
+    weights = {**lora_tensors(target), **u_tensors("round")}
+    for key in weights:
+        if "layers.1." in key and "k_proj" in key:
+            weights[key] = weights[key][:2] if "lora_A" in key else weights[key][:, :2]
+    settings = train_yaml("round", alpha=12)
+    settings["model"]["model"]["lora_config"] |= {"use_rslora": True, "alpha_pattern": {"q_proj": 3.0}}
+    files = write(weights, settings)
+    made = import_reference(*files, target=target)
+    layers = PTPModel(make_target(), make_tokenizer(), load_adapter(files[2])).lora
+    assert load_adapter(files[2]).config == made.config
+    scales = {
+        name: round(layers[f"model.layers.1.{name}"].scale, 6) for name in ("self_attn.k_proj", "self_attn.q_proj")
+    }
+    assert scales == {"self_attn.k_proj": round(12 / 2**0.5, 6), "self_attn.q_proj": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [
+        ({"model.model.base_model.model.model.norm.lora_magnitude_vector.default.weight": torch.ones(2)}, "DoRA"),
+        ({"model.model.base_model.model.lm_head.modules_to_save.default.weight": torch.ones(2, 2)}, "modules_to_save"),
+    ],
+)  # fmt: skip
+def test_what_peft_adds_beside_the_lora_is_refused_by_name(write, extra, named):
+    with pytest.raises(ValueError, match=named):
+        import_reference(*write({**lora_tensors(make_target()), **u_tensors("round"), **extra}, train_yaml("round")))
+    settings = train_yaml("round")
+    settings["model"]["model"]["lora_config"] |= {"use_dora": True}
+    with pytest.raises(ValueError, match="use_dora"):
+        import_reference(*write({**lora_tensors(make_target()), **u_tensors("round")}, settings))

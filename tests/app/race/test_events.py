@@ -55,6 +55,22 @@ def test_errors_of_a_run_are_events(runner):
     assert not runner.shelf.is_loaded(ModelChoice("missing"))
 
 
+def test_a_template_with_a_clock_is_rendered_once_for_both_lanes(runner, monkeypatch):
+    model, ticks = runner.shelf.get(ModelChoice()), iter("abcdefgh" * 9)
+    monkeypatch.setattr(type(model), "render_messages", lambda self, messages: messages[0]["content"] + next(ticks))
+    done = list(runner.run(ModelChoice(), {"prompt": "abc", "max_new_tokens": 12}))[-1]
+    race = RUNS.get(done["run"])
+    assert len({tuple(trace.prompt_tokens) for trace in race.lanes.values()}) == 1
+    assert race.first_divergence is None
+
+
+def test_a_model_with_less_context_than_the_answer_says_so():
+    shelf = ModelShelf(lambda *_, **__: PTPModel(make_target(context=40), make_tokenizer(), name="short").eval())
+    told = list(RaceRunner(shelf).run(ModelChoice(), {"prompt": "abc", "max_new_tokens": 64}))[-1]["message"]
+    assert told == "short reads 40 tokens at most, its answer included. Ask for fewer than 64."
+    assert list(RaceRunner(shelf).run(ModelChoice(), {"prompt": "abc", "max_new_tokens": 30}))[-1]["event"] == "done"
+
+
 def test_what_the_browser_asks_for_directly_never_raises():
     for request in ({}, {"run": "gone", "lane": "ar", "start": 0}, {"run": "recorded:sky", "lane": "x", "start": "y"}):
         assert "error" in requests.fetch_steps(request)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.race.events import RaceRunner
 from app.serving import models
 from app.serving.models import ModelChoice
 
@@ -49,3 +50,24 @@ def test_what_was_read_of_texts_goes_with_its_model(fresh_shelf):
     for name in ("b", "c"):
         fresh_shelf.get(ModelChoice(name))
     assert fresh_shelf.contexts(ModelChoice("a")) is not read
+
+
+def test_a_folder_that_changes_on_disk_is_loaded_anew(fresh_shelf, tmp_path):
+    for name in ("model", "adapter"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "weights").write_text("1")
+    choice = ModelChoice(str(tmp_path / "model"), str(tmp_path / "adapter"))
+    first, read = fresh_shelf.get(choice), fresh_shelf.contexts(choice)
+    assert fresh_shelf.get(choice) is first
+    (tmp_path / "adapter" / "weights").write_text("22")
+    second = fresh_shelf.get(choice)
+    assert second is not first and fresh_shelf.contexts(choice) is not read
+    assert fresh_shelf.get(choice) is second
+
+
+def test_what_other_libraries_raise_is_a_sentence_on_the_page(monkeypatch):
+    def failing(*_, **__):
+        raise ImportError("\nUsing AWQ needs autoawq.\nPlease install it.")
+
+    events = list(RaceRunner(models.ModelShelf(failing)).run(ModelChoice("org/awq"), {"prompt": "abc"}))
+    assert events[-1] == {"event": "error", "message": "Using AWQ needs autoawq."}

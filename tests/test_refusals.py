@@ -1,0 +1,23 @@
+"""What other libraries raise, as one sentence."""
+
+import pytest
+
+from ptp_core.refusals import reason, refusing, sentence
+
+
+def test_the_first_line_that_says_something():
+    assert sentence(ImportError("\n\n  Needs bitsandbytes.\nRun pip.")) == "Needs bitsandbytes."
+    assert sentence(KeyError("r")) == "KeyError: 'r'"
+    assert sentence(AssertionError()) == "AssertionError"
+    assert sentence(MemoryError()) == "MemoryError"
+    assert reason(ValueError("x" * 1000)) == "x" * 300 + "..."
+
+
+def test_errors_inside_become_one_sentence():
+    with pytest.raises(
+        ValueError, match=r"^The template fails: ZeroDivisionError|^The template fails: division by zero"
+    ):
+        with refusing("The template fails"):
+            _ = 1 / 0
+    with pytest.raises(KeyError), refusing("Only types", TypeError):
+        raise KeyError("x")
