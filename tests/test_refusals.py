@@ -14,10 +14,7 @@ def test_the_first_line_that_says_something():
 
 
 def test_errors_inside_become_one_sentence():
-    with pytest.raises(
-        ValueError, match=r"^The template fails: ZeroDivisionError|^The template fails: division by zero"
-    ):
-        with refusing("The template fails"):
-            _ = 1 / 0
+    with pytest.raises(ValueError, match=r"^The template fails: division by zero$"), refusing("The template fails"):
+        _ = 1 / 0
     with pytest.raises(KeyError), refusing("Only types", TypeError):
         raise KeyError("x")

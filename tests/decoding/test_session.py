@@ -3,7 +3,6 @@
 import itertools
 
 import pytest
-import torch
 from support.exactness import long_noise, prompt_of
 from support.tiny_model import make_target, make_tokenizer
 
@@ -164,14 +163,3 @@ def test_a_decoder_is_lazy(make_model):
 
 def test_eos_tokens_come_from_model_and_tokenizer():
     assert PTPModel(make_target(), make_tokenizer()).eos_tokens == frozenset({0})
-
-
-@pytest.mark.parametrize("temperature", [0, 0.7])
-def test_logits_that_are_not_finite_are_said(temperature):
-    model = PTPModel(make_target(), make_tokenizer(), name="odd")
-    with torch.no_grad():
-        model.target.model.embed_tokens.weight[5] = float("inf")  # a text without this token is fine
-    sampling = SamplingConfig(temperature)
-    assert generate(model, [3, 4], "ar", NoiseTape(1), sampling, max_new_tokens=1).tokens
-    with pytest.raises(ValueError, match="The logits of odd are not finite"):
-        generate(model, [3, 5], "ar", NoiseTape(1), sampling, max_new_tokens=2)
