@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from tools.gpu import outbox as outbox_module
 from tools.gpu.clock import Clock, Stopped, stopping
 from tools.gpu.day import CUT, DONE, FAILED, Day, Stage, main, take_parts
 from tools.gpu.outbox import ADAPTER, MOST_FILES, RESULTS, Outbox, open_outbox
@@ -104,11 +103,6 @@ def test_the_outbox_is_written_every_minute(tmp_path):
     assert not box.is_due
 
 
-@pytest.fixture
-def small_parts(monkeypatch):
-    monkeypatch.setattr(outbox_module, "PART_BYTES", 10_000)
-
-
 def make_adapter(folder, size, letter="x"):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter_model.safetensors").write_bytes(letter.encode() * size)
@@ -116,8 +110,8 @@ def make_adapter(folder, size, letter="x"):
     return folder
 
 
-def test_an_adapter_comes_back_whole_in_few_files(tmp_path, small_parts):
-    box = Outbox(tmp_path / "out")
+def test_an_adapter_comes_back_whole_in_few_files(tmp_path):
+    box = Outbox(tmp_path / "out", part_bytes=10_000)
     box.save({"stages": {}}, [], make_adapter(tmp_path / "a", 41_000))
     box.save({"stages": {"x": {"state": DONE}}}, [], make_adapter(tmp_path / "a", 23_000, "y"))  # fewer parts now
     files = sorted(file.name for file in (tmp_path / "out").iterdir())
@@ -128,10 +122,11 @@ def test_an_adapter_comes_back_whole_in_few_files(tmp_path, small_parts):
     assert (tmp_path / "back/adapter/adapter_model.safetensors").read_bytes() == b"y" * 23_000
     with pytest.raises(ValueError, match="can come back"):
         box.save({}, [], make_adapter(tmp_path / "a", 90_000))
+    Outbox(tmp_path / "out", part_bytes=10_000, most_files=13).save({}, [], make_adapter(tmp_path / "a", 90_000))
 
 
-def test_parts_of_two_saves_are_told_apart(tmp_path, small_parts):
-    box = Outbox(tmp_path / "out")
+def test_parts_of_two_saves_are_told_apart(tmp_path):
+    box = Outbox(tmp_path / "out", part_bytes=10_000)
     box.save({}, [], make_adapter(tmp_path / "a", 30_000))
     old = (tmp_path / "out" / f"{ADAPTER}.2").read_bytes()
     box.save({}, [], make_adapter(tmp_path / "a", 30_000, "y"))
@@ -140,10 +135,10 @@ def test_parts_of_two_saves_are_told_apart(tmp_path, small_parts):
         open_outbox(tmp_path / "out", tmp_path / "back")
 
 
-def test_records_that_do_not_fit_are_named(tmp_path, small_parts):
+def test_records_that_do_not_fit_are_named(tmp_path):
     (tmp_path / "large.jsonl").write_bytes(os.urandom(20_000))
     (tmp_path / "small.jsonl").write_text("{}\n")
-    box = Outbox(tmp_path / "out")
+    box = Outbox(tmp_path / "out", part_bytes=10_000)
     box.save({}, [tmp_path / "large.jsonl", tmp_path / "small.jsonl"], None)
     told = open_outbox(tmp_path / "out", tmp_path / "back")
     assert told["records_left_out"] == [f"{tmp_path.name}/large.jsonl"]

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from .clock import Budget, Clock, Stopped, stopping
-from .outbox import Outbox
+from .outbox import MOST_FILES, PART_BYTES, Outbox
 from .settings import REAL, TINY, Settings
 
 STORE = Path(tempfile.gettempdir()) / "ptp-gpu"
@@ -150,6 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=("check", "measure", "train", "all"))
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds that the machine gives this call")
     parser.add_argument("--out", type=Path, required=True, help="the folder whose files come back")
+    parser.add_argument("--most-files", type=int, default=MOST_FILES, help="files that may come back")
+    parser.add_argument("--file-bytes", type=int, default=PART_BYTES, help="bytes of a file that comes back")
     parser.add_argument("--parts", type=Path, help="a folder with parts that came with this call")
     parser.add_argument("--store", type=Path, default=STORE, help="where everything else lies")
     parser.add_argument("--device", default="cuda")
@@ -158,7 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clock = Clock(options.timeout)
     take_parts(options.parts, options.store)
     settings = TINY if options.tiny else REAL
-    day = Day(clock, Outbox(options.out), options.store, settings, options.device)
+    outbox = Outbox(options.out, most_files=options.most_files, part_bytes=options.file_bytes)
+    day = Day(clock, outbox, options.store, settings, options.device)
     os.environ.setdefault("PTP_LAB_CACHE", str(day.cache))
     os.environ.setdefault("PTP_LAB_ADAPTERS", str(day.adapters))
     os.environ.setdefault("TQDM_DISABLE", "1")

@@ -1,4 +1,4 @@
-"""What comes back from the machine: results, records and the adapter in at most eight files, each under 16 MiB.
+"""What comes back from the machine: results, records and the adapter, in few files of a limited size.
 
     python -m tools.gpu.outbox open FOLDER --into FOLDER     on the own machine, once the files are there
 
@@ -19,17 +19,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-PART_BYTES = 15 << 20
+PART_BYTES = 15 << 20  # of a file
 MOST_FILES = 8
 RESULTS, RECORDS, ADAPTER = "results.json", "records.zip", "adapter.tar"
 EVERY = 60.0  # seconds between two saves
 
 
 class Outbox:
-    """Writes into the folder whose files come back; `save` always, `tick` when a minute has passed."""
+    """Writes into the folder whose files come back: at most `most_files`, of at most `part_bytes` each."""
 
-    def __init__(self, folder: Path, every: float = EVERY, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        every: float = EVERY,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        most_files: int = MOST_FILES,
+        part_bytes: int = PART_BYTES,
+    ) -> None:
         self._folder, self._every, self._now = folder, every, now
+        self._most_files, self._part_bytes = most_files, part_bytes
         self._last = now()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -39,10 +48,11 @@ class Outbox:
 
     def save(self, results: Mapping[str, Any], records: Iterable[Path], adapter: Path | None) -> None:
         """Replaces what lies in the folder. Records that do not fit are named in results.json and stay behind."""
-        parts = {} if adapter is None else _split(_as_tar(adapter))
-        if len(parts) + 2 > MOST_FILES:
-            raise ValueError(f"The adapter needs {len(parts)} files; {MOST_FILES - 2} can come back.")
-        zipped, left_out = _as_zip(records)
+        parts = {} if adapter is None else _split(_as_tar(adapter), self._part_bytes)
+        room = self._most_files - 2  # results and records have one each
+        if len(parts) > room:
+            raise ValueError(f"The adapter needs {len(parts)} files; {room} can come back.")
+        zipped, left_out = _as_zip(records, self._part_bytes)
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
         told = {**results, "adapter_parts": hashes, "records_left_out": left_out}
         files = {RECORDS: zipped, **parts, RESULTS: json.dumps(told, indent=1, default=str).encode()}
@@ -87,14 +97,14 @@ def _as_tar(folder: Path) -> bytes:
     return out.getvalue()
 
 
-def _split(data: bytes) -> dict[str, bytes]:
-    starts = range(0, len(data), PART_BYTES)
-    return {f"{ADAPTER}.{i + 1}": data[start : start + PART_BYTES] for i, start in enumerate(starts)}
+def _split(data: bytes, size: int) -> dict[str, bytes]:
+    starts = range(0, len(data), size)
+    return {f"{ADAPTER}.{i + 1}": data[start : start + size] for i, start in enumerate(starts)}
 
 
-def _as_zip(files: Iterable[Path]) -> tuple[bytes, list[str]]:
-    """The files that fit into one part, and the names of the others."""
-    out, left_out, room = io.BytesIO(), [], PART_BYTES
+def _as_zip(files: Iterable[Path], room: int) -> tuple[bytes, list[str]]:
+    """The files that fit into an archive of `room` bytes, and the names of the others."""
+    out, left_out = io.BytesIO(), []
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
             name = f"{file.parent.name}/{file.name}"

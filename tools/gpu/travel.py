@@ -1,7 +1,7 @@
 """What travels to the machine: hides from git what must not, and brings it back.
 
     python -m tools.gpu.travel hide     before the first call
-    python -m tools.gpu.travel size     what travels now
+    python -m tools.gpu.travel size     what travels now; --limit: the bytes that one call may carry
     python -m tools.gpu.travel show     undoes `hide`
 
 A machine gets the tracked files and those that git does not ignore. `hide` takes large folders out of the index and
@@ -18,7 +18,7 @@ from pathlib import Path
 
 HIDDEN = ("assets/adapters", "assets/benchmarks", "assets/races", "docs/*.png")
 PARTS_FOLDER = ".gpu"  # parts lie here; git ignores them while things are hidden
-LIMIT = 64 << 20  # bytes that one call may carry
+LIMIT = 64 << 20  # bytes
 _BEGIN, _END = "# hidden by tools/gpu: `python -m tools.gpu.travel show` undoes it", "# end of tools/gpu"
 
 
@@ -91,7 +91,9 @@ def _git(root: Path, *arguments: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("hide", "size", "show"))
-    command = parser.parse_args(arguments).command
+    parser.add_argument("--limit", type=int, default=LIMIT, help="bytes that one call may carry")
+    options = parser.parse_args(arguments)
+    command = options.command
     root = Path(_git(Path.cwd(), "rev-parse", "--show-toplevel").strip())
     if command == "hide":
         hide(root)
@@ -101,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parts = {p: p.stat().st_size for p in sorted((root / PARTS_FOLDER).glob("*")) if p.is_file()}
     print(f"{size / 1e6:.1f} MB travel" + (", large folders are hidden" if is_hidden(root) else ""))
     for part, more in parts.items():
-        fits = "fits" if size + more < LIMIT else "DOES NOT FIT"
+        fits = "fits" if size + more < options.limit else "DOES NOT FIT"
         print(f"with {part.relative_to(root)}: {(size + more) / 1e6:.1f} MB, {fits} into one call")
 
 
