@@ -166,6 +166,7 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path):
 # ---- docstrings and comments -----------------------------------------------------------------------------
 
 SOURCES = sorted(path for top in ("ptp_core", "app", "tools") for path in (ROOT / top).rglob("*.py"))
+SCRIPTS = sorted((ROOT / "app" / "static").rglob("*.js"))
 FIELD = re.compile(r"\S\s{2,}\S")  # a line that begins a field of a table: its name, a gap, what it is
 
 
@@ -209,10 +210,18 @@ def paragraphs(doc: str):
         in_field = bool(block) and (is_field or (in_field and indented))
 
 
-def long_words_of(text: str) -> list[str]:
+def script_comments(text: str):
+    """(line number, comment) of a JavaScript source; what follows a tag, as in @param, stands alone."""
+    for match in re.finditer(r"/\*\*(.*?)\*/|((?:^[ \t]*//[^\n]*\n?)+)", text, re.DOTALL | re.MULTILINE):
+        plain = re.sub(r"^[ \t]*(?:\*|//)[ \t]?", "", match[1] or match[2], flags=re.MULTILINE)
+        plain = re.sub(r"\{(?:[^{}]|\{[^{}]*\})*\}", "code", plain)  # a type
+        yield text.count("\n", 0, match.start()) + 1, re.sub(r"\s*@[a-z-]+(?: code)?\s*", "\n\n", plain).strip()
+
+
+def long_words_of(text: str, is_script: bool = False) -> list[str]:
     """The sentences over 25 words in the docstrings and comments of a source."""
     found = []
-    for number, doc in [*docstrings(text), *comments(text)]:
+    for number, doc in script_comments(text) if is_script else [*docstrings(text), *comments(text)]:
         for block in paragraphs(doc):
             plain = ABBREVIATIONS.sub(r"\1", CODE.sub("code", block))
             found += [f"line {number}, {words(s)} words: {s}" for s in END.split(plain) if words(s) > MOST_WORDS]
@@ -222,6 +231,26 @@ def long_words_of(text: str) -> list[str]:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_docstrings_and_comments_are_short_sentences(path):
     assert long_words_of(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_comments_of_scripts_are_short_sentences(path):
+    assert long_words_of(path.read_text(encoding="utf-8"), is_script=True) == []
+
+
+def test_a_long_sentence_is_found_in_a_script():
+    longer = LONG.replace("two.", "two `a b` and one more.")
+    for source in (
+        f"// {longer}",
+        f"const x = 1;\n// Short.\n// {longer[:40]}\n// {longer[40:]}\n",
+        f"/** {longer} */",
+        f"/**\n * Short.\n * {longer}\n * @param {{number}} x\n */",
+        f"/** Short. @param {{{{ a: number }}}} x {longer} @returns {{number}} */",
+    ):
+        assert len(long_words_of(source, is_script=True)) == 1, source
+    half = longer.removesuffix("and one more.")
+    assert long_words_of(f"/** {half}\n * @param {{number}} x {half} */", is_script=True) == []
+    assert long_words_of(f'const x = "{longer}";', is_script=True) == []
 
 
 def test_a_long_sentence_is_found_in_a_source():
