@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ptp_core.methods import METHODS, PAPER_METHOD, RACED
+from ptp_core.sampling import COUPLINGS
 from ptp_core.trace import Trace
 
 from .race.events import RaceRunner
@@ -21,7 +22,8 @@ _SETTINGS = f"""seed: the seed of the noise tape; the same seed gives the same t
             top_p: 1 is off
             num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
             draft_budget: u-slots per call, or drafts where those are made behind it; a number or "auto"
-            chat: put the prompt into the model's chat template"""
+            chat: put the prompt into the model's chat template
+            coupling: the map from noise to tokens, one of {", ".join(COUPLINGS)}"""
 
 
 def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
@@ -39,6 +41,7 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         draft_budget: str = "auto",
         chat: bool = True,
         method: str = RunSettings.method,
+        coupling: str = RunSettings.sampling.coupling,
     ) -> dict[str, Any]:
         """Decodes one prompt twice from the same noise: autoregressively and by Parallel Token Prediction.
 
@@ -53,6 +56,7 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         settings = RunSettings.parse(
             prompt=prompt, chat=chat, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k,
             top_p=top_p, num_speculative_tokens=num_speculative_tokens, draft_budget=draft_budget, method=method,
+            coupling=coupling,
         )  # fmt: skip
         result = Race()
         for _ in runner.steps(ModelChoice(), settings, result):
@@ -72,6 +76,7 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         num_speculative_tokens: int | None = None,
         draft_budget: str = "auto",
         chat: bool = True,
+        coupling: str = RunSettings.sampling.coupling,
     ) -> dict[str, Any]:
         """Decodes one prompt by one method and returns the whole trace: every call, draft, branch and bin.
 
@@ -86,7 +91,7 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         settings = RunSettings.parse(
             prompt=prompt, chat=chat, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k,
             top_p=top_p, num_speculative_tokens=num_speculative_tokens, draft_budget=draft_budget,
-            method=method, among=METHODS,
+            method=method, coupling=coupling, among=METHODS,
         )  # fmt: skip
         trace: Trace | None = None
         for _, part in runner.decode(ModelChoice(), [settings]):

@@ -22,6 +22,7 @@ MAX_NEW_TOKENS = 256
 MAX_PROMPT_TOKENS = int(os.environ.get("PTP_LAB_MAX_PROMPT_TOKENS", "2048"))
 MAX_PROMPT_CHARACTERS = 200_000
 _BRANCH_BUDGET = 8  # keeps slots in branches in sight even where "auto" finds them too dear
+COUPLING_LABELS = {"inverse_cdf": "one u a position (inverse CDF)", "gumbel": "a race of clocks (Gumbel)"}
 BUDGETS = ("auto", "0", "4", "6", "8", "12", "16", "24", "32", "48", "64")
 
 
@@ -92,6 +93,7 @@ class RunSettings:
         max_new_tokens: Any = decoding.max_new_tokens,
         num_speculative_tokens: Any = decoding.num_speculative_tokens,
         draft_budget: Any = None,
+        coupling: Any = sampling.coupling,
         among: Sequence[str] = RACED,
     ) -> RunSettings:
         """Settings from raw input. ValueError with a sentence for what is wrong with it.
@@ -113,6 +115,7 @@ class RunSettings:
                 temperature=RANGES["temperature"].check(temperature),
                 top_k=RANGES["top_k"].check(top_k),
                 top_p=RANGES["top_p"].check(top_p),
+                coupling=str(coupling),
             ),
             decoding=DecodeSettings(
                 max_new_tokens=RANGES["max_new_tokens"].check(max_new_tokens),
@@ -141,7 +144,7 @@ class RunSettings:
         """The settings by the names that links, the API and the page's inputs use; the inverse of `parse`."""
         return {
             **{name: getattr(self, name) for name in ("prompt", "chat", "seed", "method")},
-            **{name: getattr(self.sampling, name) for name in ("temperature", "top_k", "top_p")},
+            **{name: getattr(self.sampling, name) for name in ("temperature", "top_k", "top_p", "coupling")},
             **{name: getattr(self.decoding, name) for name in _DECODING_NAMES},
         }
 

@@ -6,6 +6,8 @@ several of them, and the text is read once.
 
 from __future__ import annotations
 
+from .maps.agreement import agreement, by_quality
+from .maps.clock_race import ClockRace, Runner, clock_race, nearest_clock
 from .maps.contexts import Contexts
 from .maps.redecode import changed, redecode_steps, what_if
 from .maps.staircase import Staircase, distribution, nearest_flip, staircase, staircase_steps
@@ -13,8 +15,10 @@ from .maps.sweep import SafeInterval, Stretch, Sweep, safe_interval, sweep, swee
 from .maps.unit_square import Agreement, Cell, Column, Square, UnitSquare, unit_square, unit_square_steps
 
 __all__ = [
-    "Agreement", "Cell", "Column", "Contexts", "SafeInterval", "Square", "Staircase", "Stretch", "Sweep", "UnitSquare",
-    "changed", "distribution", "nearest_flip", "redecode_steps", "safe_interval", "staircase",
+    "Agreement", "Cell", "ClockRace", "Column", "Contexts", "Runner", "SafeInterval", "Square", "Staircase", "Stretch",
+    "Sweep", "UnitSquare",
+    "agreement", "by_quality", "changed", "clock_race", "distribution", "nearest_clock", "nearest_flip",
+    "redecode_steps", "safe_interval", "staircase",
     "staircase_steps", "sweep", "sweep_steps", "unit_square",
     "unit_square_steps", "what_if",
 ]  # fmt: skip

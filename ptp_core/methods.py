@@ -58,7 +58,7 @@ class Method:
     @property
     def swept(self) -> tuple[str, ...]:
         """The benchmark's fields that matter to it: at each of their values it gives another result."""
-        return (*self.options, "temperature")
+        return (*self.options, "temperature", *(("coupling",) if self.exact else ()))
 
 
 _BUDGET = ("num_speculative_tokens", "draft_budget")
@@ -125,7 +125,7 @@ SETS = {
     "timed": tuple(name for name in METHODS if TABLE[name].drafts != TURNS and TABLE[name].sees_u),
 }
 OPTIONS = ("draft_budget", "num_speculative_tokens", "chained", "draft_rule")
-SWEPT_FIELDS = (*OPTIONS, "temperature")
+SWEPT_FIELDS = (*OPTIONS, "temperature", "coupling")
 
 
 def method_called(name: str) -> Method:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 ORDERS = ("probability", "token_id")
 FILTERS = ("standard", "reference")
+COUPLINGS = ("inverse_cdf", "gumbel")  # maps from noise to tokens: a file each in coupling/
 _GREEDY_BELOW = 1e-30  # what float32 cannot divide by
 _SHORTLIST = 1024  # without top-k: so many of the most probable tokens are tried before a full sort
 
@@ -27,7 +28,8 @@ class SamplingConfig:
 
     Temperature 0 is greedy. top_k 0 and top_p 1 switch these filters off. The CDF runs through the vocabulary in
     `order`. filter="reference" takes top-p on probabilities that were not renormalised after top-k. The paper's
-    reference decoder does so.
+    reference decoder does so. `coupling` is the map from noise to tokens: "inverse_cdf" (one u per position) or
+    "gumbel" (a clock per token; `order` does not matter then).
     """
 
     temperature: float = 0.7
@@ -35,6 +37,7 @@ class SamplingConfig:
     top_p: float = 0.95
     order: str = "probability"
     filter: str = "standard"
+    coupling: str = "inverse_cdf"
 
     def __post_init__(self) -> None:
         if not _is_number(self.temperature) or not 0 <= self.temperature <= 100:
@@ -47,6 +50,8 @@ class SamplingConfig:
             raise ValueError(f"The CDF order is one of {', '.join(ORDERS)}, got {self.order!r}.")
         if self.filter not in FILTERS:
             raise ValueError(f"The filter is one of {', '.join(FILTERS)}, got {self.filter!r}.")
+        if self.coupling not in COUPLINGS:
+            raise ValueError(f"The coupling is one of {', '.join(COUPLINGS)}, got {self.coupling!r}.")
         cold = self.temperature < _GREEDY_BELOW
         object.__setattr__(self, "temperature", 0.0 if cold else float(self.temperature))
         object.__setattr__(self, "top_k", int(self.top_k))
@@ -81,10 +86,21 @@ class Candidates:
         """The column of min{j : F_j > u} for each row's u (R,). It is K where a shortlist ends before u."""
         return torch.searchsorted(self.right, u[:, None].contiguous(), right=True).squeeze(-1)
 
+    def row(self, i: int) -> Candidates:
+        """Position i alone."""
+        return Candidates(self.tokens[i : i + 1], self.probs[i : i + 1], self.right[i : i + 1], self.complete)
+
     def cpu(self) -> Candidates:
         """The same in the host's memory."""
         tokens, probs, right = read_back(self.tokens, self.probs, self.right)
         return Candidates(tokens, probs, right, self.complete)
+
+    def listed(self, most: int) -> list[list[tuple[int, float, float, float]]]:
+        """For each row its `most` most probable tokens, in CDF order: (token, probability, left, right)."""
+        most = min(most, self.tokens.shape[1])
+        columns = self.probs.topk(most, dim=-1).indices.sort(dim=-1).values
+        parts = [part.gather(1, columns).tolist() for part in (self.tokens, self.probs, self.left, self.right)]
+        return [[row for row in zip(*rows, strict=True) if row[1] > 0] for rows in zip(*parts, strict=True)]
 
     def dense(self, vocab_size: int) -> Tensor:  # (R, V)
         return self.probs.new_zeros(len(self.probs), vocab_size).scatter_(1, self.tokens, self.probs)
@@ -202,6 +218,11 @@ def _unfiltered(probs: Tensor, order: str, full: bool) -> Candidates:
         return Candidates(tokens, ranked, _running_sum(ranked).clamp_(max=1.0), complete=False)
     ranked, tokens = _sorted(probs, probs.shape[-1])
     return Candidates(tokens, ranked, _right_edges(ranked))
+
+
+def slot_distribution(logits: Tensor, order: str, full: bool = False) -> Candidates:
+    """The distributions that slots' logits (R, V) stand for: as trained, at temperature 1 and unfiltered."""
+    return candidates(logits, SamplingConfig(1.0, 0, 1.0, order), full=full)
 
 
 def warp(logits: Tensor, sampling: SamplingConfig) -> Tensor:

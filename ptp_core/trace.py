@@ -30,10 +30,11 @@ Source = Literal["accepted", "recovered", "bonus"]
 
 @dataclass(frozen=True)
 class Draft:
-    """A drafted token, the u it was drafted with, and what became of it.
+    """A drafted token, its noise, and what became of it.
 
-    prob: the confidence in it. margin: u's distance to the edge of the drafted bin. It is 1 where the draft has no
-    bin. status, one of:
+    u: the position's u, or the token's own clock. prob: the confidence in it. margin: u's distance to the edge of the
+    drafted bin. In a race it is how clear the win was: 1 - first arrival / second. It is 1 where no noise decided.
+    status, one of:
 
     accepted     it is the text's token
     rejected     it is the first wrong one
@@ -67,13 +68,18 @@ class Branch:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A token of the final distribution and its bin [left, right) of u."""
+    """A token of the final distribution and its bin [left, right) of u.
+
+    In a race of clocks, clock is the token's own number. It would win with a number in [left, right), all other
+    clocks as they are. clock is null where one u serves all.
+    """
 
     token: int
     text: str
     prob: float
     left: float
     right: float
+    clock: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,11 @@ class Excluded:
 class Emitted:
     """A verified token of the text.
 
-    position: the number of generated tokens before it. margin: u's distance to the nearest other token's bin; null
-    where there is no other token. omitted_mass: the final probability of tokens that candidates does not list.
-    excluded_mass: what the filters removed before renormalising. entropy: of the final distribution, in nats; null in
-    older traces. likeliest: whether no token was likelier; null in older traces.
+    position: the number of generated tokens before it. u: the noise that decided, in a race the winner's own clock.
+    The token stays while u lies in [left, right). margin: the smallest change of u that gives another token, in a race
+    of any one clock; null where there is no other token. omitted_mass: the final probability of tokens that candidates
+    does not list. excluded_mass: what the filters removed before renormalising. entropy: of the final distribution, in
+    nats; null in older traces. likeliest: whether no token was likelier; null in older traces.
     """
 
     position: int

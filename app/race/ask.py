@@ -12,12 +12,14 @@ from app import modules
 from app.serving.values import as_value
 from app.settings import (
     BUDGETS,
+    COUPLING_LABELS,
     PAGE_RANGES,
     RANGES,
     RunSettings,
     default_budget,
 )
 from ptp_core.methods import RACED, TABLE
+from ptp_core.sampling import COUPLINGS
 
 from .examples import EXAMPLES, FIRST
 from .races import PARALLEL, RUNS, Race, recorded_for
@@ -86,6 +88,8 @@ def settings_sentence(values: Mapping[str, Any]) -> str:
     ]
     if values["method"] != DEFAULTS.method:
         parts.append(TABLE[values["method"]].label)
+    if values["coupling"] != DEFAULTS.sampling.coupling:
+        parts.append(COUPLING_LABELS[values["coupling"]])
     if not values["chat"]:
         parts.append("no chat template")
     return f"Settings: {' · '.join(parts)}"
@@ -163,6 +167,10 @@ def _adjustable_inputs() -> dict[str, Any]:
             "draft_budget": gr.Dropdown(
                 list(BUDGETS), value=values["draft_budget"], label="Draft budget", allow_custom_value=True,
                 info="u-slots or drafts per call; auto: what pays here",
+            ),
+            "coupling": gr.Dropdown(
+                [(COUPLING_LABELS[name], name) for name in COUPLINGS], value=values["coupling"], label="Map from noise",
+                info="how the noise picks a token", filterable=False, elem_id="ptp-coupling",
             ),
             "chat": gr.Checkbox(values["chat"], label="Chat template", info="off: continue the prompt as plain text"),
         }  # fmt: skip

@@ -40,6 +40,7 @@ class BenchConfig:
     draft_budget: int | str = "auto"
     chained: int = 1  # 0: the chain head is left aside
     draft_rule: str = "argmax"  # of slots without u; or "pick"
+    coupling: str = "inverse_cdf"  # the map from noise to tokens; or "gumbel"
     sweep: tuple[Point, ...] = ()
     repeats: int = 1  # tries of each answer; the one of median time counts (of two in the middle the quicker)
     threads: int = field(default_factory=torch.get_num_threads)
@@ -53,7 +54,7 @@ class BenchConfig:
             raise ValueError("A method or a point of a sweep is named twice.")
         if not 1 <= self.repeats <= MAX_REPEATS:
             raise ValueError(f"repeats must lie between 1 and {MAX_REPEATS}, got {self.repeats}.")
-        SamplingConfig(self.temperature, self.top_k, self.top_p)
+        self.sampling()
         if self.chained not in (0, 1):
             raise ValueError(f"chained is 0 or 1, got {self.chained!r}.")
         self.decoding()
@@ -72,8 +73,8 @@ class BenchConfig:
             most, self.num_speculative_tokens, self.draft_budget, bool(self.chained), self.draft_rule, details=False
         )  # fmt: skip
 
-    def sampling(self, order: str) -> SamplingConfig:
-        return SamplingConfig(self.temperature, self.top_k, self.top_p, order)
+    def sampling(self, order: str = "probability") -> SamplingConfig:
+        return SamplingConfig(self.temperature, self.top_k, self.top_p, order, coupling=self.coupling)
 
     def jobs(self) -> list[Job]:
         """What is run on each question, in this order; the baseline of a point always comes before it.
@@ -112,7 +113,7 @@ def parse_sweep(text: str) -> tuple[Point, ...]:
 
 
 def _value(name: str, text: str) -> float | int | str:
-    if (name == "draft_budget" and text == "auto") or name == "draft_rule":
+    if (name == "draft_budget" and text == "auto") or name in ("draft_rule", "coupling"):
         return text
     try:
         return float(text) if name == "temperature" else int(text)

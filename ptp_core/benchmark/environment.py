@@ -88,6 +88,8 @@ def adapter_facts(model: PTPModel) -> dict[str, Any] | None:
         "draft_run_unchained": list(config.figures(chained=False).draft_run),
         "draft_run_picked": list(config.figures(draft_rule="pick").draft_run),
         "draft_run_picked_unchained": list(config.figures(chained=False, draft_rule="pick").draft_run),
+        "draft_run_raced": list(config.figures(draft_rule="race").draft_run),
+        "draft_run_raced_unchained": list(config.figures(chained=False, draft_rule="race").draft_run),
     }
 
 

@@ -121,7 +121,7 @@ def _profile(model: PTPModel, ids: Sequence[int], method: str, config: BenchConf
     synchronize = torch.cuda.synchronize if model.device.type == "cuda" else None
     sampling = config.sampling(model.adapter.order if model.adapter else "probability")
     settings = config.decoding(min(_TOKENS, config.max_new_tokens))
-    drafter = DRAFTERS[method](model, settings)
+    drafter = DRAFTERS[method](model, settings, sampling)
     run = _Tally(
         model, ids, NoiseTape(seed), sampling, settings, drafter.max_drafts, drafter.slots, synchronize=synchronize
     )  # fmt: skip

@@ -168,7 +168,8 @@ class BenchResult:
 
 def _run_name(config: BenchConfig) -> str:
     """The name of the figures that hold for drafts of this kind in environment.adapter_facts."""
-    return "draft_run" + "_picked" * (config.draft_rule == "pick") + "_unchained" * (not config.chained)
+    by = "_raced" if config.coupling == "gumbel" else "_picked" * (config.draft_rule == "pick")
+    return "draft_run" + by + "_unchained" * (not config.chained)
 
 
 def _check_rows(rows: Sequence[Row]) -> None:

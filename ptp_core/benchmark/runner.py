@@ -18,10 +18,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..coupling import coupling_of
 from ..decoding.decode import new_trace, start_decoding
 from ..decoding.drafters.slots import allocator_runs
 from ..decoding.measure_costs import cost_curve, draft_costs
 from ..decoding.settings import window_of
+from ..decoding.slots import SlotRule
 from ..methods import AHEAD, BASELINE, TABLE
 from ..model.parts import PARTS
 from ..model.ptp_model import PTPModel
@@ -255,8 +257,9 @@ def _gains(model: PTPModel, config: BenchConfig, method: str) -> Gains | None:
     """What the allocator expects of the method's slots; None for methods without slots."""
     if not TABLE[method].by_slots:
         return None
-    settled = model.require_adapter().num_settled
-    runs = allocator_runs(model, bool(config.chained), config.draft_rule)
+    adapter = model.require_adapter()
+    settled, rule = adapter.num_settled, SlotRule(TABLE[method].sees_u, draft_rule=config.draft_rule)
+    runs = allocator_runs(model, bool(config.chained), rule.kind(adapter, coupling_of(config.sampling())))
     return Gains.of(*runs, settled, window_of(model, config.num_speculative_tokens) + settled)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..decoding.settings import DecodeSettings
 from ..methods import METHODS, PAPER_METHOD, method_called
 from ..noise import NoiseTape
-from ..sampling import FILTERS, ORDERS, SamplingConfig
+from ..sampling import COUPLINGS, FILTERS, ORDERS, SamplingConfig
 from ..text_files import whole_characters
 from .options import from_options, load_for, model_options, parsed_budget, sampling_options
 
@@ -20,6 +20,10 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     sampling_options(parser)
     parser.add_argument("--order", choices=ORDERS, help="CDF order; default: the adapter's")
     parser.add_argument("--filter", choices=FILTERS, default="standard")
+    parser.add_argument(
+        "--coupling", choices=COUPLINGS, default=COUPLINGS[0],
+        help="map from noise to tokens: one u per position, or a clock for each token",
+    )  # fmt: skip
     parser.add_argument("--chain", action=argparse.BooleanOptionalAction, default=True, help="the adapter's chain head")
     parser.add_argument("--plain", action="store_true", help="take the prompt as it is, without the chat template")
     parser.add_argument("--trace", metavar="FILE", help="write the trace as JSON")
@@ -35,7 +39,9 @@ def _generate(options: argparse.Namespace) -> None:
     settings = from_options(
         DecodeSettings, options, draft_budget=parsed_budget(options.draft_budget), chained=options.chain
     )  # fmt: skip
-    sampling = SamplingConfig(options.temperature, options.top_k, options.top_p, filter=options.filter)
+    sampling = SamplingConfig(
+        options.temperature, options.top_k, options.top_p, filter=options.filter, coupling=options.coupling
+    )
 
     from ..decoding.decode import generate
 

@@ -73,16 +73,20 @@ def _calibrate(options: argparse.Namespace) -> None:
     prompts = [row.ids[: row.p] for row in rows]
     found: dict[str, Calibration] = {}
     for name, (_, chained, rule) in SLOT_FIGURES.items():
-        if (chained or config.chain) and (rule == DRAFT_RULES[0] or config.variant == "independent"):
+        if (chained or config.chain) and (rule in (DRAFT_RULES[0], "race") or config.variant == "independent"):
             found[name] = calibrate(model, prompts, samplings, chained=chained, draft_rule=rule, seed=options.seed)
-    shallow = calibrate_shallow(model, prompts, samplings, seed=options.seed) if config.shallow else None
-    rewrite_config(options.folder, with_calibration(config, **found, shallow=shallow))
+    ahead = {
+        name: calibrate_shallow(model, prompts, samplings, raced=raced, seed=options.seed)
+        for name, raced in (("shallow", False), ("shallow_raced", True))
+        if config.shallow
+    }
+    rewrite_config(options.folder, with_calibration(config, **found, **ahead))
+    words = {"shallow": "shallow slots", "shallow_raced": "shallow slots in a race of clocks"}
     named = [(SLOT_FIGURES[name][0], each) for name, each in found.items()]
-    for name, each in (*named, ("shallow slots", shallow)):
-        if each is not None:
-            clean, rejected = ([round(p, 3) for p in run] for run in (each.draft_run, each.draft_run_rejected))
-            print(f"{name}: P(N >= k) {clean}, after a rejection {rejected}")
-            print(f"{name}: calibration error {each.error:.3f} over {each.drafts} drafts")
+    for name, each in (*named, *((words[name], each) for name, each in ahead.items())):
+        clean, rejected = ([round(p, 3) for p in run] for run in (each.draft_run, each.draft_run_rejected))
+        print(f"{name}: P(N >= k) {clean}, after a rejection {rejected}")
+        print(f"{name}: calibration error {each.error:.3f} over {each.drafts} drafts")
 
 
 def _add_train_speed(parser: argparse.ArgumentParser) -> None:

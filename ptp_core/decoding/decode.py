@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
+from ..coupling import coupling_of
 from ..methods import PAPER_METHOD, TABLE, method_called
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
@@ -37,20 +38,27 @@ def start_decoding(
     """
     method_called(method)
     settings = settings or DecodeSettings(**options)
-    drafter = DRAFTERS[method](model, settings)
+    drafter = DRAFTERS[method](model, settings, sampling)
     return drive(Session(model, ids, noise, sampling, settings, drafter.max_drafts, drafter.slots, resume), drafter)
 
 
 def notes_on(model: PTPModel, method: str, sampling: SamplingConfig) -> list[str]:
     """What a reader of a trace of this combination must know."""
     notes = list(model.notes)
-    if model.adapter and TABLE[method].needs_adapter and model.adapter.order != sampling.order:
+    told = coupling_of(sampling).one_number
+    if model.adapter and TABLE[method].needs_adapter and told and model.adapter.order != sampling.order:
         notes.append(
             f"The adapter was trained with the CDF in order of {model.adapter.order}; this run uses {sampling.order}, "
             "so its drafts are mostly wrong. The text is exact all the same."
         )
-    if model.adapter and not TABLE[method].sees_u and model.adapter.reads_u:
-        notes.append("This adapter was trained to read u. A u-blind adapter's drafts would be better here.")
+    if model.adapter and TABLE[method].needs_adapter and model.adapter.reads_u:
+        if not TABLE[method].sees_u:
+            notes.append("This adapter was trained to read u. A u-blind adapter's drafts would be better here.")
+        elif not told:
+            notes.append(
+                "This adapter was trained to read one u per token. In a race of clocks its slots are told no noise; "
+                "their odds run the race. The text is exact all the same."
+            )
     return notes
 
 

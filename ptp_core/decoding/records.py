@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ..coupling import Stay
 from ..model.ptp_model import PTPModel
 from ..sampling import Candidates, at_temperature
 from ..trace import Candidate, Draft, Emitted, Excluded, Source, StepKind
@@ -21,30 +22,30 @@ def emitted_record(
     logits: Tensor,
     found: Candidates,
     column: int,
+    stay: Stay,
     temperature: float,
     position: int,
-    u: float,
     piece: str,
     source: Source,
     details: bool,
     most: int = MAX_CANDIDATES,
 ) -> Emitted:
-    """One emitted token with its bin and, if details are wanted, the candidates around it.
+    """One emitted token with the noise that keeps it and, if details are wanted, the candidates around it.
 
-    logits (V,) and `found`, one row, are the target's; `column` is the token's place in `found`; `most`
-    candidates are listed.
+    logits (V,) and `found`, one row, are the target's. `column` is the token's place in `found`, and `stay` is what the
+    coupling says of it. At most `most` candidates are listed.
     """
-    tokens, probs, left, right = (part[0] for part in (found.tokens, found.probs, found.left, found.right))
-    low, high = float(left[column]), float(right[column])
-    distances = [d for d, other in ((u - low, low > 0), (high - u, high < 1)) if other]
+    tokens, probs = found.tokens[0], found.probs[0]
     listed: list[Candidate] = []
     excluded: list[Excluded] = []
     lost = 0.0
     if details:
         shown = probs.topk(min(most, len(probs))).indices.tolist()
         shown = sorted({column, *(i for i in shown if probs[i] > 0)})
-        for token, prob, a, b in zip(*(part[shown].tolist() for part in (tokens, probs, left, right)), strict=True):
-            listed.append(Candidate(token, model.label(token), prob, a, b))
+        rows = zip(*(part[shown].tolist() for part in (tokens, probs, stay.lefts, stay.rights)), strict=True)
+        clocks = [None] * len(shown) if stay.clocks is None else stay.clocks[shown].tolist()
+        for (token, prob, left, right), clock in zip(rows, clocks, strict=True):
+            listed.append(Candidate(token, model.label(token), prob, left, right, clock))
         if found.complete:
             excluded, lost = _excluded(model, at_temperature(logits, temperature), tokens[probs > 0])
     whole = probs if found.complete else at_temperature(logits, temperature)  # a shortlist: no filter is at work
@@ -53,11 +54,11 @@ def emitted_record(
         token=int(tokens[column]),
         text=piece,
         source=source,
-        u=u,
+        u=stay.number,
         prob=float(probs[column]),
-        left=low,
-        right=high,
-        margin=min(distances) if distances else None,
+        left=stay.left,
+        right=stay.right,
+        margin=stay.margin,
         candidates=listed,
         excluded=excluded,
         omitted_mass=max(0.0, 1 - sum(c.prob for c in listed)) if details else 0.0,

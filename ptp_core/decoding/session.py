@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..coupling import NoiseAt, coupling_of
+from ..coupling.noise_at import noise_from
 from ..model.attention import KVCache
 from ..model.layout import call_layout
 from ..model.ptp_model import PTPModel
@@ -63,6 +65,7 @@ class Session:
         ValueError for a prompt that is empty or leaves no room.
         """
         self.model, self.noise, self.sampling = model, noise, sampling
+        self.coupling = coupling_of(sampling)
         self.limit = model.token_limit(ids, settings.max_new_tokens)
         self.tokens = [*ids, *resume.tokens]
         self.pending = self.tokens[resume.num_cached :]  # what the next call puts into the cache, before its drafts
@@ -120,7 +123,7 @@ class Session:
             targets, slots = logits[: len(drafts) + 1], logits[len(drafts) + 1 :]
         self.laps.lap("head")
 
-        found, columns = self._pick(targets, self.noise.values(first, first + len(drafts) + 1))
+        found, columns = self._pick(targets, noise_from(self.noise, first, len(drafts) + 1))
         target_tokens = found.tokens.gather(1, columns).squeeze(1).tolist()
         self.laps.lap("pick")
         verdict = verify([d.token for d in drafts], target_tokens)
@@ -181,14 +184,13 @@ class Session:
         self.laps.lap("body")
         return hidden
 
-    def _pick(self, logits: Tensor, u: Sequence[float]) -> tuple[Candidates, Tensor]:
-        """The target's distributions (g + 1 rows) and the column (g + 1, 1) that each u falls into, both on the CPU."""
-        values = torch.tensor(u)
-        found = candidates(logits, self.sampling, full=False).cpu()
-        columns = found.find(values)
+    def _pick(self, logits: Tensor, noise: NoiseAt) -> tuple[Candidates, Tensor]:
+        """The target's distributions (g + 1 rows) and the column (g + 1, 1) that the noise picks, both on the CPU."""
+        found = candidates(logits, self.sampling, full=not self.coupling.shortlist).cpu()
+        columns = self.coupling.columns(found, noise)
         if not found.complete and bool((columns == found.tokens.shape[1]).any()):
             found = candidates(logits, self.sampling).cpu()
-            columns = found.find(values)
+            columns = self.coupling.columns(found, noise)
         return found, columns[:, None]
 
     def until_eos(self, drafts: Sequence[Draft]) -> int:
@@ -215,12 +217,12 @@ class Session:
         for i, token in enumerate(new):
             piece = self._pieces.push(token, last=self.done and i == len(new) - 1)
             source: Source = "accepted" if i < num_accepted else extra_kind
-            tokens, probs, right = (part[i : i + 1] for part in (found.tokens, found.probs, found.right))
-            row = Candidates(tokens, probs, right, found.complete)
-            u, warmth = self.noise[first + i], self.sampling.temperature
+            row = found.row(i)
+            stay = self.coupling.stay(row, int(columns[i]), self.noise, first + i)
             records.append(
                 emitted_record(
-                    self.model, logits[i], row, int(columns[i]), warmth, first + i, u, piece, source, self._details
+                    self.model, logits[i], row, int(columns[i]), stay, self.sampling.temperature, first + i, piece,
+                    source, self._details,
                 )
-            )
+            )  # fmt: skip
         return records

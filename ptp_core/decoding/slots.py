@@ -8,37 +8,38 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..coupling import Coupling, NoiseAt, coupling_of
+from ..coupling.noise_at import Joined, noise_from
+from ..model.config import DEFAULT_SHARPNESS, AdapterConfig
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
-from ..sampling import Candidates, SamplingConfig, candidates, read_back
+from ..sampling import SamplingConfig, read_back
 from ..trace import Branch, Draft, DraftStatus
 from .drafters.branches import branch_probabilities, calibrated
 
-
-def slot_distribution(logits: Tensor, order: str, full: bool = False) -> Candidates:
-    """The distributions that slots' logits (R, V) stand for: as trained, at temperature 1 and unfiltered."""
-    return candidates(logits, SamplingConfig(1.0, 0, 1.0, order), full=full)
+UNTOLD = 0.5  # what a slot that is not told its noise carries
 
 
 def read_slots(
-    logits: Tensor, u: Sequence[float], sampling: SamplingConfig, argmax: bool
+    logits: Tensor,
+    noise: NoiseAt | Joined,
+    sampling: SamplingConfig,
+    argmax: bool,
+    sharpness: float = DEFAULT_SHARPNESS,
+    vocabulary: Tensor | None = None,
 ) -> list[tuple[int, float, float]]:
-    """(token, probability, margin) of each row of logits (R, V), the drafts of slots with these u's.
+    """(token, probability, margin) of each row of logits (R, V): the drafts of slots at places with this noise.
 
-    With `argmax`, or at temperature 0, a draft is the likeliest token. Its margin is 1, for it has no bin.
-    Otherwise it is Pick(u, the slot's distribution).
+    With `argmax`, or at temperature 0, a draft is the likeliest token. Its margin is 1, for no noise decides it.
+    Otherwise the noise picks it from the slot's distribution, by the sampling's coupling. vocabulary (V,): the tokens
+    that the columns stand for; None where those are all.
     """
     if argmax or sampling.temperature == 0:
         top, best = (logits - logits.logsumexp(-1, keepdim=True)).max(-1)
         best, prob = read_back(best, top.exp())
-        return list(zip(best.tolist(), prob.tolist(), [1.0] * len(best), strict=True))
-    found = slot_distribution(logits, sampling.order).cpu()
-    values = torch.tensor(u)
-    columns = found.find(values).clamp(max=found.tokens.shape[1] - 1)[:, None]
-    left, right = found.left.gather(1, columns).squeeze(1), found.right.gather(1, columns).squeeze(1)
-    margins = torch.minimum(values - left, right - values).clamp(min=0).tolist()
-    probs = found.probs.gather(1, columns).squeeze(1).tolist()
-    return list(zip(found.tokens.gather(1, columns).squeeze(1).tolist(), probs, margins, strict=True))
+        tokens = best if vocabulary is None else vocabulary.cpu()[best]
+        return list(zip(tokens.tolist(), prob.tolist(), [1.0] * len(best), strict=True))
+    return coupling_of(sampling).read(logits, noise, sampling.order, sharpness, vocabulary)
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,21 @@ class ChainStart:
     slots       (L, E)
     front       the two tokens before the first draft, the nearest last
     settling    (E,): the target's state that chose the nearest
-    u           of each of the L drafts
+    noise       of each of the L drafts
     """
 
     slots: Tensor
     front: tuple[int, int]
     settling: Tensor
-    u: Sequence[float]
+    noise: NoiseAt
 
 
 def read_chains(
-    model: PTPModel, branches: Sequence[ChainStart], sampling: SamplingConfig, argmax: bool
+    model: PTPModel,
+    branches: Sequence[ChainStart],
+    sampling: SamplingConfig,
+    argmax: bool,
+    sharpness: float = DEFAULT_SHARPNESS,
 ) -> list[list[tuple[int, float, float]]]:
     """As read_slots, for each branch: every draft is told the drafts before it. Branches go on side by side."""
     drawn: list[list[tuple[int, float, float]]] = [[] for _ in branches]
@@ -69,9 +74,8 @@ def read_chains(
         settling = torch.stack([branches[i].settling for i in going])
         before = torch.tensor([fronts[i] for i in going], device=slots.device)
         logits = model.chain_logits(slots, before, settling)
-        for i, found in zip(
-            going, read_slots(logits, [branches[i].u[depth] for i in going], sampling, argmax), strict=True
-        ):
+        noise = Joined([branches[i].noise.part(depth, depth + 1) for i in going])
+        for i, found in zip(going, read_slots(logits, noise, sampling, argmax, sharpness), strict=True):
             drawn[i].append(found)
             fronts[i] = (fronts[i][1], found[0])
     return drawn
@@ -88,6 +92,16 @@ class SlotRule:
     chained: bool = True
     draft_rule: str = "argmax"
     calibrated: bool = True
+
+    def kind(self, config: AdapterConfig, coupling: Coupling) -> str:
+        """How its drafts are made, as AdapterConfig.figures calls it.
+
+        told: the slot reads u. race: the slot is not told, and its odds run the race. argmax and pick: it ignores the
+        noise, or its odds meet u.
+        """
+        if coupling.one_number:
+            return "told" if config.reads_u and self.sees_u else self.draft_rule
+        return "argmax" if not self.sees_u and self.draft_rule == "argmax" else "race"
 
 
 @dataclass(frozen=True)
@@ -117,14 +131,18 @@ class Slots:
 
     def __init__(self, model: PTPModel, noise: NoiseTape, sampling: SamplingConfig, rule: SlotRule) -> None:
         config = model.require_adapter()
-        self._model, self._noise, self._sampling, self._sees_u = model, noise, sampling, rule.sees_u
+        coupling = coupling_of(sampling)
+        self._model, self._noise, self._sampling, self._coupling = model, noise, sampling, coupling
+        self._tells_u = rule.sees_u and coupling.one_number
         self.lead, self.shift, self.num_settled = config.lead, config.position_shift, config.num_settled
         self.chained = model.chain is not None and rule.chained
-        told = config.reads_u and rule.sees_u
-        self._argmax = config.variant == "o-ptp" if told else rule.draft_rule == "argmax"
+        by = rule.kind(config, coupling)
+        self._argmax = (by == "told" and config.variant == "o-ptp") or by == "argmax"
+        figures = config.figures(self.chained, by)
+        self._sharpness = figures.sharpness
         # figures of an adapter that reads u say nothing about drafts without it
-        fits = rule.calibrated and (rule.sees_u or not config.reads_u)
-        self._weights = config.figures(self.chained, rule.draft_rule).confidence if fits else None
+        fits = rule.calibrated and (by == "told" or by == "race" or not config.reads_u)
+        self._weights = figures.confidence if fits else None
 
     def embed(self, spec: Sequence[tuple[int, int]], ends: Sequence[int], first: int) -> Tensor:
         """Embeddings (S, E) of the slots of all branches, one behind the other.
@@ -136,7 +154,7 @@ class Slots:
         for assumed, length in spec:
             firsts.append(len(u))
             anchors.append(ends[assumed])
-            u += self._noise.values(first + assumed, first + assumed + length) if self._sees_u else [0.5] * length
+            u += self._noise.values(first + assumed, first + assumed + length) if self._tells_u else [UNTOLD] * length
         temperature = self._sampling.temperature
         return self._model.embed_slots(torch.tensor(u), temperature, torch.tensor(firsts), torch.tensor(anchors))
 
@@ -146,13 +164,16 @@ class Slots:
         if self.chained:
             outcomes = [answer.spec[i][0] for i in branches]
             chains = [
-                ChainStart(slots, (answer.in_front[m], answer.settled[m]), answer.settling[m], u)
-                for m, (slots, u) in zip(outcomes, starts, strict=True)
+                ChainStart(slots, (answer.in_front[m], answer.settled[m]), answer.settling[m], noise)
+                for m, (slots, noise) in zip(outcomes, starts, strict=True)
             ]
-            found = read_chains(self._model, chains, self._sampling, self._argmax)
+            found = read_chains(self._model, chains, self._sampling, self._argmax, self._sharpness)
         else:
-            found = [read_slots(slots, u, self._sampling, self._argmax) if len(u) else [] for slots, u in starts]
-        return [self._as_drafts(u, drawn) for (_, u), drawn in zip(starts, found, strict=True)]
+            found = [self._read_rows(slots, noise) if len(noise) else [] for slots, noise in starts]
+        return [self._as_drafts(noise, drawn) for (_, noise), drawn in zip(starts, found, strict=True)]
+
+    def _read_rows(self, slots: Tensor, noise: NoiseAt | Joined) -> list[tuple[int, float, float]]:
+        return read_slots(slots, noise, self._sampling, self._argmax, self._sharpness)
 
     def records(
         self, answer: Answer, kept: int | None, pending: list[Draft], drafts: Sequence[Draft], details: bool
@@ -175,21 +196,26 @@ class Slots:
         starts = [self._slots_of(answer, i, 0, self.num_settled) for i in range(len(answer.spec))]
         if not starts or not self.num_settled:
             return [[] for _ in starts]
-        rows, u = torch.cat([slots for slots, _ in starts]), [value for _, values in starts for value in values]
-        drawn = read_slots(self._model.logits(rows) if self.chained else rows, u, self._sampling, self._argmax)
-        return [[draft] for draft in self._as_drafts(u, drawn)]
+        rows, noise = torch.cat([slots for slots, _ in starts]), Joined([mine for _, mine in starts])
+        drawn = self._read_rows(self._model.logits(rows) if self.chained else rows, noise)
+        return [
+            draft
+            for i, (_, mine) in enumerate(starts)
+            for draft in [self._as_drafts(mine, drawn[i * self.num_settled : (i + 1) * self.num_settled])]
+        ]
 
-    def _slots_of(
-        self, answer: Answer, branch: int, start: int, end: int | None = None
-    ) -> tuple[Tensor, Sequence[float]]:
-        """Slots start..end of a branch, and the u's of the tokens that they predict."""
+    def _slots_of(self, answer: Answer, branch: int, start: int, end: int | None = None) -> tuple[Tensor, NoiseAt]:
+        """Slots start..end of a branch, and the noise of the tokens that they predict."""
         rows = answer.branch_rows[branch][start:end]
         first = answer.first + answer.spec[branch][0] + self.lead + start
-        return answer.slots[rows.start : rows.stop], self._noise.values(first, first + len(rows))
+        return answer.slots[rows.start : rows.stop], noise_from(self._noise, first, len(rows))
 
-    def _as_drafts(self, u: Sequence[float], drawn: Sequence[tuple[int, float, float]]) -> list[Draft]:
-        label = self._model.label
+    def _as_drafts(self, noise: NoiseAt, drawn: Sequence[tuple[int, float, float]]) -> list[Draft]:
+        label, number = self._model.label, self._coupling.number
         return [
-            Draft(token, label(token), value, calibrated(prob, margin, self._weights), margin, "pending")
-            for value, (token, prob, margin) in zip(u, drawn, strict=True)
-        ]
+            Draft(
+                token, label(token), number(noise.tape, position, token), calibrated(prob, margin, self._weights),
+                margin, "pending",
+            )
+            for position, (token, prob, margin) in zip(noise.positions, drawn, strict=True)
+        ]  # fmt: skip

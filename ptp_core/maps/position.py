@@ -11,15 +11,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..decoding.slots import read_slots, slot_distribution
+from ..coupling import NoiseAt, coupling_of
+from ..coupling.noise_at import Joined, noise_from
+from ..decoding.slots import UNTOLD, read_slots
 from ..model.layout import call_layout, tree_layout
 from ..model.ptp_model import PTPModel
-from ..sampling import Candidates, candidates
+from ..noise import NoiseTape
+from ..sampling import Candidates, candidates, slot_distribution
 from ..trace import Trace
 from .contexts import Contexts
 
 MAX_ROWS = 192  # of a call: a fraction of a second on a small machine
-WITHOUT_U = 0.5  # what a slot that must not read its u carries
 
 
 class Place:
@@ -36,6 +38,7 @@ class Place:
     ) -> None:
         check(model, trace, position)
         self.model, self.sampling, self.position = model, trace.sampling, position
+        self.coupling = coupling_of(trace.sampling)
         self.tokens = [*trace.prompt_tokens, *trace.tokens[:position]]
         contexts = contexts or Contexts()
         before = contexts.calls
@@ -74,20 +77,28 @@ class Place:
         """Takes the lanes out of the cache again."""
         self._cache.keep(len(self.tokens))
 
-    def column(self, u: float) -> int:
-        """Where u falls in `found`."""
-        return int(self.found.find(torch.tensor([u], device=self.found.tokens.device)))
+    def column(self, noise: NoiseTape) -> int:
+        """Where this tape's noise falls in `found`."""
+        return int(self.coupling.columns(self.found, NoiseAt(noise, [self.position])))
 
-    def picked(self, u: float) -> int:
-        """The target's token here for this u."""
-        return int(self.found.tokens[0, self.column(u)])
+    def picked(self, noise: NoiseTape) -> int:
+        """The target's token here on this tape."""
+        return int(self.found.tokens[0, self.column(noise)])
+
+    def answers(self, trace: Trace, token: int | None, most: int) -> list[tuple[int, float, float, float]]:
+        """What the place's number picks as it runs over [0, 1): (token, length, left, right).
+
+        Where each token has a number, it is the one of `token`, by default of the text's own.
+        """
+        token = trace.tokens[self.position] if token is None else token
+        return self.coupling.answers(self.found.cpu(), trace.noise, self.position, token, most)
 
     # ---- the draft -------------------------------------------------------------------------------
 
     @property
     def reads_own_u(self) -> bool:
-        """Whether a slot's argmax is its token (O-PTP); otherwise a slot holds a distribution."""
-        return self.model.require_adapter().variant == "o-ptp"
+        """Whether a slot's argmax is its token (O-PTP that is told u); otherwise a slot holds a distribution."""
+        return self.coupling.one_number and self.model.require_adapter().variant == "o-ptp"
 
     @property
     def most_tokens(self) -> int:
@@ -106,22 +117,25 @@ class Place:
         layout = tree_layout(len(self.tokens), parents, config.lead + config.position_shift)
         return self._call([], slots, layout.positions, layout.mask)
 
-    def windows(self, noise: Sequence[Sequence[float]]) -> list[tuple[int, ...]]:
-        """The drafts of windows (B, L): window b reads the u's noise[b] of the next L tokens."""
-        lead, length = self.model.require_adapter().lead, len(noise[0])
+    def windows(self, tapes: Sequence[NoiseTape], length: int) -> list[tuple[int, ...]]:
+        """The drafts of the next `length` tokens on each tape."""
+        config = self.model.require_adapter()
+        lead, rule = config.lead, "told" if self.coupling.one_number else "race"
+        sharpness = config.figures(chained=False, draft_rule=rule).sharpness
         slots = length - lead
         if slots == 0:
-            return [(self.picked(window[0]),) for window in noise]
+            return [(self.picked(tape),) for tape in tapes]
         drafts: list[tuple[int, ...]] = []
         size = max(1, MAX_ROWS // slots)
-        for start in range(0, len(noise), size):
-            part = noise[start : start + size]
+        for start in range(0, len(tapes), size):
+            part = tapes[start : start + size]
             parents = [i - 1 if i % slots else -1 for i in range(slots * len(part))]
-            logits = self.slot_logits([u for window in part for u in window[:slots]], parents)
-            own = [u for window in part for u in window[lead:]]
-            tokens = [t for t, _, _ in read_slots(logits, own, self.sampling, self.reads_own_u)]
-            for b, window in enumerate(part):
-                settled = [self.picked(window[0])] if lead else []
+            told = [u for tape in part for u in tape.values(self.position, self.position + slots)]
+            logits = self.slot_logits(told if self.coupling.one_number else [UNTOLD] * len(told), parents)
+            own = Joined([noise_from(tape, self.position + lead, slots) for tape in part])
+            tokens = [t for t, _, _ in read_slots(logits, own, self.sampling, self.reads_own_u, sharpness)]
+            for b, tape in enumerate(part):
+                settled = [self.picked(tape)] if lead else []
                 drafts.append((*settled, *tokens[b * slots : (b + 1) * slots]))
         return drafts
 
@@ -143,7 +157,7 @@ class Place:
         """C-PTP's distributions (B rows) of the second token for each u1."""
         lead = self.model.require_adapter().lead
         depth = 2 - lead
-        u = [value for u1 in first for value in (u1, WITHOUT_U)[:depth]]
+        u = [value for u1 in first for value in (u1, UNTOLD)[:depth]]
         logits = self.slot_logits(u, [i - 1 if i % depth else -1 for i in range(len(u))])
         return slot_distribution(logits[depth - 1 :: depth], self.sampling.order, full=True)
 
@@ -154,8 +168,11 @@ class Place:
         """
         lead = self.model.require_adapter().lead
         slots = count - lead
-        drafts = self.slot_logits([WITHOUT_U] * slots, list(range(-1, slots - 1))).argmax(-1).tolist() if slots else []
-        return [*[None] * lead, *drafts]
+        return [*[None] * lead, *(self.untold_logits(slots).argmax(-1).tolist() if slots else [])]
+
+    def untold_logits(self, slots: int) -> Tensor:
+        """Logits (S, V) of a window of slots that are told no noise."""
+        return self.slot_logits([UNTOLD] * slots, list(range(-1, slots - 1)))
 
 
 def check(model: PTPModel, trace: Trace, position: int) -> None:
@@ -166,14 +183,6 @@ def check(model: PTPModel, trace: Trace, position: int) -> None:
         raise ValueError(f"The tokens of this text are not tokens of {model.name}.")
     if not 0 <= position < len(trace.tokens):
         raise ValueError(f"The text has {len(trace.tokens)} tokens; there is no position {position}.")
-
-
-def listed(found: Candidates, most: int) -> list[list[tuple[int, float, float, float]]]:
-    """For each row its `most` most probable tokens, in CDF order: (token, probability, left, right)."""
-    most = min(most, found.tokens.shape[1])
-    columns = found.probs.topk(most, dim=-1).indices.sort(dim=-1).values
-    parts = [part.gather(1, columns).tolist() for part in (found.tokens, found.probs, found.left, found.right)]
-    return [[row for row in zip(*rows, strict=True) if row[1] > 0] for rows in zip(*parts, strict=True)]
 
 
 def _parts(sizes: Sequence[int], limit: int) -> list[list[int]]:

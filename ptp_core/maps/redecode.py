@@ -1,10 +1,11 @@
-"""What if: a text decoded anew from the first u that was changed."""
+"""What if: a text decoded anew from the first noise that was changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from ..coupling import coupling_of
 from ..decoding.decode import new_trace, start_decoding
 from ..decoding.session import Resume
 from ..decoding.settings import DecodeSettings
@@ -45,7 +46,8 @@ def redecode_steps(
     """
     check(model, trace, 0)
     length = len(trace.tokens)
-    position = next((i for i in range(length) if trace.noise[i] != noise[i]), length)
+    same = coupling_of(trace.sampling).same
+    position = next((i for i in range(length) if not same(trace.noise, noise, i)), length)
     kept = kept_steps(trace, position)
     tokens = [token.token for step in kept for token in step.emitted]
     cache, shared = (contexts or Contexts()).filled(model, [*trace.prompt_tokens, *tokens][:-1])
@@ -66,15 +68,24 @@ def redecode_steps(
 
 
 def what_if(
-    model: PTPModel, trace: Trace, position: int, u: float, contexts: Contexts | None = None, **options: Any
+    model: PTPModel,
+    trace: Trace,
+    position: int,
+    u: float,
+    contexts: Contexts | None = None,
+    *,
+    token: int | None = None,
+    **options: Any,
 ) -> Trace:
     """The trace with u at `position`, decoded anew from there: the text that the edited tape gives.
 
-    Options as in redecode_steps. Raises ValueError for a u outside [0, 1), a position outside the text, and
-    another model's trace.
+    In a race of clocks, u is the clock of `token`, by default of the text's own. Options as in redecode_steps. Raises
+    ValueError for a u outside [0, 1), a position outside the text, and another model's trace.
     """
     check(model, trace, position)
-    fresh, steps = redecode_steps(model, trace, trace.noise.with_value(position, u), contexts, **options)
+    clock = trace.tokens[position] if token is None else token
+    noise = coupling_of(trace.sampling).moved(trace.noise, position, clock, u)
+    fresh, steps = redecode_steps(model, trace, noise, contexts, **options)
     fresh.steps.extend(steps)
     return fresh
 

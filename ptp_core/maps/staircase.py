@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..coupling import coupling_of
 from ..decoding.records import emitted_record
-from ..decoding.slots import slot_distribution
 from ..model.ptp_model import PTPModel
+from ..sampling import slot_distribution
 from ..trace import Emitted, Trace
 from .blind import Blind, blind_model, blind_place
 from .contexts import Contexts
-from .position import Place, listed
+from .position import Place
 from .scan import Steps, finish
 from .sweep import Stretch, as_stretches, scan_window
 
@@ -27,19 +28,24 @@ def distribution(model: PTPModel, trace: Trace, position: int, contexts: Context
 
     Raises ValueError for a position outside the text and for a trace of another model.
     """
-    return _record(Place(model, trace, position, contexts), trace)
+    return record_of(Place(model, trace, position, contexts), trace)
 
 
-def _record(place: Place, trace: Trace) -> Emitted:
-    token, u = trace.emitted[place.position], trace.noise[place.position]
+def record_of(place: Place, trace: Trace) -> Emitted:
+    """The record of the trace's token at a place, with all its candidates."""
+    token, found, column = trace.emitted[place.position], place.found.cpu(), place.column(trace.noise)
+    stay = place.coupling.stay(found, column, trace.noise, place.position)
     return emitted_record(
-        place.model, place.logits, place.found, place.column(u), trace.sampling.temperature, place.position, u,
+        place.model, place.logits.cpu(), found, column, stay, trace.sampling.temperature, place.position,
         token.text, token.source, details=True, most=MAX_LISTED,
     )  # fmt: skip
 
 
 def nearest_flip(token: Emitted) -> float | None:
-    """The u nearest to this token's own that picks another token; None where there is no other."""
+    """The u nearest to this token's own that picks another token; None where there is no other.
+
+    In a race it is the token's own clock (clock_race.nearest_clock looks at all clocks).
+    """
     options = []
     if token.left > 0:
         below = float(np.nextafter(np.float32(token.left), np.float32(0)))
@@ -87,10 +93,12 @@ def staircase(model: PTPModel, trace: Trace, position: int, contexts: Contexts |
 
 
 def staircase_steps(model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None) -> Steps[Staircase]:
-    """The staircase, with its progress."""
+    """The staircase, with its progress. ValueError for a text that was made with another coupling."""
+    if not coupling_of(trace.sampling).one_number:
+        raise ValueError("A staircase shows one u per position; this text was made with a race of clocks.")
     contexts = contexts or Contexts()
     place = Place(model, trace, position, contexts)
-    target = _record(place, trace)
+    target = record_of(place, trace)
     yield 0.1
     draft: list[Stretch] = []
     kind, error, calls, probes = None, 0.0, place.calls, None
@@ -104,9 +112,9 @@ def staircase_steps(model: PTPModel, trace: Trace, position: int, contexts: Cont
         before = Place(model, trace, position - 1, contexts) if model.adapter.lead else place
         logits = before.slot_logits([trace.noise[before.position]], [-1])
         found = slot_distribution(logits, trace.sampling.order, full=True)
-        draft = [Stretch(left, right, [token]) for token, _, left, right in listed(found, MAX_LISTED)[0]]
+        draft = [Stretch(left, right, [token]) for token, _, left, right in found.listed(MAX_LISTED)[0]]
         calls = before.calls + (place.calls if before is not place else 0)
-    bins = [Stretch(left, right, [token]) for token, _, left, right in listed(place.found, MAX_LISTED)[0]]
+    bins = [Stretch(left, right, [token]) for token, _, left, right in place.found.listed(MAX_LISTED)[0]]
     blind, by = None, None
     if model.adapter is not None:
         blind, by, more = _without_u(model, trace, position, contexts)

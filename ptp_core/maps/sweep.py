@@ -1,7 +1,8 @@
-"""Sweeps: what the text and the draft become as one u runs over [0, 1) and all others stay.
+"""Sweeps: what the text and the draft become as one number runs over [0, 1) and all others stay.
 
-The target's answer is exact: one continuation per token that the swept position can have. The draft is
-a network that reads u, so it is asked at points, more densely where its answer changes.
+The number is the u of a position or, in a race of clocks, the clock of one token there. The target's answer is exact:
+one continuation per token that the swept position can have. The draft is asked at points, more densely where its
+answer changes.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
+from ..coupling import NoiseAt
 from ..model.ptp_model import PTPModel
 from ..trace import Trace
 from .blind import Blind, blind_place
 from .contexts import Contexts
-from .position import Place, listed
+from .position import Place
 from .scan import Scan, Steps, finish, scanned, second_half
 
 MAX_LANES = 64
@@ -33,7 +33,9 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Tokens first..last as the u of `first`, now u, runs over [0, 1). A text that ends is shorter.
+    """Tokens first..last as the number of `first`, now u, runs over [0, 1). A text that ends is shorter.
+
+    moved: the token whose clock it is; null where one u serves all tokens.
 
     target: exact, except for `omitted`, the probability of tokens beyond the MAX_LANES followed.
     draft: its own window (null without an adapter). draft_error: the summed width of the gaps in which its changes
@@ -55,21 +57,33 @@ class Sweep:
     calls: int
     blind: list[Stretch] | None = None
     blind_by: Blind | None = None
+    moved: int | None = None
 
 
-def sweep_steps(model: PTPModel, trace: Trace, first: int, last: int, contexts: Contexts | None = None) -> Steps[Sweep]:
-    """The sweep, with its progress; see Sweep. Raises ValueError for positions outside the text."""
+def sweep_steps(
+    model: PTPModel,
+    trace: Trace,
+    first: int,
+    last: int,
+    contexts: Contexts | None = None,
+    token: int | None = None,
+) -> Steps[Sweep]:
+    """The sweep, with its progress; see Sweep. In a race it moves the clock of `token`, by default of the text's own.
+
+    Raises ValueError for positions outside the text.
+    """
     if not first <= last < first + MAX_LENGTH:
         raise ValueError(f"A sweep covers its own position and at most {MAX_LENGTH - 1} behind it.")
     length = last - first + 1
     contexts = contexts or Contexts()
     place = Place(model, trace, first, contexts, room=MAX_LANES * length)
     yield 0.0
-    bins = listed(place.found, MAX_LANES)[0]
+    clock = trace.tokens[first] if token is None else token
+    bins = place.answers(trace, clock, MAX_LANES)
     texts = [[token] for token, *_ in bins]
     for level in range(1, length):
         found = place.extend_lanes([text[-1] for text in texts])
-        columns = found.find(torch.full((len(bins),), trace.noise[first + level]).to(found.tokens.device))
+        columns = place.coupling.columns(found, NoiseAt(trace.noise, [first + level] * len(bins)))
         for text, token in zip(texts, found.tokens.gather(1, columns[:, None])[:, 0].tolist(), strict=True):
             text.append(token)
         yield level / (2 * length)
@@ -77,7 +91,7 @@ def sweep_steps(model: PTPModel, trace: Trace, first: int, last: int, contexts: 
     target = [Stretch(a, b, _until_end(model, text)) for (_, _, a, b), text in zip(bins, texts, strict=True)]
     draft, doubt, probes = None, None, None
     if model.adapter is not None:
-        scan = yield from second_half(scan_window(place, trace, min(length, model.adapter.window)))
+        scan = yield from second_half(scan_window(place, trace, min(length, model.adapter.window), clock))
         stretches, doubt = as_stretches(scan)
         probes = (scan.num_probed, scan.num_wrong)
         draft = [Stretch(s.left, s.right, _until_end(model, s.tokens)) for s in stretches]
@@ -90,9 +104,9 @@ def sweep_steps(model: PTPModel, trace: Trace, first: int, last: int, contexts: 
     return Sweep(
         first=first,
         last=last,
-        u=trace.noise[first],
+        u=place.coupling.number(trace.noise, first, clock),
         target=target,
-        omitted=max(0.0, 1 - sum(prob for _, prob, _, _ in bins)),
+        omitted=max(0.0, 1 - sum(length for _, length, _, _ in bins)),
         draft=draft,
         draft_error=doubt,
         probes=probes,
@@ -100,12 +114,15 @@ def sweep_steps(model: PTPModel, trace: Trace, first: int, last: int, contexts: 
         calls=calls,
         blind=blind,
         blind_by=by,
+        moved=None if place.coupling.one_number else clock,
     )
 
 
-def sweep(model: PTPModel, trace: Trace, j: int, k: int, contexts: Contexts | None = None) -> Sweep:
-    """Tokens j..k as u_j runs over [0, 1): exact for the target, adaptive for the draft."""
-    return finish(sweep_steps(model, trace, j, k, contexts))
+def sweep(
+    model: PTPModel, trace: Trace, j: int, k: int, contexts: Contexts | None = None, token: int | None = None
+) -> Sweep:
+    """Tokens j..k as the number of j runs over [0, 1): exact for the target, adaptive for the draft."""
+    return finish(sweep_steps(model, trace, j, k, contexts, token))
 
 
 def _without_u(place: Place, length: int, bins: Sequence[tuple[int, float, float, float]]) -> list[Stretch]:
@@ -117,10 +134,14 @@ def _without_u(place: Place, length: int, bins: Sequence[tuple[int, float, float
     return [Stretch(left, right, _until_end(place.model, [token, *drafts])) for token, _, left, right in bins]
 
 
-def scan_window(place: Place, trace: Trace, length: int) -> Steps[Scan]:
-    """The draft window of `length` tokens from the place on, as its first u runs over [0, 1)."""
-    u, *rest = trace.noise.values(place.position, place.position + length)
-    return scanned(lambda points: place.windows([[point, *rest] for point in points]), u)
+def scan_window(place: Place, trace: Trace, length: int, token: int | None = None) -> Steps[Scan]:
+    """The draft window of `length` tokens from the place on, as its first number runs over [0, 1)."""
+    at, noise, coupling = place.position, trace.noise, place.coupling
+    clock = trace.tokens[at] if token is None else token
+    return scanned(
+        lambda points: place.windows([coupling.moved(noise, at, clock, point) for point in points], length),
+        coupling.number(noise, at, clock),
+    )
 
 
 def as_stretches(scan: Scan) -> tuple[list[Stretch], float]:
@@ -140,7 +161,7 @@ def _until_end(model: PTPModel, tokens: list[int]) -> list[int]:
 
 @dataclass(frozen=True)
 class SafeInterval:
-    """How far the u of a position may move.
+    """How far the u of a position may move; in a race, the clock of its token.
 
     In [left, right) the token does not change, nor does the text. In [draft_left, draft_right) the draft window that
     begins there does not change; its edges are known up to draft_error. They are null without an adapter.
@@ -159,9 +180,8 @@ class SafeInterval:
 def safe_interval(model: PTPModel, trace: Trace, position: int, contexts: Contexts | None = None) -> SafeInterval:
     """How far the u of `position` may move; see SafeInterval."""
     place = Place(model, trace, position, contexts)
-    u = trace.noise[position]
-    column = place.column(u)
-    left, right = float(place.found.left[0, column]), float(place.found.right[0, column])
+    stay = place.coupling.stay(place.found.cpu(), place.column(trace.noise), trace.noise, position)
+    u, left, right = stay.number, stay.left, stay.right
     if model.adapter is None:
         return SafeInterval(position, u, left, right, None, None, None, place.calls)
     draft_left, draft_right, error = finish(scan_window(place, trace, model.adapter.window)).around(u)

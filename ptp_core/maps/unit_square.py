@@ -1,5 +1,6 @@
 """The unit square: which pair of tokens each (u1, u2) gives, for the target and for two kinds of draft.
 
+In a race of clocks u1 and u2 are the clocks of one token at each of the two positions, all others as they are.
 The target's square is exact, since its bins are nested: u1 picks the first token, and with it the bins for u2. A draft
 without u is its likeliest token, so it has the same second token everywhere. It is exact too. The PTP draft reads u.
 It is asked at points, more densely where its answer changes.
@@ -7,7 +8,7 @@ It is asked at points, more densely where its answer changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,7 +19,7 @@ from ..noise import NoiseTape
 from ..trace import Trace
 from .blind import Blind, blind_place
 from .contexts import Contexts
-from .position import Place, listed
+from .position import Place
 from .scan import Scan, Steps, finish, middles
 
 MAX_FIRST, MAX_SECOND = 48, 64  # bins listed of the first token, and of the second above each
@@ -72,7 +73,8 @@ class UnitSquare:
     """The partition of (u1, u2), the noise of `position` and of the next one, into token pairs.
 
     omitted: area of the target's pairs that are not listed. draft: the PTP draft. blind: the draft without u, and
-    blind_by whose slots it is (blind.py). All three are null without an adapter.
+    blind_by whose slots it is (blind.py). All three are null without an adapter. moved: the tokens whose clocks u1 and
+    u2 are; null where one u serves all tokens.
     """
 
     position: int
@@ -85,6 +87,7 @@ class UnitSquare:
     texts: dict[int, str]
     calls: int
     blind_by: Blind | None = None
+    moved: tuple[int, int] | None = None
 
 
 def unit_square_steps(
@@ -97,8 +100,13 @@ def unit_square_steps(
     contexts = contexts or Contexts()
     place = Place(model, trace, position, contexts)
     yield 0.05
-    firsts = listed(place.found, MAX_FIRST)[0]
-    above = listed(place.extend_lanes([token for token, *_ in firsts]), MAX_SECOND)
+    moved = _clocks(place, trace)
+    firsts = place.answers(trace, moved[0], MAX_FIRST)
+    found = place.extend_lanes([token for token, *_ in firsts]).cpu()
+    above = [
+        place.coupling.answers(found.row(i), trace.noise, position + 1, moved[1], MAX_SECOND)
+        for i in range(len(firsts))
+    ]
     place.close_lanes()
     target = [
         Column(left, right, token, [Cell(bottom, top, second) for second, _, bottom, top in cells])
@@ -112,13 +120,13 @@ def unit_square_steps(
         blind = _blind_square(beside, target)
         calls = beside.calls
         yield 0.25
-        draft = yield from _draft_steps(place, target, seed)
+        draft = yield from _draft_steps(place, trace, moved, target, seed)
     columns = [*target, *(draft.columns if draft else []), *(blind.columns if blind else [])]
     shown = {token for column in columns for token in (column.token, *(cell.token for cell in column.cells))}
     return UnitSquare(
         position=position,
-        u1=trace.noise[position],
-        u2=trace.noise[position + 1],
+        u1=place.coupling.number(trace.noise, position, moved[0]),
+        u2=place.coupling.number(trace.noise, position + 1, moved[1]),
         target=target,
         omitted=max(0.0, 1 - sum((c.right - c.left) * sum(x.top - x.bottom for x in c.cells) for c in target)),
         draft=draft,
@@ -126,6 +134,7 @@ def unit_square_steps(
         texts={token: model.label(token) for token in sorted(shown)},
         calls=place.calls + calls,
         blind_by=by,
+        moved=None if place.coupling.one_number else moved,
     )
 
 
@@ -134,6 +143,16 @@ def unit_square(
 ) -> UnitSquare:
     """The square of `position` and the next one; see UnitSquare."""
     return finish(unit_square_steps(model, trace, position, contexts, seed))
+
+
+def _clocks(place: Place, trace: Trace) -> tuple[int, int]:
+    """The tokens whose clocks the square moves: the text's own two. Behind its end it is the target's likeliest."""
+    at = place.position
+    if at + 1 < len(trace.tokens):
+        return trace.tokens[at], trace.tokens[at + 1]
+    found = place.extend_lanes([trace.tokens[at]])
+    place.close_lanes()
+    return trace.tokens[at], int(found.tokens[0, found.probs[0].argmax()])
 
 
 # ---- the draft without u -------------------------------------------------------------------------------
@@ -172,16 +191,23 @@ def _common(a: Sequence[Cell], b: Sequence[Cell]) -> float:
 # ---- the draft that reads u ------------------------------------------------------------------------------
 
 
-def _draft_steps(place: Place, target: Sequence[Column], seed: int) -> Steps[Square]:
+def _draft_steps(
+    place: Place, trace: Trace, moved: tuple[int, int], target: Sequence[Column], seed: int
+) -> Steps[Square]:
     """Asks at one random u1 in each of many strips that cover [0, 1)."""
+    at, coupling = place.position, place.coupling
     strips = _strips(target)
     jitter = NoiseTape(seed).values(0, len(strips))
     u1 = [left + j * (right - left) for (left, right), j in zip(strips, jitter, strict=True)]
-    tokens = [window[0] for window in place.windows([[u] for u in u1])]
-    if place.reads_own_u:
-        cells = yield from _scan_cells(place, u1)
+    tapes = [coupling.moved(trace.noise, at, moved[0], u) for u in u1]
+    tokens = [window[0] for window in place.windows(tapes, 1)]
+    if not coupling.one_number:
+        ask = _asked_twice(place, tapes, moved[1])
+        cells = yield from _scan_cells(ask, len(u1))
+    elif place.reads_own_u:
+        cells = yield from _scan_cells(lambda asked, u2: place.second_tokens([u1[i] for i in asked], u2), len(u1))
     else:
-        rows = listed(place.second_distributions(u1), MAX_SECOND)
+        rows = place.second_distributions(u1).listed(MAX_SECOND)
         cells = [[Cell(bottom, top, token) for token, _, bottom, top in row] for row in rows]
     columns = [Column(*strip, token, above) for strip, token, above in zip(strips, tokens, cells, strict=True)]
     return Square(columns, _agreement(columns, u1, target))
@@ -200,14 +226,32 @@ def _strips(target: Sequence[Column]) -> list[tuple[float, float]]:
     return list(pairwise(merged))
 
 
-def _scan_cells(place: Place, u1: Sequence[float]) -> Steps[list[list[Cell]]]:
-    """The second tokens above each u1, found by halving the gaps in which they change."""
-    scans = [Scan(middles(_POINTS)) for _ in u1]
+Ask = Callable[[Sequence[int], Sequence[Sequence[float]]], list[list[int]]]
+
+
+def _asked_twice(place: Place, tapes: Sequence[NoiseTape], token: int) -> Ask:
+    """Second tokens in a race: whole windows on tapes whose second clock is moved, too."""
+
+    def ask(asked: Sequence[int], u2: Sequence[Sequence[float]]) -> list[list[int]]:
+        moved = [
+            place.coupling.moved(tapes[i], place.position + 1, token, value)
+            for i, values in zip(asked, u2, strict=True)
+            for value in values
+        ]
+        found = iter(place.windows(moved, 2))
+        return [[next(found)[1] for _ in values] for values in u2]
+
+    return ask
+
+
+def _scan_cells(ask: Ask, count: int) -> Steps[list[list[Cell]]]:
+    """The second tokens above each of `count` u1, found by halving the gaps in which they change."""
+    scans = [Scan(middles(_POINTS)) for _ in range(count)]
     for done in range(_POINTS):  # each round halves the gaps, so it ends long before
         open_ones = [i for i, scan in enumerate(scans) if scan.wanted]
         if not open_ones:
             break
-        answers = place.second_tokens([u1[i] for i in open_ones], [scans[i].wanted for i in open_ones])
+        answers = ask(open_ones, [scans[i].wanted for i in open_ones])
         for i, answer in zip(open_ones, answers, strict=True):
             scans[i].learn(answer, _TOLERANCE)
         yield min(0.95, 0.45 + 0.12 * done)

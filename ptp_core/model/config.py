@@ -13,6 +13,7 @@ from torch import Tensor
 from ..sampling import ORDERS
 from .u_embedding import U_EMBEDDINGS
 
+DEFAULT_SHARPNESS = 1.5  # exponent of a draft's odds in a race of clocks, before it is measured
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -62,6 +63,24 @@ def _by_pattern(numbers: Mapping[str, float], layer: str, default: float) -> flo
 
 
 @dataclass(frozen=True)
+class DraftFigures:
+    """What the allocator knows of drafts beforehand: the figures of the same names in AdapterConfig.
+
+    sharpness: the exponent of the drafts' odds in a race of clocks; other drafts have no use for it.
+    """
+
+    draft_run: tuple[float, ...] = ()
+    draft_run_rejected: tuple[float, ...] = ()
+    confidence: tuple[float, float, float] | None = None
+    sharpness: float = DEFAULT_SHARPNESS
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """What asdict made, read back; unknown fields are left out."""
+        return cls(**_known_fields(cls, raw))
+
+
+@dataclass(frozen=True)
 class ShallowConfig:
     """Everything about an adapter's shallow slots besides their weights.
 
@@ -71,6 +90,7 @@ class ShallowConfig:
     window       most slots in a row that they were trained for
     draft_run    P(N >= k) for k = 1, 2, ... in decoding
     confidence   weights of the calibration, as AdapterConfig's
+    raced        the last two for drafts that are not told u and run a race of clocks (None: not measured)
     """
 
     depth: int = 8
@@ -80,6 +100,7 @@ class ShallowConfig:
     u_embedding: Mapping[str, Any] = field(default_factory=lambda: {"kind": "fourier"})
     draft_run: tuple[float, ...] = ()
     confidence: tuple[float, float, float] | None = None
+    raced: DraftFigures | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
 
@@ -92,28 +113,23 @@ class ShallowConfig:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
         """What asdict made, read back; unknown fields are left out."""
-        return cls(**_known_fields(cls, raw))
+        values = _known_fields(cls, raw)
+        if values.get("raced") is not None:
+            values["raced"] = DraftFigures.from_json(values["raced"])
+        return cls(**values)
 
     @property
     def reads_u(self) -> bool:
         return U_EMBEDDINGS[self.u_embedding["kind"]].reads_u
 
+    def figures(self, rule: str) -> DraftFigures:
+        """What drafts are worth by this rule: "race", or any other for drafts that are told u."""
+        own = DraftFigures(self.draft_run, (), self.confidence)
+        return (self.raced or replace(own, confidence=None)) if rule == "race" else own
 
+
+FIGURES = ("unchained", "picked", "picked_unchained", "raced", "raced_unchained")  # of AdapterConfig, besides its own
 VARIANTS = O_PTP, C_PTP, U_BLIND = ("o-ptp", "c-ptp", "independent")
-
-
-@dataclass(frozen=True)
-class DraftFigures:
-    """What the allocator knows of drafts beforehand: the figures of the same names in AdapterConfig."""
-
-    draft_run: tuple[float, ...] = ()
-    draft_run_rejected: tuple[float, ...] = ()
-    confidence: tuple[float, float, float] | None = None
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> Self:
-        """What asdict made, read back; unknown fields are left out."""
-        return cls(**_known_fields(cls, raw))
 
 
 @dataclass(frozen=True)
@@ -137,6 +153,8 @@ class AdapterConfig:
     picked           of u-blind adapters: draft_run and the two behind it for drafts by Pick (None: not measured).
                      Their own are for drafts by argmax
     picked_unchained  the same without the chain head
+    raced            the same for drafts that are not told u and run a race of clocks, the Gumbel coupling
+    raced_unchained  the same without the chain head
     target           name, file, sha256, hidden_size, num_layers, vocab_size of the frozen model
     previous_sha256  the adapter's hash before its weights were stored in another precision; older results quote it
     """
@@ -158,6 +176,8 @@ class AdapterConfig:
     unchained: DraftFigures | None = None
     picked: DraftFigures | None = None
     picked_unchained: DraftFigures | None = None
+    raced: DraftFigures | None = None
+    raced_unchained: DraftFigures | None = None
     target: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
@@ -182,7 +202,7 @@ class AdapterConfig:
 
         Unknown fields are left out. KeyError, TypeError or ValueError if the rest is no configuration.
         """
-        figures = dict.fromkeys(("unchained", "picked", "picked_unchained"), DraftFigures)
+        figures = dict.fromkeys(FIGURES, DraftFigures)
         nested: dict[str, Any] = {**figures, "shallow": ShallowConfig}
         values = _known_fields(cls, raw)
         parsed = {key: kind.from_json(values[key]) for key, kind in nested.items() if values.get(key) is not None}
@@ -202,10 +222,16 @@ class AdapterConfig:
         return U_EMBEDDINGS[self.u_embedding["kind"]].reads_u
 
     def figures(self, chained: bool = True, draft_rule: str = "argmax") -> DraftFigures:
-        """What drafts are worth, with the chain head or without it, and of u-blind adapters by this rule."""
+        """What drafts are worth, with the chain head or without it, by this rule (decoding.slots.SlotRule.kind).
+
+        A rule that was not measured begins with the figures of the adapter's own drafts.
+        """
         whole, alone = DraftFigures(self.draft_run, self.draft_run_rejected, self.confidence), self.unchained
         if draft_rule == "pick" and self.picked is not None:
             whole, alone = self.picked, self.picked_unchained
+        elif draft_rule == "race":
+            guess = replace(whole, confidence=None)
+            whole, alone = self.raced or guess, self.raced_unchained or (alone and replace(alone, confidence=None))
         return whole if chained or not self.chain or alone is None else alone
 
     @property

@@ -8,7 +8,7 @@ a rejection, when the text took an unlikely turn. It also fits how confidence re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ from ..decoding.decode import generate
 from ..decoding.drafters.branches import calibrated
 from ..decoding.settings import DecodeSettings
 from ..methods import AHEAD_METHOD, BLIND_METHOD, PAPER_METHOD
-from ..model.config import U_BLIND, AdapterConfig, DraftFigures
+from ..model.config import DEFAULT_SHARPNESS, U_BLIND, AdapterConfig, DraftFigures
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig
@@ -32,23 +32,28 @@ SLOT_FIGURES = {
     "unchained": ("slots without the chain head", False, "argmax"),
     "picked": ("slots by Pick", True, "pick"),
     "picked_unchained": ("slots by Pick without the chain head", False, "pick"),
+    "raced": ("slots in a race of clocks", True, "race"),
+    "raced_unchained": ("slots in a race of clocks without the chain head", False, "race"),
 }
+SHARPNESS = (1.0, 1.4, 1.8, 2.4)  # exponents of a draft's odds that a race may take; the one that goes furthest counts
 
 
 @dataclass(frozen=True)
 class Calibration:
     """draft_run[k-1] = P(N >= k) behind drafts that were all right, draft_run_rejected behind a rejection;
-    confidence = logistic weights (branches.calibrated); error = expected calibration error with them."""
+    confidence = logistic weights (branches.calibrated); error = expected calibration error with them.
+    sharpness = the exponent of the drafts' odds, of use in a race only."""
 
     draft_run: tuple[float, ...]
     draft_run_rejected: tuple[float, ...]
     confidence: tuple[float, float, float]
     error: float
     drafts: int
+    sharpness: float = DEFAULT_SHARPNESS
 
     @property
     def figures(self) -> DraftFigures:
-        return DraftFigures(self.draft_run, self.draft_run_rejected, self.confidence)
+        return DraftFigures(self.draft_run, self.draft_run_rejected, self.confidence, self.sharpness)
 
 
 def calibrate(
@@ -64,12 +69,23 @@ def calibrate(
 ) -> Calibration:
     """Decodes every prompt with its sampling, and with drafts' odds as slots say them.
 
-    chained=False leaves the chain head aside. draft_rule is how the drafts of a u-blind adapter are made.
+    chained=False leaves the chain head aside. draft_rule is how the drafts of a u-blind adapter are made. With "race"
+    the drafts of any adapter run a race of clocks, at each exponent of SHARPNESS. The best one counts.
     """
-    config = model.require_adapter()
+    config, raced = model.require_adapter(), draft_rule == "race"
     method = BLIND_METHOD if config.variant == U_BLIND else PAPER_METHOD
-    settings = DecodeSettings(max_new_tokens, None, draft_budget, chained, draft_rule, details=False, calibrated=False)
-    return summarise_runs(_decode(model, prompts, samplings, method, seed, settings), longest=config.window)
+    rule = "pick" if raced else draft_rule
+    settings = DecodeSettings(max_new_tokens, None, draft_budget, chained, rule, details=False, calibrated=False)
+    if not raced:
+        return summarise_runs(_decode(model, prompts, samplings, method, seed, settings), longest=config.window)
+
+    def told(figures: DraftFigures) -> None:
+        model.adapter = replace(config, raced=figures, raced_unchained=figures)
+
+    try:
+        return _sharpest(model, prompts, samplings, method, seed, settings, config.window, told)
+    finally:
+        model.adapter = config
 
 
 def calibrate_shallow(
@@ -78,12 +94,38 @@ def calibrate_shallow(
     samplings: Sequence[SamplingConfig],
     *,
     max_new_tokens: int = 48,
+    raced: bool = False,
     seed: int = 0,
 ) -> Calibration:
     """The same for shallow slots, which always draft a whole window meanwhile."""
     window = model.require_part("shallow").config.window
     settings = DecodeSettings(max_new_tokens, None, window, details=False, calibrated=False)
-    return summarise_runs(_decode(model, prompts, samplings, AHEAD_METHOD, seed, settings), longest=window)
+    if not raced:
+        return summarise_runs(_decode(model, prompts, samplings, AHEAD_METHOD, seed, settings), longest=window)
+    slots = model.require_part("shallow")
+    config = slots.config
+
+    def told(figures: DraftFigures) -> None:
+        slots.config = replace(config, raced=figures)
+
+    try:
+        return _sharpest(model, prompts, samplings, AHEAD_METHOD, seed, settings, window, told)
+    finally:
+        slots.config = config
+
+
+def _sharpest(
+    model: PTPModel, prompts: Sequence[Sequence[int]], samplings: Sequence[SamplingConfig], method: str, seed: int,
+    settings: DecodeSettings, longest: int, told: Callable[[DraftFigures], None],
+) -> Calibration:  # fmt: skip
+    """Races at each exponent; that with the most right drafts a call. `told` sets the exponent."""
+    racing = [replace(sampling, coupling="gumbel") for sampling in samplings]
+    found = []
+    for sharpness in SHARPNESS:
+        told(DraftFigures(sharpness=sharpness))
+        runs = _decode(model, prompts, racing, method, seed, settings)
+        found.append(replace(summarise_runs(runs, longest), sharpness=sharpness))
+    return max(found, key=lambda each: sum(each.draft_run))
 
 
 def _decode(
@@ -142,20 +184,29 @@ def with_calibration(
     shallow: Calibration | None = None,
     picked: Calibration | None = None,
     picked_unchained: Calibration | None = None,
+    raced: Calibration | None = None,
+    raced_unchained: Calibration | None = None,
+    shallow_raced: Calibration | None = None,
 ) -> AdapterConfig:
     """The configuration with these figures to plan with.
 
-    They are for its drafts, for those without its chain head, for its shallow slots, and for a u-blind adapter's
-    drafts by Pick.
+    slots             its drafts
+    unchained         those without its chain head
+    shallow           those of its shallow slots
+    picked            a u-blind adapter's drafts by Pick
+    raced             drafts in a race of clocks
     """
     if shallow is not None:
         assert config.shallow is not None
-        ahead = replace(config.shallow, draft_run=shallow.draft_run, confidence=shallow.confidence)
+        ahead = replace(
+            config.shallow, draft_run=shallow.draft_run, confidence=shallow.confidence, raced=_figures(shallow_raced)
+        )
         config = replace(config, shallow=ahead)
     own = slots.figures
     return replace(
         config, draft_run=own.draft_run, draft_run_rejected=own.draft_run_rejected, confidence=own.confidence,
         unchained=_figures(unchained), picked=_figures(picked), picked_unchained=_figures(picked_unchained),
+        raced=_figures(raced), raced_unchained=_figures(raced_unchained),
     )  # fmt: skip
 
 

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..coupling.noise_at import noise_from
 from ..decoding.slots import read_slots
 from ..model.attention import KVCache
 from ..model.ptp_model import PTPModel
+from ..noise import NoiseTape
 from ..sampling import SamplingConfig
 from .conversations import Conversation
 from .windows import IGNORE, Batch, WindowConfig, chained_hidden, draw_windows, window_hidden
@@ -178,4 +180,5 @@ def right_drafts(
 
 def draft_tokens(logits: Tensor, u: Tensor, order: str, argmax: bool) -> Tensor:
     """Drafts (R,) from slot logits (R, V), on the CPU: the argmax, otherwise Pick with the predicted token's u (R,)."""
-    return torch.tensor([token for token, _, _ in read_slots(logits, u.tolist(), SamplingConfig(order=order), argmax)])
+    noise = noise_from(NoiseTape.from_values(u.tolist()), 0, len(u))
+    return torch.tensor([token for token, _, _ in read_slots(logits, noise, SamplingConfig(order=order), argmax)])

@@ -53,6 +53,7 @@ class Objective:
         found = replace(
             adapter.config, variant=config.variant, anchor=config.anchor, window=config.window,
             confidence=None, draft_run_rejected=(), unchained=None, picked=None, picked_unchained=None,
+            raced=None, raced_unchained=None,
         )  # fmt: skip
         wanted = replace(found, chain=found.chain or config.chain)
         if config.u_embedding == "blank" and found.reads_u:

@@ -33,7 +33,7 @@ def test_only_two_endpoints_are_public(address):
     assert set(names) == {"/race", "/generate"}
     assert [p["parameter_name"] for p in names["/race"]["parameters"]] == [
         "prompt", "seed", "max_new_tokens", "temperature", "top_k", "top_p", "num_speculative_tokens",
-        "draft_budget", "chat", "method",
+        "draft_budget", "chat", "method", "coupling",
     ]  # fmt: skip
 
 
@@ -46,6 +46,14 @@ def test_race_endpoint(address):
     assert (ar.method, ptp.method) == ("ar", "shallow")
 
 
+def test_a_race_of_clocks_by_the_api(address):
+    asked = {"prompt": "abc", "seed": 5, "max_new_tokens": 10, "coupling": "gumbel", "api_name": "/race"}
+    result = Client(address, verbose=False).predict(**asked)
+    assert result["identical"] is True and result["ar"]["sampling"]["coupling"] == "gumbel"
+    emitted = Trace.from_dict(result["ar"]).emitted
+    assert all(c.clock is not None for token in emitted for c in token.candidates)
+
+
 def test_generate_endpoint_and_its_errors(address):
     client = Client(address, verbose=False)
     texts = {
@@ -53,7 +61,11 @@ def test_generate_endpoint_and_its_errors(address):
         for m in ("ar", "ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup")
     }
     assert len(texts) == 1
-    for arguments, reason in (({"method": "magic"}, "Unknown method"), ({"temperature": -1.0}, "temperature")):
+    for arguments, reason in (
+        ({"method": "magic"}, "Unknown method"),
+        ({"coupling": "luck"}, "coupling is one of"),
+        ({"temperature": -1.0}, "temperature"),
+    ):
         with pytest.raises(Exception, match=reason):
             client.predict(prompt="abc", api_name="/generate", **arguments)
 

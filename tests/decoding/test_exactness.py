@@ -7,6 +7,7 @@ from support.exactness import long_noise, prompt_of
 
 from ptp_core import NoiseTape, SamplingConfig, first_divergence, generate
 from ptp_core.methods import METHODS
+from ptp_core.sampling import COUPLINGS
 
 SAMPLINGS = [
     SamplingConfig(),
@@ -15,6 +16,8 @@ SAMPLINGS = [
     SamplingConfig(temperature=1.0, top_k=0, top_p=1, order="token_id"),
     SamplingConfig(temperature=1.5, top_k=0, top_p=0.8),
     SamplingConfig(temperature=0.5, top_k=5, top_p=0.9, order="token_id", filter="reference"),
+    SamplingConfig(coupling="gumbel"),
+    SamplingConfig(temperature=1.0, top_k=0, top_p=1, coupling="gumbel"),
 ]
 
 
@@ -30,7 +33,7 @@ def assert_same_text(reference, trace):
         assert margin < 1e-5, f"{trace.method} differs at token {place}, u is {margin} away from the edge"
 
 
-@pytest.mark.parametrize("sampling", SAMPLINGS, ids=lambda s: f"T{s.temperature}-{s.order}")
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=lambda s: f"T{s.temperature}-{s.order}-{s.coupling}")
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("chain", [0, 16], ids=["alone", "chained"])
 def test_every_method_gives_the_autoregressive_text(make_model, sampling, quick, chain):
@@ -67,9 +70,10 @@ def test_every_variant_of_adapter_is_exact(make_model, variant, num_speculative_
 
 @pytest.mark.parametrize("chain", [0, 16], ids=["alone", "chained"])
 @pytest.mark.parametrize("rule", ["argmax", "pick"])
-def test_drafts_without_u_are_exact_by_both_rules(make_model, rule, chain):
+@pytest.mark.parametrize("coupling", COUPLINGS)
+def test_drafts_without_u_are_exact_by_both_rules(make_model, coupling, rule, chain):
     model = make_model(variant="independent", kind="blank", chain=chain)
-    sampling, accepted = SamplingConfig(temperature=0.4), 0
+    sampling, accepted = SamplingConfig(temperature=0.4, coupling=coupling), 0
     for seed in range(12):
         options = {"noise": NoiseTape(seed), "sampling": sampling, "max_new_tokens": 20}
         reference = generate(model, prompt_of(seed), "ar", **options)

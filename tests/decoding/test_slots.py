@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from ptp_core import NoiseTape, SamplingConfig, generate
+from ptp_core.coupling.noise_at import noise_from
 from ptp_core.decoding.slots import ChainStart, read_chains
 from ptp_core.training.evaluate import draft_tokens
 
@@ -58,7 +59,10 @@ def test_chains_side_by_side_are_those_of_each_alone(make_model):
     draw = torch.Generator().manual_seed(3)
     starts = [
         ChainStart(
-            torch.randn(n, 32, generator=draw), (2 + n, 3), torch.randn(32, generator=draw), [0.1 * k for k in range(n)]
+            torch.randn(n, 32, generator=draw),
+            (2 + n, 3),
+            torch.randn(32, generator=draw),
+            noise_from(NoiseTape(n), 0, n),
         )
         for n in (3, 0, 1, 5)
     ]

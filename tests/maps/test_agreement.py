@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from ptp_core import NoiseTape, pick
-from ptp_core.coupling import draw_clocks, race
+from ptp_core.coupling.gumbel import race
+from ptp_core.coupling.noise_at import noise_from
 from ptp_core.maps.agreement import RULES, agreement, by_quality, sharpened, synthetic_pairs
 from ptp_core.sampling import Candidates
 
@@ -19,7 +20,7 @@ def counted(p, q, rule):
         return float((pick(rows_p, u) == q.argmax()).float().mean())
     if rule == "gumbel":
         tokens = torch.arange(p.shape[-1]).expand(DRAWS, -1)
-        clocks = draw_clocks(NoiseTape(2), 0, tokens)
+        clocks = noise_from(NoiseTape(2), 0, len(tokens)).clocks(tokens)
         ends = [race(Candidates(tokens, rows, rows.cumsum(-1)), clocks).columns for rows in (rows_p, rows_q)]
         return float((ends[0] == ends[1]).float().mean())
     u = torch.tensor(NoiseTape(3).values(0, DRAWS))

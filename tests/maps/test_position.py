@@ -15,8 +15,9 @@ from ptp_core.maps.position import Place
 def test_windows_are_the_draft_that_the_model_gives(make_model, variant):
     model = make_model(**VARIANTS[variant])
     trace = long_story(model)
-    noise = [NoiseTape(seed).values(0, 4) for seed in range(15)]
-    assert Place(model, trace, 4).windows(noise) == [slow_window(model, trace, 4, u) for u in noise]
+    tapes = [NoiseTape(seed) for seed in range(15)]
+    expected = [slow_window(model, trace, 4, tape.values(4, 8)) for tape in tapes]
+    assert Place(model, trace, 4).windows(tapes, 4) == expected
 
 
 def test_without_an_adapter_there_is_no_draft_to_show(make_model):

@@ -6,27 +6,30 @@ import random
 from dataclasses import replace
 
 import pytest
-from support.stories import long_story, story
+from support.stories import long_story, moved, story
 
-from ptp_core import analysis, generate
+from ptp_core import SamplingConfig, analysis, generate
 from ptp_core.maps.contexts import Contexts
+from ptp_core.sampling import COUPLINGS
 
 
 @pytest.mark.parametrize("method", ["ar", "ptp", "pqd", "independent", "prompt_lookup"])
 @pytest.mark.parametrize("quick", [False, True])
-def test_what_if_equals_decoding_the_edited_tape_from_scratch(make_model, method, quick):
+@pytest.mark.parametrize("coupling", COUPLINGS)
+def test_what_if_equals_decoding_the_edited_tape_from_scratch(make_model, method, quick, coupling):
     model = make_model(quick=quick)
     draw = random.Random(5)
     contexts = Contexts()
     differing = 0
     for seed in range(5):
-        trace = story(model, method if method != "prompt_lookup" else "ar", seed=seed)
+        sampling = SamplingConfig(coupling=coupling)
+        trace = story(model, method if method != "prompt_lookup" else "ar", seed=seed, sampling=sampling)
         trace = replace(trace, method=method)
         for position in {0, len(trace.tokens) - 1, draw.randrange(len(trace.tokens))}:
-            u = draw.random()
+            u = draw.random() * (1.0 if coupling == "inverse_cdf" else 0.1)  # a low clock loses
             changed = analysis.what_if(model, trace, position, u, contexts, max_new_tokens=14)
-            noise = trace.noise.with_value(position, u)
-            scratch = generate(model, trace.prompt_tokens, method, noise=noise, max_new_tokens=14)
+            noise = moved(trace, position, u)
+            scratch = generate(model, trace.prompt_tokens, method, noise=noise, sampling=sampling, max_new_tokens=14)
             assert changed.tokens == scratch.tokens
             assert changed.text == scratch.text
             assert changed.noise == noise

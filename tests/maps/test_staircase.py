@@ -22,8 +22,9 @@ def test_distribution_is_the_one_the_text_was_drawn_from(tiny, sampling):
         assert found.left == pytest.approx(known.left, abs=ROUNDING)
         assert found.right == pytest.approx(known.right, abs=ROUNDING)
         assert sum(c.prob for c in found.candidates) == pytest.approx(1 - found.omitted_mass, abs=1e-6)
-        edges = [c.left for c in found.candidates]
-        assert edges == sorted(edges)
+        if sampling.coupling == "inverse_cdf":
+            edges = [c.left for c in found.candidates]
+            assert edges == sorted(edges)
 
 
 @pytest.mark.parametrize("sampling", [SAMPLINGS[0], SAMPLINGS[2]], ids=str)
@@ -59,7 +60,9 @@ def test_the_staircase_of_o_ptp_is_its_argmax_over_u(make_model):
     mine = [slow_window(tiny, trace, 5, [u])[0] for u in grid]
     shown = [next(s.tokens[0] for s in found.draft if s.left <= u < s.right) for u in grid]
     assert sum(a != b for a, b in zip(mine, shown, strict=True)) <= 5
-    same = sum(token == place.picked(u) for token, u in zip(mine, grid, strict=True)) / len(grid)
+    same = sum(token == place.picked(trace.noise.with_value(5, u)) for token, u in zip(mine, grid, strict=True)) / len(
+        grid
+    )
     assert found.agreement == pytest.approx(same, abs=0.03)
     assert 0 <= found.total_variation <= 1 - found.agreement + 1e-6
 

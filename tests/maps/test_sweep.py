@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from support.stories import ROUNDING, SAMPLINGS, VARIANTS, long_story, slow_window, token_at
+from support.stories import ROUNDING, SAMPLINGS, VARIANTS, long_story, moved, slow_window, token_at
 
 from ptp_core import analysis, generate
 
@@ -21,7 +21,7 @@ def test_the_targets_sweep_against_decoding(tiny, sampling):
     for stretch in found.target:
         if stretch.right - stretch.left < 4 * ROUNDING:
             continue
-        noise = trace.noise.with_value(3, (stretch.left + stretch.right) / 2)
+        noise = moved(trace, 3, (stretch.left + stretch.right) / 2)
         again = generate(tiny, trace.prompt_tokens, "ar", noise=noise, sampling=sampling, max_new_tokens=8)
         assert again.tokens[3:] == stretch.tokens
 

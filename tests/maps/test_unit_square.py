@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from support.stories import ROUNDING, SAMPLINGS, VARIANTS, dense_agreement, long_story
+from support.stories import ROUNDING, SAMPLINGS, VARIANTS, dense_agreement, long_story, moved
 from support.tiny_model import make_adapter, make_target, make_tokenizer
 
 from ptp_core import analysis, generate
@@ -26,7 +28,8 @@ def test_the_targets_square_against_decoding(tiny, sampling):
         if column.right - column.left < 4 * ROUNDING or cell.top - cell.bottom < 4 * ROUNDING:
             continue
         checked += 1
-        noise = trace.noise.with_value(3, (column.left + column.right) / 2).with_value(4, (cell.bottom + cell.top) / 2)
+        first = moved(trace, 3, (column.left + column.right) / 2)
+        noise = moved(replace(trace, noise=first), 4, (cell.bottom + cell.top) / 2)
         again = generate(tiny, trace.prompt_tokens, "ar", noise=noise, sampling=sampling, max_new_tokens=5)
         ended = again.tokens[3] in tiny.eos_tokens
         assert again.tokens[3:] == ([column.token] if ended else [column.token, cell.token])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ptp_core import NoiseTape, SamplingConfig, generate, pick
+from ptp_core.coupling import coupling_of
 from ptp_core.maps.position import Place
 from ptp_core.maps.scan import middles
 
@@ -14,6 +15,7 @@ SAMPLINGS = [
     SamplingConfig(temperature=1.0, top_k=0, top_p=1, order="token_id"),
     SamplingConfig(temperature=1.0, top_k=6, top_p=0.9),
     SamplingConfig(temperature=0.5, top_k=5, top_p=0.9, order="token_id", filter="reference"),
+    SamplingConfig(coupling="gumbel"),
 ]
 
 
@@ -44,6 +46,12 @@ def long_story(model, **options):
     raise AssertionError("every text ends early")
 
 
+def moved(trace, position, value, token=None):
+    """The trace's tape with the number of a position set: its u, or the clock of `token` (the text's own)."""
+    token = trace.tokens[position] if token is None else token
+    return coupling_of(trace.sampling).moved(trace.noise, position, token, value)
+
+
 def token_at(model, trace, position, noise):
     """Brute force: decode the text on another tape and look."""
     again = generate(
@@ -65,7 +73,7 @@ def slow_window(model, trace, position, u):
 def dense_agreement(model, trace, position, draft, size=40):
     """(second, pair) by asking at size x size points."""
     place = Place(model, trace, position)
-    firsts = [place.picked(u) for u in middles(size)]
+    firsts = [place.picked(trace.noise.with_value(position, u)) for u in middles(size)]
     above = place.extend_lanes(firsts)
     place.close_lanes()
     second = pair = 0

@@ -3,7 +3,8 @@ import torch
 from support.tiny_model import make_adapter, make_target, make_tokenizer
 from support.windows import LOSSES, conversation, windows
 
-from ptp_core import SamplingConfig
+from ptp_core import NoiseTape, SamplingConfig
+from ptp_core.coupling.noise_at import noise_from
 from ptp_core.decoding.slots import ChainStart, read_chains, read_slots
 from ptp_core.model.ptp_model import PTPModel
 from ptp_core.training.evaluate import draft_tokens, evaluate
@@ -90,9 +91,10 @@ def test_training_chains_what_decoding_chains(make_model):
     followed = 0
     for i, start in enumerate(batch.starts[0].tolist()):
         front, u = (row.ids[start - 1], row.ids[start]), batch.u[0, i, 1:].tolist()
-        start = ChainStart(hidden[0, i, 1:], front, batch.settling[0, i], u)
+        noise = noise_from(NoiseTape.from_values(u), 0, len(u))
+        start = ChainStart(hidden[0, i, 1:], front, batch.settling[0, i], noise)
         drawn = read_chains(model, [start], SAMPLING, argmax=True)[0]
-        expected = read_slots(logits[i], u, SAMPLING, argmax=True)
+        expected = read_slots(logits[i], noise, SAMPLING, argmax=True)
         for k, (mine, theirs) in enumerate(zip(drawn, expected, strict=True)):
             if batch.targets[0, i, k + 1] == IGNORE:
                 break

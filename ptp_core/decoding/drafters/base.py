@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ...model.ptp_model import PTPModel
+from ...sampling import SamplingConfig
 from ...trace import DecodeStep, Draft
 from ..session import Session
 from ..settings import DecodeSettings
@@ -41,7 +42,7 @@ class Drafter:
     max_drafts = 0
     slots: SlotRule | None = None
 
-    def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
+    def __init__(self, model: PTPModel, settings: DecodeSettings, sampling: SamplingConfig) -> None:
         """ValueError where the model lacks what the drafter needs."""
 
     def plan(self, session: Session, drafts: Sequence[Draft]) -> Sequence[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...model.ptp_model import PTPModel
+from ...sampling import SamplingConfig
 from ...trace import Draft
 from ..session import Session
 from ..settings import DecodeSettings
@@ -35,12 +36,13 @@ def longest_match(tokens: Sequence[int], count: int) -> tuple[int, list[int]]:
 class Lookup(Drafter):
     """Drafts what followed the last occurrence of the text's last words."""
 
-    def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
+    def __init__(self, model: PTPModel, settings: DecodeSettings, sampling: SamplingConfig) -> None:
         given = settings.num_speculative_tokens
         self.max_drafts = LOOKUP_DRAFTS if given is None else given
 
     def propose(self, session: Session, kept: list[Draft]) -> list[Draft]:
         tokens = find_continuation(session.tokens, min(self.max_drafts, session.remaining - 1))
-        start, noise, label = session.num_emitted, session.noise, session.model.label
-        found = [Draft(t, label(t), noise[start + i], 0.5, 1.0, "pending") for i, t in enumerate(tokens)]
+        start, label = session.num_emitted, session.model.label
+        numbers = [session.coupling.number(session.noise, start + i, t) for i, t in enumerate(tokens)]
+        found = [Draft(t, label(t), number, 0.5, 1.0, "pending") for t, number in zip(tokens, numbers, strict=True)]
         return found[: session.until_eos(found)]

@@ -8,13 +8,16 @@ from itertools import pairwise
 
 import torch
 
+from ...coupling import coupling_of
+from ...coupling.noise_at import noise_from
 from ...model.ptp_model import PTPModel
+from ...sampling import SamplingConfig
 from ...trace import DecodeStep, Draft
 from ..costs import DEFAULT_RUN, DraftCosts, Learned
 from ..measure_costs import draft_costs
 from ..session import Session
 from ..settings import DecodeSettings
-from ..slots import read_slots
+from ..slots import UNTOLD, read_slots
 from .base import Drafter, Times, drafts
 from .branches import calibrated
 from .lookup import longest_match
@@ -102,12 +105,15 @@ class Shallow(Drafter):
 
     looks_up = False
 
-    def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
+    def __init__(self, model: PTPModel, settings: DecodeSettings, sampling: SamplingConfig) -> None:
         config, given = model.require_part("shallow").config, settings.num_speculative_tokens
+        self._tells_u = config.reads_u and coupling_of(sampling).one_number
+        figures = config.figures("told" if coupling_of(sampling).one_number else "race")
+        self._sharpness = figures.sharpness
         self.max_drafts = config.window if given is None else given
         costs = draft_costs(model, "shallow") if settings.is_auto else None
-        run = config.draft_run or DEFAULT_RUN
-        self._weights = config.confidence if settings.calibrated else None
+        run = figures.draft_run or DEFAULT_RUN
+        self._weights = figures.confidence if settings.calibrated else None
         self._depth = DraftDepth(run, self.max_drafts, settings.slots(self.max_drafts), costs)
         self._sources: list[Source] = []  # of the drafts that were proposed last
         self._verified: tuple[list[Source], float] | None = None  # of those that the next call verifies, with seconds
@@ -125,27 +131,34 @@ class Shallow(Drafter):
         model, depth = session.model, self._depth
         slots = model.require_part("shallow")
         first = session.num_emitted
-        noise = session.noise.values(first, first + min(depth.longest, session.remaining - 1))
+        noise = noise_from(session.noise, first, min(depth.longest, session.remaining - 1))
         made: list[Draft] = []
         self._sources = []
         size, ahead = longest_match(session.tokens, len(noise)) if self.looks_up else (0, [])
         leads = bool(ahead) and depth.lookup_leads(size)
         drafting, token, by_slots = None, session.tokens[-1], True
         while len(made) < len(noise) and not (made and made[-1].token in model.eos_tokens):
-            k, u, sure = len(made), noise[len(made)], [d.prob for d in made]
+            k, sure = len(made), [d.prob for d in made]
             if (made or leads) and len(ahead) > k and depth.lookup_pays(sure, size + k):
                 token, prob, margin, by_slots = ahead[k], depth.looked_rate(size + k), 1.0, False
             elif by_slots and depth.pays(sure):
                 drafting = drafting or slots.drafting(
-                    session.settling, noise, session.sampling.temperature, session.cache
+                    session.settling,
+                    noise.u if self._tells_u else [UNTOLD] * len(noise),
+                    session.sampling.temperature,
+                    session.cache,
                 )
-                ((column, prob, margin),) = read_slots(drafting.next(token), [u], session.sampling, argmax=True)
-                token, prob = int(slots.vocabulary[column]), calibrated(prob, margin, self._weights)
+                ((token, prob, margin),) = read_slots(
+                    drafting.next(token), noise.part(k, k + 1), session.sampling, session.coupling.one_number,
+                    self._sharpness, slots.vocabulary,
+                )  # fmt: skip
+                prob = calibrated(prob, margin, self._weights)
                 ahead = ahead if ahead[k : k + 1] == [token] else []  # what disagrees is no guide any more
             else:
                 break
             self._sources.append(None if by_slots else size + k)
-            made.append(Draft(token, model.label(token), u, prob, margin, "pending"))
+            number = session.coupling.number(session.noise, first + k, token)
+            made.append(Draft(token, model.label(token), number, prob, margin, "pending"))
         return made
 
 

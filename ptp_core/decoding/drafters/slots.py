@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...coupling import coupling_of
 from ...model.ptp_model import PTPModel
+from ...sampling import SamplingConfig
 from ...trace import DecodeStep, Draft
 from ..costs import DEFAULT_RUN
 from ..measure_costs import cost_curve
@@ -20,10 +22,10 @@ class BySlots(Drafter):
 
     sees_u = True
 
-    def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
+    def __init__(self, model: PTPModel, settings: DecodeSettings, sampling: SamplingConfig) -> None:
         self.num_settled = model.require_adapter().num_settled
         self.max_drafts = window_of(model, settings.num_speculative_tokens)
-        self.slots = SlotRule(self.sees_u, settings.chained, settings.draft_rule, settings.calibrated)
+        self.slots = self._rule = SlotRule(self.sees_u, settings.chained, settings.draft_rule, settings.calibrated)
 
     @property
     def longest(self) -> int:
@@ -40,8 +42,8 @@ class BySlots(Drafter):
 class InTurns(BySlots):
     """A draft call, then a verify call. A draft call also settles the token behind its context."""
 
-    def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
-        super().__init__(model, settings)
+    def __init__(self, model: PTPModel, settings: DecodeSettings, sampling: SamplingConfig) -> None:
+        super().__init__(model, settings, sampling)
         self._most = settings.slots(self.longest)
 
     def plan(self, session: Session, drafts: Sequence[Draft]) -> Sequence[int]:
@@ -52,10 +54,11 @@ class InTurns(BySlots):
 class InBranches(BySlots):
     """Partial quadratic decoding: each call verifies the last drafts and prepares the next, a branch per outcome."""
 
-    def __init__(self, model: PTPModel, settings: DecodeSettings) -> None:
-        super().__init__(model, settings)
+    def __init__(self, model: PTPModel, settings: DecodeSettings, sampling: SamplingConfig) -> None:
+        super().__init__(model, settings, sampling)
         curve = cost_curve(model) if settings.is_auto else None
-        self._runs = allocator_runs(model, settings.chained, settings.draft_rule)
+        rule = self._rule.kind(model.require_adapter(), coupling_of(sampling))
+        self._runs = allocator_runs(model, settings.chained, rule)
         self._budget = DraftBudget(*self._runs, self.num_settled, self.longest, settings.draft_budget, curve)
         self._was_clean = self._is_first = True
 

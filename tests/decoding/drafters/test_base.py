@@ -61,7 +61,7 @@ def test_times_of_planning_call_and_drafting_come_apart(make_model, echo):
             seen.append((step, times))
 
     model, settings = make_model(adapter=False), DecodeSettings(max_new_tokens=9)
-    drafter = Watched(model, settings)
+    drafter = Watched(model, settings, SamplingConfig())
     session = Session(model, [3, 4], NoiseTape(1), SamplingConfig(), settings, drafter.max_drafts)
     steps = list(drive(session, drafter))
     assert [step.index for step, _ in seen] == [step.index for step in steps]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ptp_core import NoiseTape, SamplingConfig, generate
-from ptp_core.decoding.slots import slot_distribution
+from ptp_core.sampling import slot_distribution
 
 IDS = [3, 4, 5, 9]
 

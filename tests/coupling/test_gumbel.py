@@ -5,11 +5,18 @@ import pytest
 import torch
 
 from ptp_core import NoiseTape, SamplingConfig
-from ptp_core.coupling import Finish, arrivals, draw_clocks, losing_clock, race
+from ptp_core.coupling import NoiseAt, coupling_of
+from ptp_core.coupling.gumbel import Finish, arrivals, race, winning_clocks
+from ptp_core.coupling.noise_at import noise_from
 from ptp_core.sampling import Candidates, candidates
 
+GUMBEL = coupling_of(SamplingConfig(coupling="gumbel"))
 DRAWS = 20_000
 CRITICAL = {3: 21.11, 5: 25.74}  # chi-square with so many degrees of freedom exceeds this once in 10,000 runs
+
+
+def draw_clocks(tape, first, tokens):
+    return noise_from(tape, first, len(tokens)).clocks(tokens)
 
 
 def as_candidates(probs, rows=1):
@@ -103,7 +110,7 @@ def test_the_number_at_which_the_winner_loses():
     clocks = draw_clocks(tape, 0, found.tokens)
     finish = race(found, clocks)
     winner = int(finish.columns)
-    edge = losing_clock(arrivals(found.probs, clocks)[0], found.probs[0], winner)
+    edge = float(winning_clocks(arrivals(found.probs, clocks)[0], found.probs[0])[winner])
     for value, wins in ((edge * 1.001, True), (edge * 0.999, False)):
         moved = draw_clocks(tape.with_clock(0, winner, value), 0, found.tokens)
         assert (int(race(found, moved).columns) == winner) is wins
@@ -113,4 +120,54 @@ def test_a_single_candidate_wins_alone():
     found = as_candidates((1.0,))
     finish = race(found, draw_clocks(NoiseTape(0), 0, found.tokens))
     assert isinstance(finish, Finish) and int(finish.columns) == 0 and float(finish.lead) == 1.0
-    assert losing_clock(torch.tensor([1.0]), torch.tensor([1.0]), 0) is None
+    assert float(winning_clocks(torch.tensor([1.0]), torch.tensor([1.0]))[0]) == 0.0
+    assert GUMBEL.stay(found, 0, NoiseTape(0), 0).margin is None
+
+
+def test_a_stay_tells_for_every_clock_when_its_token_wins():
+    found = as_candidates((0.4, 0.3, 0.2, 0.1))
+    changes = 0
+    for seed in range(40):
+        tape = NoiseTape(seed)
+        column = int(GUMBEL.columns(found, NoiseAt(tape, [3])))
+        stay = GUMBEL.stay(found, column, tape, 3)
+        assert stay.left <= stay.number < stay.right == 1.0 and stay.margin > 0
+        for j, edge in enumerate(stay.lefts.tolist()):
+            for value, wins in ((edge + 1e-4, True), (edge - 1e-4, False)):
+                if 1e-6 < value < 1 - 1e-6:
+                    moved = int(GUMBEL.columns(found, NoiseAt(tape.with_clock(3, j, value), [3])))
+                    assert (moved == j) is wins
+                    changes += moved != column
+    assert changes > 50
+
+
+def test_two_answers_of_one_clock():
+    found = as_candidates((0.5, 0.3, 0.2))
+    for seed in range(10):
+        tape = NoiseTape(seed)
+        (other, _, _, edge), (token, length, left, right) = GUMBEL.answers(found, tape, 0, 1, 10)
+        assert token == 1 != other and edge == left and right == 1.0 and length == pytest.approx(1 - edge)
+        for value in (edge / 2, (1 + edge) / 2):
+            picked = int(GUMBEL.columns(found, NoiseAt(tape.with_clock(0, 1, value), [0])))
+            assert picked == (other if value < edge else token)
+    assert len(GUMBEL.answers(found, NoiseTape(0), 0, 9, 10)) == 1  # a token that does not run
+
+
+def test_a_draft_with_the_targets_odds_always_agrees():
+    probs = torch.tensor([0.4, 0.3, 0.2, 0.1])
+    found = as_candidates(probs.tolist(), 200)
+    noise = noise_from(NoiseTape(4), 0, 200)
+    drafts = GUMBEL.read(probs.log().expand(200, -1), noise, "probability", 1.0, None)
+    assert [token for token, _, _ in drafts] == GUMBEL.columns(found, noise).tolist()
+    assert all(0 < margin <= 1 for _, _, margin in drafts)
+
+
+def test_a_smaller_vocabulary_runs_with_its_tokens_clocks():
+    logits, vocabulary = (
+        torch.randn(60, 5, generator=torch.Generator().manual_seed(1)),
+        torch.tensor([3, 8, 40, 41, 90]),
+    )
+    noise = noise_from(NoiseTape(4), 0, 60)
+    small = GUMBEL.read(logits, noise, "probability", 1.0, vocabulary)
+    whole = torch.full((60, 100), -1e9).index_copy(1, vocabulary, logits)
+    assert [t for t, _, _ in small] == [t for t, _, _ in GUMBEL.read(whole, noise, "probability", 1.0, None)]
