@@ -9,6 +9,7 @@ from typing import Any
 
 from app.race.events import Part, into, lane_events
 from app.race.races import LANES, RUNS, Race
+from app.race.requests import open_run
 from app.race.view import meta_view, summary_view
 from app.serving.models import ModelChoice, ModelShelf, gpu_seconds, on_gpu
 from app.serving.store import Store
@@ -19,6 +20,7 @@ from ptp_core.maps.scan import Steps
 from ptp_core.methods import METHODS
 from ptp_core.trace import Trace
 
+from .recordings import RUN, recorded_map, recorded_maps, telling_position
 from .view import bins_view, square_view, staircase_view, sweep_view
 
 SWEEP_LENGTH = 8
@@ -55,6 +57,8 @@ class NoiseRunner:
             race = _race(request)
             kind, run, position = _asked_map(request)
             found = MAPS.find((choice, run, kind, position))
+            if found is None:
+                found = recorded_map(choice, run, kind, position)
             if found is None:
                 for event in self.shelf.loading_events(choice):
                     yield event, None
@@ -166,3 +170,9 @@ KINDS: dict[str, tuple[Callable[..., Steps[Any]], Callable[[Any], Any]]] = {  # 
     "square": (analysis.unit_square_steps, square_view),
     "staircase": (analysis.staircase_steps, staircase_view),
 }
+
+
+def opening() -> Event:
+    """The event with which the page opens: a recorded text, and the recorded maps of its most telling token."""
+    maps = {kind: KINDS[kind][1](found) for kind, found in recorded_maps().items()}
+    return {**open_run(RUN), "first": True, "position": telling_position(), "maps": maps}

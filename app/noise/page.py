@@ -13,7 +13,7 @@ from app.race.ask import AT_ONCE, IN_TURN, PRIVATE, build_ask, show_example, sho
 from app.race.events import RaceRunner
 from app.race.examples import FIRST_TEXT
 from app.race.model_panel import kept_choice, model_panel
-from app.race.requests import export_run, fetch_steps, open_file, open_run
+from app.race.requests import export_run, fetch_steps, open_file
 from app.serving import theme
 from app.serving.line import wait_place
 from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
@@ -21,7 +21,8 @@ from app.serving.store import stop_run, until_stopped
 from app.serving.values import Event, as_value
 from ptp_core.maps.staircase import Staircase
 
-from .events import NoiseRunner
+from .events import NoiseRunner, opening
+from .recordings import recorded_maps
 from .staircase_figure import staircase_figure
 
 
@@ -31,14 +32,16 @@ def build(shelf: ModelShelf) -> None:
     choice = kept_choice()
     ask = build_ask("Write the text", FIRST_TEXT)
     noise = gr.HTML(
-        as_value({**open_run(f"recorded:{FIRST_TEXT}"), "first": True}),
+        as_value(opening()),
         html_template="<div class='ptp-race ptp-noise' role='group' aria-label='Noise'></div>",
         js_on_load=modules.mount("noise/index.js", "edit", "draw"),
         server_functions=[fetch_steps, stop_run, wait_place, export_run, open_file],
         elem_id="ptp-noise",
         apply_default_css=False,
     )
-    stairs = gr.Plot(show_label=False, visible=False, elem_id="ptp-stairs")
+    recorded = recorded_maps().get("staircase")
+    figure = staircase_figure(recorded, theme.CHART_COLOURS) if recorded else None
+    stairs = gr.Plot(figure, show_label=False, visible=figure is not None, elem_id="ptp-stairs")
     if models_allowed():
         model_panel(shelf, choice)
 

@@ -12,9 +12,11 @@ from ptp_core.maps.staircase import Staircase
 
 from .view import without_u
 
+_TOP = -0.8  # where u's axis lies, above the first token
+
 
 def staircase_figure(stairs: Staircase, colours: Mapping[str, str]) -> go.Figure:
-    """Histogram beside inverse CDF, u dropped on it: across to the stair, down to the token."""
+    """Histogram beside inverse CDF, u dropped on it from its axis: down to the stair, then across to the token."""
     shown = sorted(stairs.target.candidates, key=lambda c: c.left)[:24]
     names = [f"{i + 1} {_label(c.text)}" for i, c in enumerate(shown)]
     place = {c.token: i for i, c in enumerate(shown)}
@@ -56,16 +58,20 @@ def staircase_figure(stairs: Staircase, colours: Mapping[str, str]) -> go.Figure
     u, token = stairs.target.u, stairs.target.token
     if token in place:
         figure.add_scatter(
-            x=[u, u, 0], y=[-0.8, place[token], place[token]], mode="lines+markers", name=f"u = {u:.4f}",
+            x=[u, u, 0], y=[_TOP, place[token], place[token]], mode="lines+markers", name=f"u = {u:.4f}",
             line={"color": colours["ink"], "width": 1.5, "dash": "dash"}, marker={"size": [0, 8, 0]}, row=1, col=2,
         )  # fmt: skip
     finished(
         figure, f"Token {stairs.target.position + 1}: probability, and the staircase that u falls on", "", "", colours
     )
-    figure.update_yaxes(tickvals=rows, ticktext=names, autorange="reversed", rangemode="normal", title=None)
+    ends = [len(shown) - 0.4, _TOP]  # the first token on top
+    figure.update_yaxes(tickvals=rows, ticktext=names, range=ends, rangemode="normal", title=None)
     figure.update_xaxes(title="probability", col=1)
-    figure.update_xaxes(title="u", range=[0, 1], col=2)
-    figure.update_layout(height=max(300, 60 + 22 * len(shown)), barmode="group", margin={"l": 110})
+    figure.update_xaxes(title="u", range=[0, 1], side="top", showline=True, linecolor=colours["ink"], col=2)
+    figure.update_layout(
+        height=max(330, 110 + 22 * len(shown)), barmode="group", margin={"l": 110, "t": 95},
+        title={"y": 0.98, "yanchor": "top"}, legend={"y": -0.06, "yanchor": "top", "x": 1, "xanchor": "right"},
+    )  # fmt: skip
     return figure
 
 

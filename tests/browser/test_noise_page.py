@@ -432,8 +432,8 @@ def test_a_click_on_the_square_sets_both_u(open_page):
     assert page.locator(".nz-square").count() == 3
     page.locator(".nz-square.is-target").scroll_into_view_if_needed()
     box = page.locator(".nz-square.is-target").bounding_box()
-    side, pad = box["width"] * 300 / 332, box["width"] * 26 / 332
-    page.mouse.move(box["x"] + pad + 0.25 * side, box["y"] + box["width"] * 6 / 332 + 0.5 * side)
+    side, pad = box["width"] * 300 / 344, box["width"] * 26 / 344
+    page.mouse.move(box["x"] + pad + 0.25 * side, box["y"] + box["width"] * 18 / 344 + 0.5 * side)
     expect(page.locator(".nz-says")).to_contain_text("% of the square")
     page.mouse.down()
     page.mouse.up()
@@ -441,6 +441,27 @@ def test_a_click_on_the_square_sets_both_u(open_page):
     assert after["edits"][str(position)] == pytest.approx(0.25, abs=0.01)
     assert after["edits"][str(position + 1)] == pytest.approx(0.5, abs=0.01)
     assert after["ar"] == after["ptp"]
+    expect(page.locator(".nz-square")).to_have_count(3)  # what stands before is the same, so the maps stay
+    cross = page.locator(".nz-square.is-target .nz-cross circle")
+    assert float(cross.get_attribute("cx")) == pytest.approx(26 + 300 * 0.25, abs=4)
+    assert float(cross.get_attribute("cy")) == pytest.approx(18 + 300 * 0.5, abs=4)
+    page.click(f'.nz-token[data-position="{position - 1}"]')
+    expect(page.locator(".nz-square")).to_have_count(0)
+
+
+def test_the_cards_open_drawn_for_the_recorded_text(open_page, monkeypatch):
+    def nobody(*given):
+        raise AssertionError("no model is asked")
+
+    monkeypatch.setattr("app.noise.events.NoiseRunner._compute", nobody)
+    page = open_page("noise")
+    page.wait_for_function(WHOLE)
+    expect(page.locator(".nz-square")).to_have_count(3)
+    expect(page.locator(".nz-sweep")).to_have_count(3)
+    expect(page.locator("#ptp-stairs .js-plotly-plot")).to_be_visible()
+    names = page.locator(".nz-square.is-target .nz-second").all_inner_texts()
+    assert "␣result" in names or "␣result" in page.locator(".nz-square.is-target").text_content()
+    assert page.locator(".ptp-banner").is_hidden()
 
 
 def test_a_click_on_the_sweep_moves_u_there(open_page):

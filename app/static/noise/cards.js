@@ -1,9 +1,9 @@
 // @ts-check
 // The cards under the strip: each draws one kind of map of the chosen token.
 
-import { el } from "../core/dom.js";
+import { el, findAll } from "../core/dom.js";
 import { MAPS } from "../core/wire.js";
-import { foundMap, lead, mapKey } from "./history.js";
+import { foundMap, mapKey, rollAt } from "./history.js";
 import { drawStrip, moveTo } from "./needle.js";
 import { showProgress } from "./progress.js";
 import { square } from "./square.js";
@@ -16,17 +16,14 @@ import { edit, LAST } from "./work.js";
 /** @type {Record<CardKind, (page: Page, map: any, position: number) => Node[]>} */
 const DRAWN = {
   square: (page, map, position) => {
-    const here = { u1: tapeAt(page, position), u2: tapeAt(page, position + 1) };
+    const here = { u1: rollAt(page.state, position), u2: rollAt(page.state, position + 1) };
     return square(map, here, (u1, u2) =>
       edit(page, { [position]: Math.min(u1, LAST), [position + 1]: Math.min(u2, LAST) }));
   },
-  sweep: (page, map, position) => sweep(map, tapeAt(page, position), (u) => moveTo(page, u)),
+  sweep: (page, map, position) => sweep(map, rollAt(page.state, position), (u) => moveTo(page, u)),
   staircase: (_, map) => [el("p", { class: "ptp-facts", text: agreement(map) })],
 };
 const KINDS = /** @type {CardKind[]} */ (Object.keys(DRAWN));
-
-/** @param {Page} page @param {number} position */
-const tapeAt = ({ state }, position) => lead(state)[position]?.u ?? 0.5;
 
 /** @param {import("../core/wire.js").Stairs} map */
 function agreement(map) {
@@ -55,11 +52,15 @@ function show(page, kind) {
     body.replaceChildren();
     return;
   }
-  if (body.dataset.shown === key && body.childNodes.length) return;
-  body.dataset.shown = key;
+  const rolls = [rollAt(state, state.position), rollAt(state, state.position + 1)], shown = `${key} ${rolls}`;
+  if (body.dataset.shown === shown && body.childNodes.length) return;
+  const anew = body.dataset.map !== key;
+  const focused = findAll(body, "svg").findIndex((picture) => picture === document.activeElement);
+  Object.assign(body.dataset, { shown, map: key });
   body.replaceChildren(...DRAWN[kind](page, map, state.position));
+  if (focused >= 0) findAll(body, "svg")[focused]?.focus();
   cost.textContent = `${map.calls} model calls`;
-  page.banner.announce(`${kind} drawn.`);
+  if (anew) page.banner.announce(`${kind} drawn.`);
 }
 
 /**
@@ -67,11 +68,21 @@ function show(page, kind) {
  * @param {Page} page
  * @param {{ kind: string, run: string, position: number, map: any }} event
  */
-export function receiveMap(page, { kind, run, position, map: raw }) {
-  const { state, view, banner } = page, key = `${kind} ${run} ${position}`, map = MAPS[kind](raw);
+export function receiveMap(page, event) {
   page.run.end();
-  banner.say(null);
-  showProgress(view, null);
+  page.banner.say(null);
+  showProgress(page.view, null);
+  keepMap(page, event);
+}
+
+/**
+ * Keeps a map, and shows it where it is the chosen token's.
+ * @param {Page} page
+ * @param {{ kind: string, run: string, position: number, map: any }} event
+ */
+export function keepMap(page, { kind, run, position, map: raw }) {
+  const { state, view } = page, map = MAPS[kind](raw), story = state.history.find((one) => one.run === run);
+  const key = mapKey(state, kind, story || state.now, position);
   state.maps.set(key, { raw, map });
   if (kind === "bins") state.bins.set(`${run} ${position}`, map);
   if (kind === "staircase") {

@@ -34,6 +34,7 @@ import { withBins } from "../core/wire.js";
  * @property {"run" | "edit" | "open" | null} asked what the events that come belong to
  * @property {string | null} query of the link that wrote the text; null where no link can
  * @property {import("./links.js").Link | null} link what the address asks for, until it is done
+ * @property {{ position: number, maps: Record<string, any> } | null} recorded maps that came with the first text
  * @property {string | null} plotted the key of the map in the plot under the cards
  * @property {Map<string, Token>} bins whole distributions, by run and position
  * @property {Map<string, { raw: any, map: any }>} maps by kind, run and position
@@ -58,8 +59,8 @@ import { withBins } from "../core/wire.js";
 /** @param {import("./links.js").Link | null} link @returns {State} */
 export const fresh = (link) => ({
   base: null, now: null, history: [], index: -1, old: null, position: null, u: null, part: WHOLE, busy: false,
-  ticket: null, asked: null, query: null, link, plotted: null, bins: new Map(), maps: new Map(), wanted: undefined,
-  timer: undefined, dragging: false,
+  ticket: null, asked: null, query: null, link, recorded: null, plotted: null, bins: new Map(), maps: new Map(),
+  wanted: undefined, timer: undefined, dragging: false,
 });
 
 /** @param {any} event @returns {Story} */
@@ -101,8 +102,33 @@ export function chosen(state) {
   return whole ? withBins(token, whole) : token;
 }
 
-/** Under which a map of the chosen token is kept. @param {State} state @param {string} kind */
-export const mapKey = (state, kind) => `${kind} ${state.now?.run} ${state.position}`;
+/**
+ * Under which a map of the chosen token is kept: what it depends on. A square stays the same while the text before its
+ * token does, a sweep also needs the noise behind it. The others show the token itself.
+ * @param {State} state
+ * @param {string} kind
+ * @param {Story | null} [target] the text
+ * @param {number | null} [position] of the token
+ */
+export function mapKey(state, kind, target = state.now, position = state.position) {
+  if (!target || position === null || !["square", "sweep"].includes(kind)) return `${kind} ${target?.run} ${position}`;
+  const { model, adapter, dtype, edits } = target.meta;
+  const behind = kind === "sweep" ? Object.entries(edits).filter(([place]) => Number(place) > position) : [];
+  const before = whole(state, target).slice(0, position).map(({ text, label }) => [text, label]);
+  return JSON.stringify([kind, state.base?.run, position, model, adapter, dtype, behind, before]);
+}
+
+/** A text; while it is decoded anew, what stood before fills its end. @param {State} state @param {Story} target */
+function whole(state, target) {
+  const tokens = tokensOf(target), old = state.busy && state.asked === "edit" ? tokensOf(state.old) : [];
+  return [...tokens, ...old.slice(tokens.length)];
+}
+
+/** The roll of a place, also while its text is decoded anew. @param {State} state @param {number} position */
+export function rollAt(state, position) {
+  if (!state.now) return 0.5;
+  return state.now.meta.edits[position] ?? whole(state, state.now)[position]?.u ?? 0.5;
+}
 
 /** The map of the chosen token, if it was drawn. @param {State} state @param {string} kind */
 export const foundMap = (state, kind) => state.maps.get(mapKey(state, kind))?.map || null;

@@ -5,7 +5,7 @@ import { Banner } from "../core/banner.js";
 import { closest, expose, takeRoot } from "../core/dom.js";
 import { hear, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
 import { BASELINE } from "../core/wire.js";
-import { drawCards, receiveMap } from "./cards.js";
+import { drawCards, keepMap, receiveMap } from "./cards.js";
 import { exportAs } from "./exports.js";
 import { listenToFiles } from "./files.js";
 import { fresh, lead, story } from "./history.js";
@@ -73,7 +73,10 @@ export function mount({ element, props, watch, server, trigger }) {
 
   /** @type {Record<string, (event: any, now: import("./history.js").Story) => void>} */
   const OF_RUN = {
-    open: (_, now) => complete(page, now),
+    open: ({ maps, position }, now) => {
+      if (maps) state.recorded = { position, maps };
+      complete(page, now).then(() => showRecorded(page, now));
+    },
     steps: (event, now) => {
       const anew = "Decoding anew, token by token …", parallel = "Decoding in parallel, same noise …";
       banner.say(event.lane === BASELINE ? anew : parallel);
@@ -133,6 +136,21 @@ function draw(page) {
   drawStrip(page);
   drawTools(page);
   drawCards(page);
+}
+
+/**
+ * Shows the maps that came with the page's first text.
+ * @param {Page} page
+ * @param {import("./history.js").Story} now
+ */
+function showRecorded(page, now) {
+  const { state } = page, { recorded } = state;
+  state.recorded = null;
+  if (!recorded || state.now !== now || state.base !== now) return;
+  for (const [kind, map] of Object.entries(recorded.maps)) {
+    keepMap(page, { kind, run: now.run, position: recorded.position, map });
+  }
+  page.redraw();
 }
 
 /** @param {Page} page */

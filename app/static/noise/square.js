@@ -3,6 +3,7 @@
 
 import { clamp, el, svg } from "../core/dom.js";
 import { nodes, percent } from "../core/text.js";
+import { cellNames } from "./square_labels.js";
 import { ranked, tint } from "./tints.js";
 
 /** @typedef {import("../core/wire.js").Square} Square */
@@ -11,7 +12,7 @@ import { ranked, tint } from "./tints.js";
 /** @typedef {import("../core/wire.js").Cell} Cell */
 /** @typedef {(u1: number, u2: number) => void} Choose */
 
-const SIDE = 300, PAD = 26, TOP = 6, BOX = SIDE + PAD + TOP;
+const SIDE = 300, PAD = 26, TOP = 18, BOX = SIDE + PAD + TOP;
 const LAST = 0.99999;
 const HATCHED = "Hatched: the draft's second token is not the target's. These maps show slots as in the paper, "
   + "without a chain head.";
@@ -79,10 +80,8 @@ const pairNodes = (map, pair) =>
 
 // ---- one square ----------------------------------------------------------------------------------------
 
-/** @param {number} u */
-const across = (u) => PAD + u * SIDE;
-/** @param {number} u */
-const up = (u) => TOP + (1 - u) * SIDE;
+const across = (/** @type {number} */ u) => PAD + u * SIDE;
+const up = (/** @type {number} */ u) => TOP + (1 - u) * SIDE;
 
 /**
  * @param {Square} map
@@ -113,6 +112,7 @@ function panel(map, name, columns, colours, here, says, choose) {
   ]);
   put(cross, here.u1, here.u2);
   picture.append(
+    ...cellNames(map, columns, across, up),
     cross,
     svg("text", { class: "nz-axis", x: PAD + SIDE / 2, y: BOX - 6, "text-anchor": "middle", text: "u₁" }),
     svg("text", { class: "nz-axis", x: 8, y: 10 + SIDE / 2, text: "u₂" }),

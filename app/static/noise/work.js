@@ -107,7 +107,8 @@ function finish(page) {
   if (!now) return;
   if (state.asked !== "edit") {
     Object.assign(state, { base: now, history: [now], index: 0 });
-    if (state.position === null || state.position >= lead(state).length) choose(page, telling(lead(state)), true);
+    const first = state.recorded?.position ?? telling(lead(state));
+    if (state.position === null || state.position >= lead(state).length) choose(page, first, true);
   } else if (standing(state) !== now) push(state, now);
   Object.assign(state, { asked: null, u: null });
   if (link && link.prompt !== null && link.prompt !== now.meta.prompt) { // not its text yet
