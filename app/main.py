@@ -53,6 +53,7 @@ PAGES: dict[str, tuple[str, str, Build]] = {  # path: (name, what it shows with 
 }
 
 OWN_HEADING = ("learn",)
+TEXT_PAGES = ("", "noise")  # they show a text, and lead to each other's
 
 EXPLAINED = {  # path: (step of the Learn page that explains what this page shows, the link's text)
     "": ("trick", "New here? Ten minutes"),
@@ -96,7 +97,8 @@ def header(current: str) -> str:
 
     def link(path: str) -> str:
         mark = ' aria-current="page"' if path == current else ""
-        return f'<a href="./{path}"{mark}>{PAGES[path][0]}</a>'
+        text = " data-text" if path in TEXT_PAGES else ""
+        return f'<a href="./{path}"{mark}{text}>{PAGES[path][0]}</a>'
 
     links = "".join(link(path) for path in PAGES)
     # the Learn page has a heading of its own; the others are headed by the brand and their name

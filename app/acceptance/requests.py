@@ -30,12 +30,12 @@ class Requests:
         self._results = results
 
     def opening(self) -> Event:
-        """The event that the page opens with: every shipped result by name, and the first one drawn."""
+        """The event that the page opens with: every shipped result by name, the one with most questions drawn."""
         shown = {name: self._results.get(name) for name in self._results.names()}
         if not shown:
             return {"event": "open", "list": [], "view": None, "exhibits": []}
         entries = [entry_view(name, entry) for name, entry in shown.items()]
-        name, first = next(iter(shown.items()))
+        name, first = max(shown.items(), key=_opens)  # the first of those with most questions and drafting methods
         exhibits = exhibits_view(Look(first, *favourite(first)))
         return {"event": "open", "list": entries, **_drawn(name, first), "exhibits": exhibits}
 
@@ -101,6 +101,13 @@ def answered(answer: Callable[[Event], Event]) -> Callable[[Event], Event]:
 def _drawn(name: str, shown: Shown) -> dict[str, Any]:
     method, point = favourite(shown)
     return {"view": result_view(name, shown), "method": method, "point": point}
+
+
+def _opens(item: tuple[str, Shown]) -> tuple[int, int]:
+    """By which the page's first result is chosen: questions outside any sweep, then methods that drafted there."""
+    shown = item[1]
+    asked = {row.question_id for row in shown.result.rows if not row.point}
+    return len(asked), len(shown.drafting(""))
 
 
 def favourite(shown: Shown) -> tuple[str, str]:

@@ -58,6 +58,7 @@ def _figures(f: Mapping[str, Any]) -> dict[str, Any]:
         "ms_i": _between(f["ms_per_token_interval"]),
         "speed": rounded(f["speedup_vs_ar"]),
         "speed_i": _between(f["speedup_interval"]),
+        "why": f["speedup_note"],
         "hf": rounded(f["speedup_vs_hf"]),
         "same": f["identical_to_ar"],
     }

@@ -49,6 +49,9 @@ class Call:
                  had ended. A discarded draft may be right all the same
     branches     what it prepared for the next call
     expected     right drafts that those slots were expected to bring, by the adapter's own figures
+    wrong        text of the first wrong draft, and `instead` the text's own token in its place; "" where all drafts
+                 were right, and in older rows
+    at           characters of the answer before that place
     """
 
     start: int
@@ -60,6 +63,9 @@ class Call:
     right: str = ""
     branches: list[CallBranch] = field(default_factory=list)
     expected: float = 0.0
+    wrong: str = ""
+    instead: str = ""
+    at: int = 0
 
 
 @dataclass(frozen=True)
@@ -186,8 +192,10 @@ def _margin(token: Emitted) -> float | None:
 def calls_of(steps: Sequence[DecodeStep], gains: Gains | None = None) -> list[Call]:
     """The calls of a run; gains, where given, say what its branches were expected to bring."""
     text = [token.token for step in steps for token in step.emitted]
-    calls, start = [], 0
+    calls, start, written = [], 0, 0
     for step in steps:
+        failed = step.num_accepted < len(step.drafts) and step.extra_token is not None
+        at = written + sum(len(token.text) for token in step.emitted[: step.num_accepted])
         branches = [CallBranch(b.num_assumed, round(b.probability, 4), _slots_of(b), b.kept) for b in step.branches]
         calls.append(
             Call(
@@ -200,9 +208,13 @@ def calls_of(steps: Sequence[DecodeStep], gains: Gains | None = None) -> list[Ca
                 right="".join(_is_right(d.token, text, start + i) for i, d in enumerate(step.drafts)),
                 branches=branches,
                 expected=round(gains.expected(branches, len(step.drafts)), 4) if gains else 0.0,
+                wrong=step.drafts[step.num_accepted].text if failed else "",
+                instead=step.emitted[-1].text if failed else "",
+                at=at if failed else 0,
             )
         )
         start += len(step.emitted)
+        written += sum(len(token.text) for token in step.emitted)
     return calls
 
 

@@ -67,7 +67,18 @@ def test_it_opens_on_shipped_results_before_any_model(open_acceptance, results):
     assert page.locator(".ptp-table tbody tr").count() == 4
     for text in page.locator(".ptp-over").all_inner_texts():
         assert results.get("default").result.environment["device"] in text
-    assert page.locator(".ptp-exhibit").count() == page.locator(".ptp-chart").count() == len(shown["exhibits"])
+    assert page.locator(".ptp-exhibit").count() == page.locator(".ptp-chart").count() + 1 == len(shown["exhibits"])
+
+
+def test_failed_drafts_stand_in_their_contexts(open_acceptance):
+    page = open_acceptance()
+    table = page.locator('[data-exhibit="failures"] table')
+    expect(table.locator("thead th")).to_have_text(
+        ["text so far", "draft", "text's token", "u", "margin", "confidence"]
+    )
+    expect(table.locator("tbody tr .is-rejected").first).to_be_visible()
+    assert 0 < table.locator("tbody tr").count() <= 24
+    expect(page.locator('[data-exhibit="failures"] .ptp-says')).to_contain_text("failed")
 
 
 def test_a_category_a_method_and_a_comparison_are_in_the_link(open_acceptance):
@@ -246,7 +257,7 @@ def test_a_damaged_file_gets_a_sentence_and_loses_nothing(open_acceptance, tmp_p
     page.set_input_files(".ptp-acceptance input[type=file]", tmp_path / "bad.json")
     expect(page.locator(".ptp-banner.is-error")).to_contain_text(reason)
     assert state(page)["id"] == "default"
-    assert page.locator(".ptp-chart").count() == len(state(page)["exhibits"])
+    assert page.locator(".ptp-exhibit").count() == len(state(page)["exhibits"])
 
 
 HOSTILE = "<img src=x onerror=window.hacked=1>{{value}}${1+41}\\ \u202e\u0000</script>"

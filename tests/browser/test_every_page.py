@@ -50,3 +50,20 @@ def test_the_dice_has_a_name(open_page):
     page = open_page()
     page.get_by_role("button", name="New seed").click()
     page.wait_for_function("document.querySelector('#ptp-seed input').value !== '7'")
+
+
+@pytest.mark.parametrize(
+    ("path", "root"), [("", ".ptp-race"), ("noise", ".ptp-noise"), ("acceptance", ".ptp-acceptance")]
+)
+def test_a_page_can_be_presented(open_page, path, root):
+    page = open_page(path, wait=False, width=1366, height=768)
+    page.wait_for_selector(READY[path])
+    page.click('[data-do="present"]')
+    box = page.locator(root).bounding_box()
+    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 1366, 768)
+    assert page.evaluate("document.querySelector('header').closest('[inert]') !== null")
+    page.keyboard.press("Escape")
+    expect(page.locator(".is-presenting")).to_have_count(0)
+    page.click('[data-do="present"]')
+    page.click('[data-do="leave"]')
+    assert page.evaluate("document.querySelector('[inert]')") is None

@@ -554,15 +554,18 @@ def test_pictures_of_the_race(open_page, tmp_path):
     assert (tmp_path / "race.png").stat().st_size > 10_000
 
 
-def test_presentation_mode_shows_the_lanes_only(open_page):
+def test_presentation_mode_shows_prompt_lanes_drafts_and_strip(open_page):
     page = open_page()
     page.focus(".ptp-race")
     page.keyboard.press("p")
-    expect(page.locator(".ptp-lane").first).to_be_visible()
-    expect(page.locator(".ptp-detail")).to_be_hidden()
+    for selector in (".ptp-asked", ".ptp-lane", ".ptp-legend", ".ptp-detail .ptp-drafts", ".ptp-strip"):
+        expect(page.locator(selector).first).to_be_visible()
+    expect(page.locator(".ptp-asked")).to_contain_text("palindrome")
+    expect(page.locator(".ptp-tools")).to_be_hidden()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Escape")
-    expect(page.locator(".ptp-detail")).to_be_visible()
+    expect(page.locator(".ptp-tools")).to_be_visible()
+    expect(page.locator(".ptp-asked")).to_be_hidden()
 
 
 def test_copy_link(open_page):
@@ -763,3 +766,28 @@ def test_a_links_settings_stand_in_the_sentence(open_page):
         expect(page.locator("#ptp-settings > button")).to_contain_text("temperature 0.4")
         expect(page.locator("#ptp-settings > button")).to_contain_text("budget auto")
         page.context.close()
+
+
+def test_back_leads_through_what_was_shown_and_stays_on_the_site(open_page):
+    page = open_page()
+    for name in ("sky", "list", "story", "translation"):
+        page.click(f"#ptp-example-{name}")
+        page.wait_for_function(f"PTPLab.raceState.run === 'recorded:{name}'")
+    for name in ("story", "list", "sky"):
+        page.go_back()
+        page.wait_for_function(f"window.PTPLab?.raceState?.run === 'recorded:{name}'")
+        assert page.input_value("#ptp-prompt textarea") == recorded_race(name).lanes["ptp"].prompt
+
+
+def test_pages_remember_each_others_text(open_page):
+    page = open_page()
+    run(page, "abc hg", 5)
+    for path in ("Learn", "Noise"):
+        page.locator("header nav a", has_text=path).click()
+        page.wait_for_selector(".nz-token" if path == "Noise" else ".learn-svg > *")
+    assert "prompt=abc+hg" in page.url and "seed=5" in page.url
+    expect(page.locator("#ptp-prompt textarea")).to_have_value("abc hg")
+    expect(page.locator("#ptp-seed input")).to_have_value("5")
+    page.locator("header nav a", has_text="Race").click()
+    page.wait_for_selector(".ptp-race .ptp-token")
+    expect(page.locator("#ptp-prompt textarea")).to_have_value("abc hg")

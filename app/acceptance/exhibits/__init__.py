@@ -9,6 +9,7 @@ from .base import Exhibit
 from .calls import ALLOCATOR, LENGTHS, SLOTS
 from .categories import CATEGORY
 from .drafts import CLASS, CONFIDENCE, ENTROPY, MARGIN, POSITION
+from .failures import FAILURES
 from .likeliest import LIKELIEST_BY_ENTROPY, LIKELIEST_BY_MARGIN
 from .speed import BOUNDS, COST
 from .sweeps import sweeps
@@ -17,7 +18,7 @@ EXHIBITS = {
     exhibit.id: exhibit
     for exhibit in (
         POSITION, ENTROPY, MARGIN, LIKELIEST_BY_ENTROPY, LIKELIEST_BY_MARGIN, CLASS, CONFIDENCE, LENGTHS, SLOTS,
-        ALLOCATOR, BOUNDS, CATEGORY, COST,
+        ALLOCATOR, BOUNDS, CATEGORY, COST, FAILURES,
     )
 }  # fmt: skip
 

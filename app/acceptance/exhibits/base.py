@@ -5,6 +5,7 @@ app/static/charts draws its kind:
   rows   bars that lie, for long labels
   curve  points against a diagonal
   lines  several series over the same places
+  tokens no chart but a table: drafts in their contexts (app/static/acceptance/failures.js)
 
 Every bar carries its own sentence ("text"), so that nothing is worked out again in the browser.
 """

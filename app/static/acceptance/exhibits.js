@@ -6,6 +6,7 @@ import { chartKey, chartKeyWords } from "../charts/key.js";
 import { saveChart } from "../charts/picture.js";
 import { el } from "../core/dom.js";
 import { showBehind } from "./behind.js";
+import { failureTable } from "./failures.js";
 import { choice, labelOf, named } from "./results.js";
 
 /** @typedef {import("./results.js").Page} Page */
@@ -23,17 +24,20 @@ import { choice, labelOf, named } from "./results.js";
  * @property {{ draw: () => void }} [chart]
  */
 
+const ALONE = ["lines", "tokens"]; // kinds that no other result's stands beside
+
 /** @param {Page} page */
 export function drawExhibits(page) {
   const { state, view } = page, { other, others } = state;
   view.exhibits.style.minHeight = `${view.exhibits.offsetHeight}px`; // so that the page does not jump
   const mine = named(state, choice(state)), both = others && other ? [mine, named(state, other)] : [mine];
   page.cards = state.exhibits.map((exhibit) => {
-    const beside = (others || []).find(({ id, kind }) => id === exhibit.id && kind !== "lines") || null;
+    const beside = (others || []).find(({ id, kind }) => id === exhibit.id && !ALONE.includes(kind)) || null;
     return card(exhibit, beside, beside ? both : [mine]);
   });
   view.exhibits.replaceChildren(...page.cards.map(({ node }) => node));
   for (const one of page.cards) { // a chart takes the width that its box has on the page
+    if (one.exhibit.kind === "tokens") continue;
     one.chart = chart(one.figure, one.exhibit, one.other, (index, series) => showBehind(page, one, index, series));
   }
   view.exhibits.style.minHeight = "";
@@ -51,22 +55,24 @@ export function drawExhibits(page) {
  * @returns {Card}
  */
 function card(exhibit, other, names) {
-  const { title } = exhibit, figure = el("div", { class: "ptp-figure-box" });
+  const { title } = exhibit, figure = el("div", { class: "ptp-figure-box" }), isTable = exhibit.kind === "tokens";
+  if (isTable) figure.append(failureTable(title, /** @type {any} */ (exhibit.items)));
   const tool = (/** @type {string} */ format) => el("button", {
     type: "button", class: "ptp-save", "data-save": format, text: format.toUpperCase(),
     "aria-label": `Save “${title}” as ${format.toUpperCase()}`,
   });
   const says = [exhibit.says, ...(other ? [`Hatched: ${other.says}`] : [])].filter(Boolean);
   const over = [exhibit.over, ...(other && other.over !== exhibit.over ? [`Hatched: ${other.over}`] : [])];
-  const node = el("section", { class: "ptp-panel ptp-exhibit", "data-exhibit": exhibit.id, "aria-label": title }, [
-    el("div", { class: "ptp-exhibit-head" }, [el("h3", { text: title }), tool("png"), tool("svg")]),
+  const look = `ptp-panel ptp-exhibit${isTable ? " is-wide" : ""}`, tools = isTable ? [] : [tool("png"), tool("svg")];
+  const node = el("section", { class: look, "data-exhibit": exhibit.id, "aria-label": title }, [
+    el("div", { class: "ptp-exhibit-head" }, [el("h3", { text: title }), ...tools]),
     el("p", { class: "ptp-what", text: exhibit.what }),
-    chartKey(exhibit, names), figure,
+    isTable ? null : chartKey(exhibit, names), figure,
     ...says.map((text) => el("p", { class: "ptp-says", text })),
     ...over.map((text) => el("p", { class: "ptp-over", text })),
     el("p", { class: "ptp-try" }, [el("b", { text: "Try: " }), el("span", { text: exhibit.try })]),
   ]);
-  const sentences = [title, chartKeyWords(exhibit, names), ...says, ...over].filter(Boolean);
+  const sentences = [title, isTable ? "" : chartKeyWords(exhibit, names), ...says, ...over].filter(Boolean);
   return { node, figure, exhibit, other, names, sentences };
 }
 

@@ -42,7 +42,7 @@ export function drawFigures({ state, view }) {
   [
     [number(perCall), `tokens per call: ${counted(tokens, "token")} in ${counted(calls, "call")}`],
     [number(acceptedLength), accepted],
-    [number(speed, 2, "×"), `faster than our AR, measured${spread ? `; 95 % ${spread}` : ""}`],
+    [number(speed, 2, "×"), speed === null ? found.why || "no times were measured" : speedWords(speed, spread)],
     [identical(same, "/"), compared],
   ].forEach(([value, words], i) => {
     view.figures[i].value.textContent = value;
@@ -50,6 +50,12 @@ export function drawFigures({ state, view }) {
   });
   view.figures[3].box.classList.toggle("is-bad", same !== null && same[0] !== same[1]);
   view.where.textContent = state.view ? state.view.where[state.point] : "";
+}
+
+/** @param {number} speed @param {string} spread */
+function speedWords(speed, spread) {
+  const words = speed < 0.995 ? "slower than our AR" : speed < 1.005 ? "as fast as our AR" : "faster than our AR";
+  return `${words}, whole answers, prompt included${spread ? `; 95 % ${spread}` : ""}`;
 }
 
 /** What is chosen, in one sentence. @param {State} state */

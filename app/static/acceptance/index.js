@@ -3,6 +3,7 @@
 
 import { Banner } from "../core/banner.js";
 import { closest, expose, find, takeRoot } from "../core/dom.js";
+import { leaveOnEscape, present } from "../core/present.js";
 import { hear, REFUSED, Run, WAITING } from "../core/run.js";
 import { closeBehind } from "./behind.js";
 import { drawControls, listenToControls, pick } from "./controls.js";
@@ -88,7 +89,10 @@ export function mount({ element, props, watch, server }) {
   });
 
   listenToControls(page);
-  listenToActions(page, listenToFiles(page));
+  listenToActions(page, {
+    ...listenToFiles(page), present: () => present(root), leave: () => present(root, false),
+  });
+  leaveOnEscape(root);
   let width = 0;
   new ResizeObserver(() => {
     if (view.exhibits.clientWidth === width) return;

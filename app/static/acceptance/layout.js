@@ -2,6 +2,7 @@
 // The fixed parts of the Acceptance page.
 
 import { el } from "../core/dom.js";
+import { leaveButton } from "../core/present.js";
 
 /** @typedef {ReturnType<typeof build>} View */
 
@@ -40,7 +41,7 @@ export function build(root, banner) {
     none, exhibits,
   ]);
   root.append(
-    banner.node,
+    leaveButton(), banner.node,
     el("div", { class: "ptp-controls" }, [
       labelled(result, "Result"), pointBox, labelled(category, "Questions"), labelled(method, "Method"),
       labelled(other, "Compare with"), tools(file),
@@ -63,6 +64,7 @@ function tools(file) {
     tool("csv", "CSV", "A line per question and method"),
     tool("json", "JSON", "The whole result"),
     tool("link", "Copy link", "Copy a link to this view"),
+    tool("present", "Present", "Presentation mode"),
     file,
   ]);
 }

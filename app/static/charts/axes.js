@@ -19,7 +19,7 @@ import { clamp, svg } from "../core/dom.js";
  * A chart as app/acceptance/exhibits.py makes it.
  * @typedef {object} Exhibit
  * @property {string} id
- * @property {"bars" | "rows" | "curve" | "lines"} kind
+ * @property {"bars" | "rows" | "curve" | "lines" | "tokens"} kind
  * @property {string} title
  * @property {string} what it shows
  * @property {string} says what is to be seen

@@ -1,7 +1,11 @@
 // @ts-check
-// The page's address: it always leads back to what is shown, if a link can.
+// The page's address: it always leads back to what is shown, if a link can. Pages that show the same text lead there
+// from one another, and Back leads to what was shown before.
+
+import { findAll } from "./dom.js";
 
 export const LONGEST_LINK = 8000; // characters; servers refuse longer addresses
+const LAST = "ptp-last"; // the query of the text that the visitor saw last, kept for the tab's other pages
 
 /** The query of the page's address. */
 export const query = () => new URL(window.location.href).searchParams;
@@ -9,10 +13,49 @@ export const query = () => new URL(window.location.href).searchParams;
 /**
  * Puts a query into the address; the visitor's theme stays in it.
  * @param {string | null | undefined} wanted null, or too long to be a link: none
+ * @param {boolean} [anew] something else is shown now: Back leads to what was shown before
  */
-export function remember(wanted) {
+export function remember(wanted, anew = false) {
   const url = new URL(window.location.href), theme = url.searchParams.get("__theme");
   const kept = wanted && wanted.length <= LONGEST_LINK ? wanted : "";
   url.search = [kept, theme ? `__theme=${theme}` : ""].filter(Boolean).join("&");
-  window.history.replaceState(null, "", url);
+  if (!anew || url.href === window.location.href) window.history.replaceState(null, "", url);
+  else window.history.pushState(null, "", url);
+  if (anew) listenToBack();
+}
+
+let listening = false;
+
+/** Back and forth load what the address names. */
+function listenToBack() {
+  if (!listening) window.addEventListener("popstate", () => window.location.reload());
+  listening = true;
+}
+
+/**
+ * The text on screen: the links to pages of texts lead to it from now on.
+ * @param {string | null | undefined} wanted its query; null: no link leads there
+ */
+export function rememberText(wanted) {
+  try {
+    if (wanted && wanted.length <= LONGEST_LINK) window.sessionStorage.setItem(LAST, wanted);
+    else window.sessionStorage.removeItem(LAST);
+  } catch (error) { // a browser that keeps nothing
+    return;
+  }
+  linkPages();
+}
+
+/** Lets the links in the header lead to the text that the visitor saw last. */
+export function linkPages() {
+  let last = null;
+  try {
+    last = window.sessionStorage.getItem(LAST);
+  } catch (error) { // a browser that keeps nothing
+    return;
+  }
+  for (const link of findAll(document, ".ptp-header nav a[data-text]")) {
+    const path = (link.getAttribute("href") || "").split("?")[0];
+    link.setAttribute("href", last ? `${path}?${last}` : path);
+  }
 }

@@ -2,6 +2,7 @@
 // Dotted words and their cards: tap, Enter or hover opens one, Escape or a tap elsewhere closes it. One card at a time.
 // Any page may use them: a <button data-term="slot">, here or in a page's HTML, and the entries of docs/glossary.md.
 
+import { linkPages } from "./address.js";
 import { el } from "./dom.js";
 
 /** @typedef {{name: string, also: string[], text: string}} Entry */
@@ -97,7 +98,8 @@ export function close() {
   card = owner = null;
 }
 
-/** A page's header: its value is JSON {entries}. @param {{props: any}} component */
+/** A page's header, and the links in it: its value is JSON {entries}. @param {{props: any}} component */
 export function mount({ props }) {
+  linkPages();
   define(JSON.parse(props.value).entries);
 }

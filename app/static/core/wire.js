@@ -188,6 +188,7 @@ export const MAPS = {
  * @property {number} drafted
  * @property {number | null} ms per token
  * @property {Interval} msInterval
+ * @property {string} why there is no speed-up, in a sentence; empty where there is one
  * @property {number | null} speed over our AR
  * @property {Interval} speedInterval
  * @property {number | null} overTransformers
@@ -204,7 +205,7 @@ export const MAPS = {
 export const figures = (raw) => ({
   questions: raw.q, tokens: raw.tokens, calls: raw.calls, perCall: raw.tpc, perCallInterval: raw.tpc_i,
   acceptedLength: raw.mal, acceptance: raw.acc, drafted: raw.drafted, ms: raw.ms, msInterval: raw.ms_i,
-  speed: raw.speed, speedInterval: raw.speed_i, overTransformers: raw.hf, same: raw.same,
+  why: raw.why, speed: raw.speed, speedInterval: raw.speed_i, overTransformers: raw.hf, same: raw.same,
 });
 
 /** A line of the list of results. @param {any} raw @returns {Entry} */

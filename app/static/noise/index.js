@@ -3,8 +3,10 @@
 
 import { Banner } from "../core/banner.js";
 import { closest, expose, takeRoot } from "../core/dom.js";
+import { leaveOnEscape, present } from "../core/present.js";
 import { hear, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
 import { BASELINE } from "../core/wire.js";
+import { plain } from "../core/text.js";
 import { drawCards, keepMap, receiveMap } from "./cards.js";
 import { exportAs } from "./exports.js";
 import { listenToFiles } from "./files.js";
@@ -123,8 +125,11 @@ export function mount({ element, props, watch, server, trigger }) {
     restore: () => { if (state.position !== null) edit(page, { [state.position]: null }); },
     back: () => choose(page, (state.position || 0) - 1),
     next: () => choose(page, (state.position || 0) + 1),
+    present: () => present(root),
+    leave: () => present(root, false),
   });
   listenToNeedle(page);
+  leaveOnEscape(root);
   expose("noiseState", state);
   hear(props, watch, receive);
 }
@@ -161,6 +166,7 @@ function drawTools({ state, view }) {
   view.doing.redo.disabled = state.index >= state.history.length - 1;
   view.doing.restore.disabled = !(String(state.position) in meta.edits);
   view.doing.all.disabled = !state.base || state.now === state.base;
+  view.asked.textContent = plain(meta.prompt);
   view.pill.textContent = [
     meta.origin, meta.model, `seed ${meta.seed}`, `T ${sampling.temperature}`, `top-k ${sampling.top_k || "off"}`,
     `top-p ${sampling.top_p}`, `order of ${sampling.order === "probability" ? "probability" : "token id"}`,

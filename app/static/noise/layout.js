@@ -2,6 +2,7 @@
 // The fixed parts of the Noise page.
 
 import { button, el } from "../core/dom.js";
+import { leaveButton } from "../core/present.js";
 import { LAST } from "./work.js";
 
 /** @typedef {ReturnType<typeof build>} View */
@@ -23,6 +24,7 @@ export function build(root, banner) {
   const lane = { tabindex: "0", role: "group", "aria-label": "The parallel lane's text" };
   const parallel = el("div", { class: "ptp-text nz-parallel", ...lane }), same = el("span", { class: "nz-same" });
   const needles = strip(), controls = needleControls();
+  const asked = el("p", { class: "ptp-asked" }); // the presentation shows the prompt
   const pill = el("p", { class: "ptp-pill" });
   const file = el("input", {
     type: "file", accept: ".json,application/json", hidden: true, "aria-label": "Race or trace file",
@@ -40,7 +42,7 @@ export function build(root, banner) {
       "Try: compare the draft's dotted stairs with the target's."),
   };
   root.append(
-    banner.node,
+    leaveButton(), banner.node, asked,
     el("div", { class: "nz-top" }, [
       el("section", { class: "ptp-panel", "aria-label": "Text" }, [
         el("div", { class: "ptp-lane-head" }, [el("h3", { text: "The text, and the noise that chose it" }), textInfo]),
@@ -62,7 +64,7 @@ export function build(root, banner) {
     el("p", { class: "ptp-hint ptp-soft", text: HINT }),
     ...Object.values(cards).map(({ box }) => box),
   );
-  return { text, textInfo, parallel, same, ...needles, ...controls, pill, file, cards };
+  return { text, textInfo, parallel, same, ...needles, ...controls, asked, pill, file, cards };
 }
 
 function strip() {
@@ -145,5 +147,6 @@ const tools = (file) => el("div", { class: "ptp-tools" }, [
   button("save", "Download", "Download both traces as JSON"),
   el("button", { type: "button", "data-save": "tape csv", "aria-label": "Save the tape as CSV", text: "Tape CSV" }),
   button("open", "Upload", "Open a race or trace file"),
+  button("present", "Present", "Presentation mode"),
   file,
 ]);

@@ -1,7 +1,7 @@
 // @ts-check
 // Links to a text and its noise: what the address asks for, and the address that leads back here.
 
-import { LONGEST_LINK, query, remember } from "../core/address.js";
+import { LONGEST_LINK, query, remember, rememberText } from "../core/address.js";
 import { lead } from "./history.js";
 
 /** @typedef {import("./history.js").State} State */
@@ -53,5 +53,8 @@ export function linkOf(state) {
 /** Keeps the address at what is shown; the page's first text needs none. @param {State} state */
 export function rememberLink(state) {
   const first = state.base && state.base === state.now && state.base.meta.origin === "recorded";
-  if (!first || window.location.search) remember(linkOf(state));
+  if (first && !window.location.search) return;
+  const link = linkOf(state), anew = state.index === 0 && query().get("prompt") !== state.now?.meta.prompt;
+  remember(link, anew); // an edit changes the address and adds no step back
+  rememberText(state.query && link && state.query);
 }

@@ -2,6 +2,7 @@
 // The four headline figures, what was run, and the race in one sentence.
 
 import { el } from "../core/dom.js";
+import { plain } from "../core/text.js";
 import { METHODS } from "../core/shared.js";
 import { LANES } from "../core/wire.js";
 
@@ -32,6 +33,7 @@ export function drawFigures({ state, view }) {
     view.figures[i].label.textContent = label;
   });
   view.figures[3].box.classList.toggle("is-bad", proof.bad);
+  view.asked.textContent = meta ? plain(meta.prompt) : "";
   view.pill.textContent = meta ? madeBy(meta) : "";
   view.notes.replaceChildren(...(meta ? meta.notes : []).map((note) => el("p", { class: "ptp-note", text: note })));
   for (const name of LANES) {

@@ -1,16 +1,17 @@
 // @ts-check
 // The Race page: hears the server's events, keeps the run, and replays it from measured times.
 
-import { remember } from "../core/address.js";
+import { remember, rememberText } from "../core/address.js";
 import { Banner } from "../core/banner.js";
 import { calm, expose, find, takeRoot } from "../core/dom.js";
+import { present } from "../core/present.js";
 import { ask, hear, leaveRun, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
 import { chunk, LANES } from "../core/wire.js";
 import { drawCall } from "./call.js";
 import { goTo, play, replay, setAxis, setSpeed, stepBy } from "./clock.js";
 import { drawFigures, summaryText } from "./figures.js";
 import { listenToFiles } from "./files.js";
-import { listenToKeys, present } from "./keys.js";
+import { listenToKeys } from "./keys.js";
 import { add, callsOf, clear, complete, fresh, length } from "./lanes.js";
 import { build } from "./layout.js";
 import { drawMap } from "./map.js";
@@ -131,12 +132,12 @@ export function mount({ element, props, watch, server, trigger }) {
       run.busy(false);
       banner.say(null);
       Object.assign(state, { live: false, opened: first ? "first" : "again", expected: 0 });
-      if (!first) remember(query);
+      if (!first) follow(query);
       for (const name of LANES) if (meta.methods[name]) fetchFrom(name);
       if (complete(state)) settle(page); // the same race again: nothing is left to fetch
     },
     steps: (event) => {
-      if (!state.live) remember(state.link); // the address follows once there is a race that it names
+      if (!state.live) follow(state.link); // the address follows once there is a race that it names
       state.live = true;
       run.busy(true);
       banner.say("Decoding both lanes in turns, on the same noise …");
@@ -154,6 +155,12 @@ export function mount({ element, props, watch, server, trigger }) {
       if (!calm()) replay(page);
     },
   };
+
+  /** The address, and the other pages, lead to the race on screen. @param {string | null} link */
+  function follow(link) {
+    remember(link, true);
+    rememberText(link);
+  }
 
   function halt() {
     state.live = false;
@@ -211,8 +218,8 @@ export function mount({ element, props, watch, server, trigger }) {
     calls: () => setAxis(page, "calls"),
     ms: () => setAxis(page, "ms"),
     prose: () => view.prose.setAttribute("aria-pressed", String(root.classList.toggle("is-prose"))),
-    present: () => present(page),
-    leave: () => present(page, false),
+    present: () => present(root),
+    leave: () => present(root, false),
   };
   for (const [name, action] of Object.entries(actions)) {
     find(root, `[data-do="${name}"]`)?.addEventListener("click", action);

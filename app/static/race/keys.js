@@ -1,7 +1,7 @@
 // @ts-check
-// The keyboard, and the presentation mode that fills the screen with the race.
+// The keyboard.
 
-import { find } from "../core/dom.js";
+import { isPresenting, present } from "../core/present.js";
 import { goTo, play, setAxis, stepBy } from "./clock.js";
 import { length } from "./lanes.js";
 import { movePin } from "./token.js";
@@ -15,9 +15,10 @@ const SCROLLING = ["ArrowLeft", "ArrowRight", "Home", "End", " "];
 export function listenToKeys(page) {
   document.addEventListener("keydown", (event) => {
     const { root, view } = page, target = event.target instanceof Element ? event.target : root;
-    const presenting = isPresenting(page);
+    const presenting = isPresenting(root);
     if (presenting && event.key === "Escape") {
-      present(page, false);
+      present(root, false);
+      page.redraw();
       return;
     }
     if (target.closest(TYPING) || event.ctrlKey || event.metaKey || event.altKey || !root.isConnected) return;
@@ -43,32 +44,13 @@ const ACTIONS = {
   ",": (page) => movePin(page, -1),
   ".": (page) => movePin(page, 1),
   a: (page) => setAxis(page, page.state.axis === "calls" ? "ms" : "calls"),
-  p: (page) => present(page),
+  p: (page) => {
+    present(page.root);
+    page.redraw();
+  },
   Escape: (page) => {
     if (!page.state.pinned) return;
     page.state.pinned = null;
     page.redraw();
   },
 };
-
-/** @param {Page} page */
-const isPresenting = ({ root }) => root.classList.contains("is-presenting");
-
-/**
- * Begins or ends the presentation.
- * @param {Page} page
- * @param {boolean} [on] left out: the other way round
- */
-export function present(page, on = !isPresenting(page)) {
-  const { root } = page;
-  root.classList.toggle("is-presenting", on);
-  /** @type {HTMLElement} */
-  let node = root;
-  while (node !== document.body && node.parentElement) { // what is covered takes no part
-    for (const other of node.parentElement.children) if (other !== node) /** @type {HTMLElement} */ (other).inert = on;
-    node = node.parentElement;
-  }
-  document.body.style.overflow = on ? "hidden" : "";
-  (on ? root : find(root, '[data-do="present"]'))?.focus();
-  page.redraw();
-}

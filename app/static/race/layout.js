@@ -3,6 +3,7 @@
 
 import { glyphOf } from "../core/chips.js";
 import { button, el } from "../core/dom.js";
+import { leaveButton } from "../core/present.js";
 import { BASELINE, PARALLEL, STATUS } from "../core/shared.js";
 
 /** @typedef {ReturnType<typeof build>} View */
@@ -36,13 +37,14 @@ export function build(root, banner) {
   const map = el("div", { class: "ptp-map", tabindex: "0", role: "group", "aria-label": label });
   const summary = el("summary", { text: "Every call, every position" });
   const mapBox = el("details", { class: "ptp-panel ptp-map-box" }, [summary, map]);
+  const asked = el("p", { class: "ptp-asked" }); // the presentation shows the prompt
   const pill = el("p", { class: "ptp-pill" }), notes = el("div", { class: "ptp-notes" });
   const file = el("input", {
     type: "file", accept: ".json,application/json", hidden: true, "aria-label": "Race or trace file",
   });
   root.append(
-    button("leave", "× Leave", "Leave the presentation (Esc)"),
-    banner.node,
+    leaveButton(),
+    banner.node, asked,
     el("div", { class: "ptp-figures" }, figures.map(({ box }) => box)),
     time.box,
     el("div", { class: "ptp-pair" }, [lane.ar.box, lane.ptp.box]),
@@ -57,7 +59,7 @@ export function build(root, banner) {
     notes, banner.spoken,
     el("p", { class: "ptp-hint ptp-soft", text: HINT }),
   );
-  return { ...time, lane, figures, callTitle, call, tokenTitle, token, tape, map, mapBox, pill, notes, file };
+  return { ...time, lane, figures, callTitle, call, tokenTitle, token, tape, map, mapBox, asked, pill, notes, file };
 }
 
 function timeline() {
