@@ -7,8 +7,11 @@ from support.bench import QUESTIONS
 from support.tiny_model import make_adapter, save_whole
 
 from ptp_core.__main__ import main
+from ptp_core.benchmark.config import BenchConfig
 from ptp_core.benchmark.result import BenchResult
+from ptp_core.cli.benchmark import _methods
 from ptp_core.decoding.costs import CostCurve
+from ptp_core.methods import SETS
 
 
 @pytest.fixture
@@ -96,3 +99,12 @@ def test_the_command_asks_for_questions(capsys):
     assert "--questions" in capsys.readouterr().err
     assert main(["bench", "--prompt", "a", "--questions", "b"]) == 1
     assert "not both" in capsys.readouterr().err
+
+
+def test_a_set_of_methods_stands_for_its_members():
+    assert _methods("blind,prompt_lookup") == ("ar", "independent", "prompt_lookup")
+    assert _methods("counted") == SETS["counted"]
+    with pytest.raises(ValueError, match="named twice"):
+        BenchConfig(_methods("blind,ar"))
+    with pytest.raises(ValueError, match="Unknown methods: nonsense"):
+        BenchConfig(_methods("blind,nonsense"))
