@@ -12,6 +12,7 @@ from .learn.events import MAX_SEED
 from .race.races import BASELINE, PARALLEL
 from .serving.theme import STATUS
 from .serving.uploads import LARGEST
+from .settings import U_DIGITS
 
 
 def shared() -> dict[str, Any]:
@@ -19,6 +20,7 @@ def shared() -> dict[str, Any]:
     return {
         "STATUS": {status: {"glyph": glyph, "says": says} for status, (glyph, _, says) in STATUS.items()},
         "LARGEST": {what: {"bytes": most, "says": too_large(what, most)} for what, most in LARGEST.items()},
+        "U_DIGITS": U_DIGITS,
         "MAX_SEED": MAX_SEED,
         "BASELINE": BASELINE,
         "PARALLEL": PARALLEL,

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from app.settings import U_DIGITS
 from ptp_core.analysis import nearest_flip
 from ptp_core.trace import Branch, DecodeStep, Draft, Emitted, Trace, stats_of
 
@@ -127,10 +128,13 @@ def _branch(branch: Branch) -> dict[str, Any]:
 def _flip(token: Emitted) -> float | None:
     """The nearest u that picks another token, a little behind the edge.
 
-    A text that is decoded anew may round the edge another way, and links carry seven digits.
+    A text that is decoded anew may round the edge another way, and links carry U_DIGITS digits.
     """
     flip = nearest_flip(token)
-    return None if flip is None else round(min(max(flip + math.copysign(_BEHIND_EDGE, flip - token.u), 0), 1 - 1e-7), 7)
+    if flip is None:
+        return None
+    behind = flip + math.copysign(_BEHIND_EDGE, flip - token.u)
+    return round(min(max(behind, 0), 1 - 10**-U_DIGITS), U_DIGITS)
 
 
 def emitted_view(token: Emitted) -> dict[str, Any]:

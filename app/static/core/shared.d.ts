@@ -6,6 +6,9 @@ export const STATUS: Record<string, { glyph: string; says: string }>;
 /** The largest files that the lab takes, and what it says of larger ones. */
 export const LARGEST: Record<"trace" | "benchmark result", { bytes: number; says: string }>;
 
+/** Digits of a u that a visitor sets. */
+export const U_DIGITS: number;
+
 /** The largest seed of a training on the Learn page. */
 export const MAX_SEED: number;
 

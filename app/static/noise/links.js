@@ -2,6 +2,7 @@
 // Links to a text and its noise: what the address asks for, and the address that leads back here.
 
 import { LONGEST_LINK, query, remember, rememberText } from "../core/address.js";
+import { U_DIGITS } from "../core/shared.js";
 import { lead } from "./history.js";
 
 /** @typedef {import("./history.js").State} State */
@@ -35,7 +36,7 @@ export function editsIn(text) {
  * @param {number} end positions from here on are left out
  */
 export const editsAsText = (edits, end) => Object.entries(edits).filter(([position]) => Number(position) < end)
-  .map(([position, u]) => `${position}:${Number(u.toFixed(7))}`).join(",");
+  .map(([position, u]) => `${position}:${Number(u.toFixed(U_DIGITS))}`).join(",");
 
 /**
  * The link that leads here: what wrote the text, and what was moved since; null where no link can.

@@ -4,6 +4,7 @@
 import { clamp } from "../core/dom.js";
 import { nameOf } from "../core/chips.js";
 import { ask, WAITING } from "../core/run.js";
+import { U_DIGITS } from "../core/shared.js";
 import { chunk, LANES } from "../core/wire.js";
 import { add, callsOf, chosen, goTo, lead, push, standing, telling } from "./history.js";
 import { WHOLE } from "../core/strip.js";
@@ -14,7 +15,7 @@ import { showProgress } from "./progress.js";
 /** @typedef {import("./history.js").Story} Story */
 /** @typedef {Record<string, number | null>} Edits u by position; null: the seed's own */
 
-export const LAST = 0.9999999; // the largest u that a visitor can set
+export const LAST = 1 - 10 ** -U_DIGITS; // the largest u that a visitor can set
 const STAY = 500; // ms at a token after which its whole distribution is asked for
 const LOST = "The server did not answer. Reload the page, or write the text again.";
 
