@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .json_text import parse_json
 from .noise import NoiseTape
 from .sampling import SamplingConfig
+from .story import check_story
 from .verify import ExtraKind
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ class Trace:
             raise ValueError(f"This trace is damaged at {place}: {first['msg']}.") from None
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"This trace is incomplete: {error}.") from None
-        _check_story(checked)
+        check_story(checked)
         return checked
 
     @classmethod
@@ -262,24 +263,6 @@ def _schema() -> TypeAdapter[Trace]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Trace)
-
-
-def _check_story(trace: Trace) -> None:
-    """Checks what types cannot: positions count up, steps are numbered, edges are in order."""
-    if not trace.steps:
-        raise ValueError("This trace is empty: it has no steps.")
-    for expected, token in enumerate(trace.emitted):
-        if token.position != expected:
-            raise ValueError(f"This trace is damaged: token {expected} says that it is token {token.position}.")
-        if not (0 <= token.left <= token.u < token.right <= 1):
-            raise ValueError(f"This trace is damaged: u of token {expected} lies outside its bin.")
-    for expected, step in enumerate(trace.steps):
-        if step.index != expected:
-            raise ValueError(f"This trace is damaged: step {expected} says that it is step {step.index}.")
-        if not 0 <= step.num_accepted <= len(step.drafts) or not step.seconds >= 0:
-            raise ValueError(f"This trace is damaged: the counts of step {expected} do not fit.")
-        if len(step.emitted) != step.num_accepted + (step.extra_token is not None):
-            raise ValueError(f"This trace is damaged: step {expected} does not emit what it accepted.")
 
 
 def first_divergence(a: Sequence[int], b: Sequence[int]) -> int | None:

@@ -9,7 +9,6 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from .bounds import Drafter
 from .comparison import compare
 from .config import BenchConfig, config_from_dict
 from .questions import Question
+from .row_checks import check_rows
 from .rows import TOKEN_CLASSES, Row, baseline_point
 from .rows_file import row_from_dict
 from .summary import summarise, summarise_points
@@ -151,7 +151,7 @@ class BenchResult:
                 result.drafter(method)  # its figures are there
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"This benchmark result is incomplete: {error}.") from None
-        _check_rows(result.rows)
+        check_rows(result.rows, questions)
         return result
 
     @classmethod
@@ -170,16 +170,3 @@ def _run_name(config: BenchConfig) -> str:
     """The name of the figures that hold for drafts of this kind in environment.adapter_facts."""
     by = "_raced" if config.coupling == "gumbel" else "_picked" * (config.draft_rule == "pick")
     return "draft_run" + by + "_unchained" * (not config.chained)
-
-
-def _check_rows(rows: Sequence[Row]) -> None:
-    """What types alone cannot say: lists of one text agree in length, counts fit."""
-    for row in rows:
-        lengths = {len(row.tokens), len(row.entropy), len(row.margin), len(row.classes)} if row.calls else set()
-        lengths |= {len(row.likeliest)} if row.likeliest else set()
-        if lengths - {row.num_tokens} or row.num_tokens < 0 or not row.seconds >= 0:
-            raise ValueError(f"The row of question {row.question_id}, {row.method}, is damaged: its counts do not fit.")
-        for call in row.calls:
-            fits = 0 <= call.accepted <= len(call.confidences) == len(call.right) and set(call.right) <= set("01-")
-            if not fits or not 0 <= call.start <= row.num_tokens:
-                raise ValueError(f"The row of question {row.question_id}, {row.method}, is damaged at a call.")

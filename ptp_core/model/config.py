@@ -11,9 +11,11 @@ from typing import Any, Self
 from torch import Tensor
 
 from ..sampling import ORDERS
+from .checked_types import check_types
 from .u_embedding import U_EMBEDDINGS
 
 DEFAULT_SHARPNESS = 1.5  # exponent of a draft's odds in a race of clocks, before it is measured
+_WIDEST = 1 << 16
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -34,10 +36,9 @@ class LoraConfig:
     alpha_pattern: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_types(self)
         if min([self.rank, *self.rank_pattern.values()]) < 1:
             raise ValueError("The rank of a LoRA (r) must be 1 or more.")
-        if not all(map(math.isfinite, (self.alpha, *self.alpha_pattern.values()))):
-            raise ValueError("The alpha of a LoRA must be a finite number.")
         for pattern in (*self.rank_pattern, *self.alpha_pattern):
             try:
                 re.compile(pattern)
@@ -74,6 +75,9 @@ class DraftFigures:
     confidence: tuple[float, float, float] | None = None
     sharpness: float = DEFAULT_SHARPNESS
 
+    def __post_init__(self) -> None:
+        check_types(self)
+
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
         """What asdict made, read back; unknown fields are left out."""
@@ -105,8 +109,9 @@ class ShallowConfig:
     evaluation: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if min(self.depth, self.rank, self.vocabulary, self.window) < 1:
-            raise ValueError("Depth, rank, vocabulary and window of shallow slots must be 1 or more.")
+        check_types(self)
+        if not 1 <= min(self.depth, self.rank, self.vocabulary, self.window) <= max(self.rank, self.window) <= _WIDEST:
+            raise ValueError(f"Depth, rank, vocabulary and window of shallow slots lie between 1 and {_WIDEST}.")
         if self.u_embedding.get("kind") not in U_EMBEDDINGS:
             raise ValueError(f"Unknown u embedding {self.u_embedding.get('kind')!r}; known: {', '.join(U_EMBEDDINGS)}.")
 
@@ -185,6 +190,7 @@ class AdapterConfig:
     previous_sha256: str = ""
 
     def __post_init__(self) -> None:
+        check_types(self)
         if self.variant not in VARIANTS:
             raise ValueError(f"Unknown adapter variant {self.variant!r}; known: {', '.join(VARIANTS)}.")
         if self.order not in ORDERS:
@@ -193,6 +199,8 @@ class AdapterConfig:
             raise ValueError(f"Unknown u embedding {self.u_embedding.get('kind')!r}; known: {', '.join(U_EMBEDDINGS)}.")
         if self.start_slot and self.variant != "c-ptp":
             raise ValueError(f"Only c-ptp adapters have a start slot, not {self.variant}.")
+        if not 0 <= self.chain <= _WIDEST or abs(self.position_shift) > _WIDEST:
+            raise ValueError(f"The width of a chain head and the shift of positions end at {_WIDEST}.")
         if not 1 <= self.window <= 1024:
             raise ValueError(f"The adapter's window must lie between 1 and 1024, got {self.window!r}.")
 

@@ -95,14 +95,17 @@ class _Lora(Part):
 
     def attach(self, target: Any, config: AdapterConfig, weights: Any, gate: Gate) -> dict[str, GatedLoraLinear]:
         """Wraps the target's linear layers; returns them by name, in the target's dtype."""
-        home, layers = _home(target), add_gated_lora(target, config.lora, gate)
-        if set(layers) != set(weights):
-            odd = sorted(set(layers) ^ set(weights))[0]
+        home, places = _home(target), layers_to_adapt(target, config.lora)
+        if set(places) != set(weights):
+            odd = sorted(set(places) ^ set(weights))[0]
             raise ValueError(f"The adapter {config.name!r} does not fit the target: layer {odd} is on one side only.")
+        for key, place in places.items():
+            (a, b), rank = weights[key], config.lora.rank_of(key)
+            if a.shape != (rank, place.in_features) or b.shape != (place.out_features, rank):
+                raise ValueError(f"The adapter {config.name!r} does not fit the target: {key} has another size.")
+        layers = add_gated_lora(target, config.lora, gate)
         for key, layer in layers.items():
             a, b = weights[key]
-            if a.shape != layer.lora_A.shape or b.shape != layer.lora_B.shape:
-                raise ValueError(f"The adapter {config.name!r} does not fit the target: {key} has another size.")
             layer.lora_A = nn.Parameter(a.to(home.device, home.dtype), requires_grad=False)
             layer.lora_B = nn.Parameter(b.to(home.device, home.dtype), requires_grad=False)
         return layers

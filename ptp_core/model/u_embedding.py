@@ -13,6 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..refusals import reason
+
+_LARGEST_OPTION = 1 << 16
 MIN_TEMPERATURE = 0.05  # log T has no value at 0; below this every distribution is greedy in effect
 FREQUENCIES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
@@ -167,7 +170,14 @@ def build_u_embedding(kind: str, hidden_size: int, start_slot: bool = False, **o
     """The module for a kind named in an adapter's configuration; ValueError if there is none."""
     if kind not in U_EMBEDDINGS:
         raise ValueError(f"Unknown u embedding {kind!r}; known kinds: {', '.join(U_EMBEDDINGS)}.")
-    module = U_EMBEDDINGS[kind](hidden_size, **options)
+    for name, value in options.items():
+        numbers = value if isinstance(value, (list, tuple)) else [value]
+        if not all(type(x) in (int, float) and 0 < x <= _LARGEST_OPTION for x in numbers):
+            raise ValueError(f"The u embedding {kind} cannot have {name} {value!r}.")
+    try:
+        module = U_EMBEDDINGS[kind](hidden_size, **options)
+    except TypeError as error:
+        raise ValueError(f"The u embedding {kind} does not know such settings: {reason(error)}.") from None
     if start_slot:
         module.start = nn.Parameter(torch.randn(hidden_size) * 0.02)
     return module
