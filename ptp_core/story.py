@@ -37,7 +37,8 @@ def _check_emitted(token: Emitted) -> None:
     spread = all(x is None or 0 <= x < 100 for x in (token.margin, token.entropy))
     if not bins or not spread or not _are_shares(shares):
         raise ValueError(f"This trace is damaged: token {token.position} has a probability that cannot be.")
-    _check_tokens([token.token, *(c.token for c in (*token.candidates, *token.excluded))], f"token {token.position}")
+    others = [*(c.token for c in token.candidates), *(c.token for c in token.excluded)]
+    _check_tokens([token.token, *others], f"token {token.position}")
 
 
 def _check_step(step: DecodeStep) -> None:

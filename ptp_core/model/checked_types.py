@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
@@ -22,9 +22,9 @@ def check_types(config: Any) -> None:
 
 
 @cache
-def _kinds(config: type) -> dict[str, Any]:
+def _kinds(config: Hashable) -> dict[str, Any]:
     hints = typing.get_type_hints(config)
-    return {field.name: hints[field.name] for field in fields(config)}
+    return {field.name: hints[field.name] for field in fields(config)}  # type: ignore[arg-type]
 
 
 def _fits(value: Any, kind: Any) -> bool:

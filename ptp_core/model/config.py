@@ -110,8 +110,10 @@ class ShallowConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        if not 1 <= min(self.depth, self.rank, self.vocabulary, self.window) <= max(self.rank, self.window) <= _WIDEST:
-            raise ValueError(f"Depth, rank, vocabulary and window of shallow slots lie between 1 and {_WIDEST}.")
+        if min(self.depth, self.rank, self.vocabulary, self.window) < 1:
+            raise ValueError("Depth, rank, vocabulary and window of shallow slots must be 1 or more.")
+        if max(self.rank, self.window) > _WIDEST:
+            raise ValueError(f"Rank and window of shallow slots end at {_WIDEST}.")
         if self.u_embedding.get("kind") not in U_EMBEDDINGS:
             raise ValueError(f"Unknown u embedding {self.u_embedding.get('kind')!r}; known: {', '.join(U_EMBEDDINGS)}.")
 
