@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 
 def check_types(config: Any) -> None:
     """ValueError with a sentence for the first field of a dataclass that holds something else."""
-    for name, kind in _kinds(type(config)).items():
+    kinds: dict[str, Any] = _kinds(type(config))  # type: ignore[arg-type]
+    for name, kind in kinds.items():
         value = getattr(config, name)
         if not _fits(value, kind):
             shown = repr(value)
@@ -22,9 +23,9 @@ def check_types(config: Any) -> None:
 
 
 @cache
-def _kinds(config: Hashable) -> dict[str, Any]:
+def _kinds(config: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(config)
-    return {field.name: hints[field.name] for field in fields(config)}  # type: ignore[arg-type]
+    return {field.name: hints[field.name] for field in fields(config)}
 
 
 def _fits(value: Any, kind: Any) -> bool:
