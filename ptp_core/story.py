@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .trace import DecodeStep, Draft, Emitted, Trace
+from .trace import DecodeStep, Draft, Emitted, Trace
 
 _ROUNDING = 1e-3  # by how much shares of float32 may miss [0, 1]
 _LONGEST_SECONDS = 1e7

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from .json_text import parse_json
 from .noise import NoiseTape
 from .sampling import SamplingConfig
-from .story import check_story
 from .verify import ExtraKind
 
 if TYPE_CHECKING:
@@ -235,6 +234,8 @@ class Trace:
                 f"This trace has schema version {data['schema_version']!r}; this lab reads version {SCHEMA_VERSION}."
             )
         from pydantic import ValidationError
+
+        from .story import check_story
 
         try:
             noise = NoiseTape.from_json(data["noise"])
