@@ -24,7 +24,8 @@ export function chart(figure, exhibit, other, pick) {
   let chosen = null;
 
   function draw() {
-    const picture = KINDS[exhibit.kind](exhibit, other, Math.max(250, Math.floor(figure.clientWidth)));
+    const kind = KINDS[/** @type {keyof typeof KINDS} */ (exhibit.kind)]; // "tokens" are no chart
+    const picture = kind(exhibit, other, Math.max(250, Math.floor(figure.clientWidth)));
     picture.setAttribute("role", "group");
     picture.setAttribute("aria-label", `${exhibit.title}. ${exhibit.says}`);
     findAll(picture, ".ptp-mark").forEach((mark, i) => mark.setAttribute("tabindex", i ? "-1" : "0"));
