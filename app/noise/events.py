@@ -77,6 +77,7 @@ class NoiseRunner:
         """Both lanes on another tape; yields (lane, its trace up to the change), then (lane, step)."""
         model, contexts = self.shelf.get(choice), self.shelf.contexts(choice)
         for lane, trace in race.lanes.items():
+            model.check_tokens([*trace.prompt_tokens, *trace.tokens])  # another model may have written it
             fresh, steps = analysis.redecode_steps(
                 model, trace, noise, contexts,
                 max_new_tokens=race.limit,
@@ -91,7 +92,9 @@ class NoiseRunner:
         self, choice: ModelChoice, kind: str, trace: Trace, position: int
     ) -> Iterator[float | tuple[str, Any]]:
         """Yields progress, then ("map", the map)."""
-        steps = KINDS[kind][0](self.shelf.get(choice), trace, position, self.shelf.contexts(choice))
+        model = self.shelf.get(choice)
+        model.check_tokens([*trace.prompt_tokens, *trace.tokens])
+        steps = KINDS[kind][0](model, trace, position, self.shelf.contexts(choice))
         found = yield from steps
         yield "map", found
 

@@ -33,6 +33,7 @@ from ..trace import Trace, first_divergence
 from .config import BenchConfig, Job
 from .environment import PeakMemory, identity
 from .questions import Question
+from .row_checks import check_rows
 from .rows import Gains, Row, baseline_point, make_row
 from .rows_file import RowsFile
 from .transformers_peers import Peers
@@ -101,8 +102,11 @@ def iter_bench(
     prompts = {question.question_id: prompt_ids(lineup.model, question) for question in questions}
     kept = RowsFile(rows_file, fingerprint(lineup, questions, config, prompts)) if rows_file else None
     rows = list(kept.rows) if kept else []
+    check_rows(rows, questions)
     known = {(r.question_id, r.method, r.point): r for r in rows}
     jobs = config.jobs()
+    if not {key[1:] for key in known} <= {(job.method, job.point_name) for job in jobs}:
+        raise ValueError(f"{rows_file} holds rows of methods that are not run here. Start anew with --fresh.")
     clock = _Clock(len(questions), jobs, config.repeats, known)
     for i, row in enumerate(rows):
         yield Progress(i + 1, clock.total, row, "", None)

@@ -66,6 +66,7 @@ class PTPModel(TextSide, nn.Module):
         self._lock = threading.Lock()
         self._labels: dict[int, str] = {}
         self._embed: Any = self.target.get_input_embeddings()
+        self.num_tokens = int(self._embed.num_embeddings)
         self.device: torch.device = self._embed.weight.device
         self.dtype: torch.dtype = self._embed.weight.dtype
         head = _float32_head(target)
@@ -98,11 +99,7 @@ class PTPModel(TextSide, nn.Module):
         the network does not know."""
         if not ids:
             raise ValueError("The prompt is empty.")
-        if not 0 <= min(ids) <= max(ids) < self._embed.num_embeddings:
-            raise ValueError(
-                f"The prompt has token {max(ids)}, but the network of {self.name} knows {self._embed.num_embeddings} "
-                "tokens: its tokenizer is larger than its network."
-            )
+        self.check_tokens(ids)
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be 1 or more, got {max_new_tokens}.")
         room = self.max_context - len(ids)

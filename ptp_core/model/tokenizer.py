@@ -18,6 +18,7 @@ class TextSide:
     name: str
     tokenizer: Any
     target: Any
+    num_tokens: int  # that the network knows
     _labels: dict[int, str]
     _letter: tuple[int, ...] | None = None  # a token that ends in a letter
 
@@ -47,6 +48,14 @@ class TextSide:
     def tokenize(self, text: str) -> list[int]:
         """Token ids of text that holds its special tokens already."""
         return list(self.tokenizer(whole_characters(text), add_special_tokens=False)["input_ids"])
+
+    def check_tokens(self, ids: Sequence[int]) -> None:
+        """ValueError for a token that the network does not know: a tokenizer may be larger, a text another model's."""
+        odd = next((i for i in ids if not 0 <= i < self.num_tokens), None)
+        if odd is not None:
+            raise ValueError(
+                f"There is a token {odd} in this text, but the network of {self.name} knows {self.num_tokens} tokens."
+            )
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of generated tokens, special tokens left out."""

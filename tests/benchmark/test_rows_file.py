@@ -84,3 +84,25 @@ def test_another_adapter_or_other_questions_do_not_mix_either(make_model, tmp_pa
     file.write_text("something else\n")
     with pytest.raises(ValueError, match="does not hold a benchmark's rows"):
         RowsFile(file, {})
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (lambda lines: [*lines, lines[1]], "is there twice"),
+        (
+            lambda lines: [lines[0], lines[1].replace('"method": "ar"', '"method": "ptp"')],
+            "methods that are not run",
+        ),
+        (lambda lines: [lines[0], lines[1][:50] + lines[2]], "does not hold a benchmark's rows"),
+        (lambda lines: [lines[0], lines[1].replace('"question_id": "0"', '"question_id": "9"')], "of no question"),
+        (lambda lines: [lines[0], lines[1].replace('"num_tokens": ', '"num_tokens": 1')], "damaged"),
+    ],
+)
+def test_rows_that_were_edited_or_cut_are_refused_in_a_sentence(make_model, tmp_path, edit, reason):
+    lineup, file = Lineup(make_model()), tmp_path / "rows.jsonl"
+    run_bench(lineup, QUESTIONS[:1], SHORT, file)
+    file.write_text("\n".join(edit(file.read_text().splitlines())) + "\n")
+    with pytest.raises(ValueError, match=reason) as error:
+        run_bench(lineup, QUESTIONS[:1], SHORT, file)
+    assert "\n" not in str(error.value)

@@ -2,10 +2,11 @@ import subprocess
 import sys
 
 import pytest
-from support.tiny_model import make_adapter, save_whole
+from support.tiny_model import make_adapter, make_tokenizer, save_whole
 
 from ptp_core import Trace
 from ptp_core.__main__ import main
+from ptp_core.storage import load
 
 
 def test_generate_writes_text_stats_and_trace(tiny_folder, tmp_path, capsys):
@@ -66,6 +67,21 @@ def test_errors_are_one_sentence(arguments, reason, capsys):
     assert reason in message
     assert "Traceback" not in message
     assert message.count("\n") == 1
+
+
+def test_what_other_libraries_raise_is_one_sentence(tiny_folder, tmp_path, capsys, monkeypatch):
+    asked = ["generate", "abc", "--method", "ar", "--model", str(tiny_folder)]
+    tokenizer = make_tokenizer(chat_template="{{ raise_exception('no system role') }}")
+    tokenizer.save_pretrained(tiny_folder)
+    assert main(asked) == 1
+    assert capsys.readouterr().err.endswith("error: The chat template of tiny-llama fails: no system role\n")
+    assert main([*asked, "--plain", "--max-new-tokens", "2"]) == 0
+    assert main([*asked[:1], "abc\ud83d", *asked[2:], "--plain", "--trace", str(tmp_path / "t.json")]) == 0
+    assert Trace.from_json(tmp_path / "t.json").prompt == "abc\ufffd"
+    capsys.readouterr()
+    monkeypatch.setattr(load, "load_target", lambda *_: {}["what a library does not find"])
+    assert main(asked) == 1
+    assert "could not be loaded: KeyError: 'what a library" in capsys.readouterr().err
 
 
 def test_the_module_runs_as_a_command():

@@ -160,5 +160,5 @@ def test_a_tokenizer_larger_than_the_network(tiny_folder):
     tokenizer.save_pretrained(tiny_folder)
     model = load_model(tiny_folder)
     generate(model, model.encode("abc"), "ar", max_new_tokens=2)
-    with pytest.raises(ValueError, match=r"token 13, but the network .* knows 13 tokens"):
+    with pytest.raises(ValueError, match=r"a token 13 in this text, but the network of .* knows 13 tokens"):
         generate(model, model.encode("abcXYZ"), "ar", max_new_tokens=2)

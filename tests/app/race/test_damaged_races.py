@@ -86,3 +86,18 @@ STORIES = {
 def test_a_trace_that_was_edited_by_hand_tells_no_false_story(whole, reason):
     with pytest.raises(ValueError, match=reason):
         Race.from_text(edited(whole, STORIES[reason]))
+
+
+def test_a_race_of_a_larger_vocabulary_is_told_apart_on_the_noise_page(model, whole):
+    def other(steps, trace):
+        trace["prompt_tokens"] = [2, 3, 40_000]
+
+    runner = NoiseRunner(ModelShelf(lambda *_, **__: model))
+    alone = json.loads(edited(whole, other))["ptp"]
+    run = RUNS.add(Race.from_dict(alone))
+    for events in (
+        runner.edit(ModelChoice(), {"run": run, "edits": {"1": 0.3}}),
+        (event for event, _ in runner.draw(ModelChoice(), {"run": run, "kind": "sweep", "position": 1})),
+    ):
+        last = list(events)[-1]
+        assert last["event"] == "error" and "token 40000" in last["message"]
