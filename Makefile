@@ -41,6 +41,7 @@ lint: $(VENV)/.dev
 # everything that hangs on the shipped adapter and on this machine: recorded races, results and their tables
 assets: $(VENV)/.run
 	$(BIN)/python -m app.race.record
+	$(BIN)/python -m app.noise.recordings
 	$(BIN)/python -m app.learn.record dice strip pqd squares
 	$(MAKE) results
 

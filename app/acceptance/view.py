@@ -11,6 +11,9 @@ from .shown import Shown
 from .words import LABELS, rounded, title
 
 
+_ROUNDING = 1e-5
+
+
 def entry_view(name: str, shown: Shown) -> dict[str, Any]:
     """One line of the list of results, with what can be compared in it."""
     return {
@@ -61,7 +64,14 @@ def _figures(f: Mapping[str, Any]) -> dict[str, Any]:
         "why": f["speedup_note"],
         "hf": rounded(f["speedup_vs_hf"]),
         "same": f["identical_to_ar"],
+        "rounded": sum(_by_rounding(d) for d in f["divergences"]),
     }
+
+
+def _by_rounding(divergence: Mapping[str, Any]) -> bool:
+    """Whether a text parts where u lies within rounding of an edge, or where two tokens are equally likely."""
+    near = [divergence[name] for name in ("margin", "gap") if divergence[name] is not None]
+    return bool(near) and min(near) < _ROUNDING
 
 
 def _between(values: Sequence[float] | None) -> list[float] | None:

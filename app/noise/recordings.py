@@ -63,10 +63,13 @@ def main() -> None:
     """Draws the maps with the default model and writes them."""
     from .events import NoiseRunner
 
-    runner, position, maps = NoiseRunner(ModelShelf()), telling_position(), {}
+    runner, position = NoiseRunner(ModelShelf()), telling_position()
+    maps: dict[str, Any] = {}
     trace = recorded_race(FIRST_TEXT).reference
     for kind in _TYPES:
-        *_, (_, maps[kind]) = runner.compute(ModelChoice(), kind, trace, position)
+        for part in runner.compute(ModelChoice(), kind, trace, position):
+            if isinstance(part, tuple):
+                maps[kind] = part[1]
     data = {"position": position, "maps": {kind: asdict(found) for kind, found in maps.items()}}
     FOLDER.mkdir(parents=True, exist_ok=True)
     content = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -36,8 +36,9 @@ export function drawFigures({ state, view }) {
   const accepted = acceptedLength === null
     ? "accepted length: nothing was drafted"
     : `mean accepted length; ${percent(acceptance || 0)} of ${counted(drafted, "draft")} accepted`;
+  const parts = found.rounded === 1 ? "1 parts" : `${found.rounded} part`;
   const compared = same
-    ? "answers identical to AR, token by token"
+    ? `answers identical to AR${found.rounded ? `; ${parts} where rounding decides` : ", token by token"}`
     : "it draws its own random numbers, so there is nothing to compare";
   [
     [number(perCall), `tokens per call: ${counted(tokens, "token")} in ${counted(calls, "call")}`],
@@ -48,7 +49,7 @@ export function drawFigures({ state, view }) {
     view.figures[i].value.textContent = value;
     view.figures[i].label.textContent = words;
   });
-  view.figures[3].box.classList.toggle("is-bad", same !== null && same[0] !== same[1]);
+  view.figures[3].box.classList.toggle("is-bad", same !== null && same[0] + found.rounded !== same[1]);
   view.where.textContent = state.view ? state.view.where[state.point] : "";
 }
 

@@ -193,6 +193,7 @@ export const MAPS = {
  * @property {Interval} speedInterval
  * @property {number | null} overTransformers
  * @property {[number, number] | null} same answers identical to AR, of how many
+ * @property {number} rounded how many of the others part where rounding decides between two tokens
  */
 
 /** @typedef {{ id: string, name: string, title: string, origin: string, categories: string[],
@@ -205,7 +206,7 @@ export const MAPS = {
 export const figures = (raw) => ({
   questions: raw.q, tokens: raw.tokens, calls: raw.calls, perCall: raw.tpc, perCallInterval: raw.tpc_i,
   acceptedLength: raw.mal, acceptance: raw.acc, drafted: raw.drafted, ms: raw.ms, msInterval: raw.ms_i,
-  why: raw.why, speed: raw.speed, speedInterval: raw.speed_i, overTransformers: raw.hf, same: raw.same,
+  why: raw.why, speed: raw.speed, speedInterval: raw.speed_i, overTransformers: raw.hf, same: raw.same, rounded: raw.rounded,
 });
 
 /** A line of the list of results. @param {any} raw @returns {Entry} */

@@ -52,3 +52,10 @@ def test_the_page_opens_on_the_most_questions():
     opened = Requests(Results()).opening()
     assert opened["view"]["points"][""]["pqd"]["all"]["q"] == 240
     assert opened["method"] in dict(opened["view"]["drafting"])[""]
+    failures = next(exhibit for exhibit in opened["exhibits"] if exhibit["id"] == "failures")
+    assert len(failures["items"]) == 24 and "answers of 240 that name them" in failures["says"]
+
+
+def test_answers_that_part_by_rounding_are_told_apart():
+    figures = Requests(Results()).opening()["view"]["points"][""]["pqd"]["all"]
+    assert figures["same"] == [239, 240] and figures["rounded"] == 1
