@@ -10,7 +10,6 @@ from ptp_core.benchmark.tables import made_where
 from .shown import Shown
 from .words import LABELS, rounded, title
 
-
 _ROUNDING = 1e-5
 
 
