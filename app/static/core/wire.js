@@ -206,7 +206,8 @@ export const MAPS = {
 export const figures = (raw) => ({
   questions: raw.q, tokens: raw.tokens, calls: raw.calls, perCall: raw.tpc, perCallInterval: raw.tpc_i,
   acceptedLength: raw.mal, acceptance: raw.acc, drafted: raw.drafted, ms: raw.ms, msInterval: raw.ms_i,
-  why: raw.why, speed: raw.speed, speedInterval: raw.speed_i, overTransformers: raw.hf, same: raw.same, rounded: raw.rounded,
+  why: raw.why, speed: raw.speed, speedInterval: raw.speed_i, overTransformers: raw.hf, same: raw.same,
+  rounded: raw.rounded,
 });
 
 /** A line of the list of results. @param {any} raw @returns {Entry} */
