@@ -102,7 +102,7 @@ def header(current: str) -> str:
 
     links = "".join(link(path) for path in PAGES)
     # the Learn page has a heading of its own; the others are headed by the brand and their name
-    name = f' <span class="ptp-spoken">{PAGES[current][0]}</span>'
+    name = f' <span class="ptp-page-name">{PAGES[current][0]}</span>'
     brand = (
         '<span class="ptp-brand">⚅ PTP Lab</span>'
         if current in OWN_HEADING

@@ -462,6 +462,9 @@ def test_the_cards_open_drawn_for_the_recorded_text(open_page, monkeypatch):
     names = page.locator(".nz-square.is-target .nz-second").all_inner_texts()
     assert "␣result" in names or "␣result" in page.locator(".nz-square.is-target").text_content()
     assert page.locator(".ptp-banner").is_hidden()
+    sizes = [len(step.emitted) for step in recorded_race("sky").lanes["ptp"].steps]
+    joined = page.locator(".nz-parallel .ptp-token.is-joined-first")
+    expect(joined).to_have_count(sum(size > 1 for size in sizes))  # tokens of one call stand in one outline
 
 
 def test_a_click_on_the_sweep_moves_u_there(open_page):

@@ -20,6 +20,17 @@ export const nameOf = (token) => plain(token.text || token.label);
 /** A token's name as nodes. @param {Token} token */
 export const nameNodes = (token) => el("span", { class: "ptp-name" }, nodes(token.text, token.label));
 
+/** One outline around the tokens that came out of one call. @param {Token} token @param {Token[]} together */
+export function joined(token, together) {
+  if (together.length < 2) return "";
+  const first = token === together[0], last = token === together[together.length - 1];
+  return ` is-joined${first ? " is-joined-first" : ""}${last ? " is-joined-last" : ""}`;
+}
+
+/** The same in words. @param {Token} token @param {Token[]} together */
+export const ofCall = (token, together) =>
+  together.length < 2 ? "" : `, ${together.indexOf(token) + 1} of ${together.length} from one call`;
+
 /** @param {string} status */
 export const glyphOf = (status) => (STATUS[status] ? STATUS[status].glyph : "");
 

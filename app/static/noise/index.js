@@ -80,8 +80,8 @@ export function mount({ element, props, watch, server, trigger }) {
       complete(page, now).then(() => showRecorded(page, now));
     },
     steps: (event, now) => {
-      const anew = "Decoding anew, token by token …", parallel = "Decoding in parallel, same noise …";
-      banner.say(event.lane === BASELINE ? anew : parallel);
+      const anew = event.lane === BASELINE ? "Decoding anew, token by token …" : "Decoding in parallel, same noise …";
+      banner.say(state.asked === "edit" ? anew : "Decoding both lanes in turns, on the same noise …");
       receiveChunk(page, now, event.lane, event.chunk);
       redraw();
     },

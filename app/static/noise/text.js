@@ -1,7 +1,7 @@
 // @ts-check
 // The text with its tape, and the parallel lane's beside it.
 
-import { nameOf, statusOf } from "../core/chips.js";
+import { joined, nameOf, ofCall, statusOf } from "../core/chips.js";
 import { el, find, findAll } from "../core/dom.js";
 import { breaksOf, directionOf, nodes } from "../core/text.js";
 import { lead, tokensOf } from "./history.js";
@@ -66,11 +66,16 @@ function tokenNode(state, token, look) {
 export function drawParallel({ state, view }) {
   if (!state.now) return;
   const { lanes, summary } = state.now, { tokens } = lanes.ptp;
+  /** @type {Map<number, Token[]>} */
+  const calls = new Map();
+  for (const token of tokens) calls.set(token.call, [...(calls.get(token.call) || []), token]);
   view.parallel.replaceChildren(...tokens.flatMap((token) => {
+    const together = calls.get(token.call) || [token];
     const selected = token.position === state.position ? " is-selected" : "";
     const node = el("button", {
-      type: "button", tabindex: "-1", class: `ptp-token is-${statusOf(token)}${selected}`,
-      "data-position": token.position, "aria-label": `parallel token ${token.position + 1}, ${nameOf(token)}`,
+      type: "button", tabindex: "-1", class: `ptp-token is-${statusOf(token)}${joined(token, together)}${selected}`,
+      "data-position": token.position,
+      "aria-label": `parallel token ${token.position + 1}, ${nameOf(token)}${ofCall(token, together)}`,
     }, nodes(token.text, token.label));
     return [node, ...breaksOf(token.text).slice(0, 1)];
   }));

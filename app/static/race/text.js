@@ -1,7 +1,7 @@
 // @ts-check
 // The two texts: every token with its provenance, up to where the clock stands.
 
-import { meaningOf, nameOf, statusOf } from "../core/chips.js";
+import { joined, meaningOf, nameOf, ofCall, statusOf } from "../core/chips.js";
 import { el, findAll } from "../core/dom.js";
 import { breaksOf, directionOf, nodes } from "../core/text.js";
 import { BASELINE, LANES } from "../core/wire.js";
@@ -38,17 +38,6 @@ function tokenNodes(name, token, together) {
   }, nodes(token.text, token.label));
   return [node, ...breaksOf(token.text)];
 }
-
-/** One outline around the tokens that came out of one call. @param {Token} token @param {Token[]} together */
-function joined(token, together) {
-  if (together.length < 2) return "";
-  const first = token === together[0], last = token === together[together.length - 1];
-  return ` is-joined${first ? " is-joined-first" : ""}${last ? " is-joined-last" : ""}`;
-}
-
-/** The same in words. @param {Token} token @param {Token[]} together */
-const ofCall = (token, together) =>
-  together.length < 2 ? "" : `, ${together.indexOf(token) + 1} of ${together.length} from one call`;
 
 /**
  * Shows each lane's tokens up to the clock.
