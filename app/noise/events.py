@@ -11,7 +11,7 @@ from app.race.events import Part, into, lane_events
 from app.race.races import LANES, RUNS, Race
 from app.race.requests import open_run
 from app.race.view import meta_view, summary_view
-from app.serving.models import ModelChoice, ModelShelf, gpu_seconds, on_gpu
+from app.serving.models import ModelChoice, ModelShelf, files_stamp, gpu_seconds, on_gpu
 from app.serving.store import Store
 from app.serving.values import REFUSALS, Event, error_event
 from app.settings import MAX_NEW_TOKENS, RunSettings, default_budget
@@ -24,7 +24,7 @@ from .recordings import RUN, recorded_map, recorded_maps, telling_position
 from .view import bins_view, square_view, staircase_view, sweep_view
 
 SWEEP_LENGTH = 8
-MAPS: Store[Any] = Store(400)  # by model, run, kind and position
+MAPS: Store[Any] = Store(400)  # by model and its files, run, kind and position
 _MAP_SECONDS = 20
 _PLAIN = RunSettings.decoding
 
@@ -56,7 +56,8 @@ class NoiseRunner:
         try:
             race = _race(request)
             kind, run, position = _asked_map(request)
-            found = MAPS.find((choice, run, kind, position))
+            key = (choice, files_stamp(choice), run, kind, position)
+            found = MAPS.find(key)
             if found is None:
                 found = recorded_map(choice, run, kind, position)
             if found is None:
@@ -67,7 +68,7 @@ class NoiseRunner:
                         yield {"event": "progress", "kind": kind, "share": part}, None
                     else:
                         found = part[1]
-                MAPS.put((choice, run, kind, position), found)
+                MAPS.put(key, found)
             view = KINDS[kind][1](found)
             yield {"event": "map", "kind": kind, "run": run, "position": position, "map": view}, found
         except REFUSALS as error:

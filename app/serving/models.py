@@ -76,7 +76,7 @@ def _typed(text: str | None) -> str | None:
 _DTYPES = {"float32": "auto"}  # "auto" is float32 too, and one choice has one name
 
 
-def _stamp(choice: ModelChoice) -> tuple[Any, ...]:
+def files_stamp(choice: ModelChoice) -> tuple[Any, ...]:
     """Names, sizes and times of the files in a choice's own folders: others mean that a folder has changed."""
     named = [choice.name, choice.adapter, choice.adapter and adapters_folder() / choice.adapter]
     folders = {Path(name).absolute(): None for name in named if name and Path(name).is_dir()}
@@ -92,7 +92,7 @@ class _Loading:
 
     def __init__(self, choice: ModelChoice, load: Callable[..., PTPModel]) -> None:
         self.progress = (0.0, "starting")
-        self.stamp = _stamp(choice)
+        self.stamp = files_stamp(choice)
         self.model: PTPModel | None = None
         self.contexts = Contexts()
         self.error: Exception | None = None
@@ -174,7 +174,7 @@ class ModelShelf:
     def _entry(self, choice: ModelChoice) -> _Loading:
         with self._lock:
             there = self._loadings.get(choice)
-            if there is None or (there.is_done and there.stamp != _stamp(choice)):
+            if there is None or (there.is_done and there.stamp != files_stamp(choice)):
                 self._loadings[choice] = _Loading(choice, self._load)
                 self._forget_oldest(choice)
             self._loadings.move_to_end(choice)

@@ -101,3 +101,20 @@ def test_a_race_of_a_larger_vocabulary_is_told_apart_on_the_noise_page(model, wh
     ):
         last = list(events)[-1]
         assert last["event"] == "error" and "token 40000" in last["message"]
+
+
+def test_maps_of_a_model_that_changed_on_disk_are_drawn_anew(whole, tmp_path):
+    loads = iter(range(9))
+    parts = make_tokenizer(), make_adapter()
+    shelf = ModelShelf(lambda *_, **__: PTPModel(make_target(next(loads)), *parts, name="tiny").eval())
+    choice, runner, run = ModelChoice(str(tmp_path)), NoiseRunner(shelf), RUNS.add(Race.from_text(json.dumps(whole)))
+
+    def drawn():
+        event, found = list(runner.draw(choice, {"run": run, "kind": "staircase", "position": 1}))[-1]
+        assert event["event"] == "map", event
+        return found
+
+    first = drawn()
+    assert drawn() is first
+    (tmp_path / "weights").write_text("trained on")
+    assert drawn() != first
