@@ -35,7 +35,9 @@ class Line:
             yield
         finally:
             with self._lock:
-                self._took.append(self._clock() - self._running.pop(ticket))
+                began = self._running.pop(ticket, None)  # a request made by hand may use a ticket twice
+                if began is not None:
+                    self._took.append(self._clock() - began)
 
     def place(self, ticket: str) -> Event:
         """Where the ticket stands: {running}, and while it waits {place, seconds} too.

@@ -45,3 +45,10 @@ def test_a_run_that_fails_frees_its_place():
             raise ValueError
     except ValueError:
         assert line.place("b")["seconds"] == 0.0
+
+
+def test_a_ticket_that_is_used_twice_harms_nobody():
+    line = Line(Clock())
+    with line.run("same"), line.run("same"):
+        pass
+    assert line.place("same")["running"] is False
