@@ -22,7 +22,7 @@ from ptp_core.model.ptp_model import PTPModel
 from ptp_core.trace import Trace
 
 from .recordings import RUN, recorded_map, recorded_maps, telling_position
-from .view import bins_view, square_view, staircase_view, sweep_view
+from .view import bins_view, race_view, square_view, staircase_view, sweep_view
 
 SWEEP_LENGTH = 8
 MAPS: Store[Any] = Store(400)  # by model and its files, run, kind and position
@@ -116,23 +116,31 @@ def _check_tokens(model: PTPModel, trace: Trace) -> None:
 
 
 def edited_tape(race: Race, request: Event) -> NoiseTape:
-    """The tape that a request asks for: the seed's own noise with "edits" {position: u}.
+    """The tape that a request asks for: the seed's own noise with "edits" {position: u}, {position.token: clock}.
 
     With "redraw" {behind, seed}, every u behind a position comes from another seed. ValueError if that is no tape.
     """
     try:
-        edits = {int(position): float(u) for position, u in dict(request.get("edits") or {}).items()}
+        asked = {str(place): float(u) for place, u in dict(request.get("edits") or {}).items()}
+        edits = {int(place): u for place, u in asked.items() if "." not in place}
+        clocks = {_position_and_token(place): value for place, value in asked.items() if "." in place}
         redraw = request.get("redraw")
         if redraw:
             fresh = NoiseTape(int(redraw["seed"]))
             edits |= {i: fresh[i] for i in range(int(redraw["behind"]) + 1, MAX_NEW_TOKENS)}
     except (TypeError, ValueError, KeyError):
         raise ValueError("Noise values must be numbers.") from None
-    if any(not 0 <= position < MAX_NEW_TOKENS for position in edits):
+    if any(not 0 <= position < MAX_NEW_TOKENS for position in (*edits, *(place for place, _ in clocks))):
         raise ValueError(f"Positions run from 0 to {MAX_NEW_TOKENS - 1}.")
     if any(not math.isfinite(u) or not 0 <= u < 1 for u in edits.values()):
         raise ValueError("u must lie in [0, 1).")
-    return NoiseTape(race.reference.noise.seed, edits)
+    return NoiseTape(race.reference.noise.seed, edits, clocks)
+
+
+def _position_and_token(place: str) -> tuple[int, int]:
+    """ "12.345" -> (12, 345); ValueError for anything else."""
+    position, token = place.split(".")
+    return int(position), int(token)
 
 
 def _race(request: Event) -> Race:
@@ -175,11 +183,17 @@ def _sweep(model: Any, trace: Trace, position: int, contexts: Any) -> Steps[Any]
     return (yield from analysis.sweep_steps(model, trace, position, last, contexts))
 
 
+def _race_of_clocks(model: Any, trace: Trace, position: int, contexts: Any) -> Steps[Any]:
+    yield 0.0
+    return analysis.clock_race(model, trace, position, contexts)
+
+
 KINDS: dict[str, tuple[Callable[..., Steps[Any]], Callable[[Any], Any]]] = {  # kind: (its steps, its view)
     "bins": (_bins, bins_view),
     "sweep": (_sweep, sweep_view),
     "square": (analysis.unit_square_steps, square_view),
     "staircase": (analysis.staircase_steps, staircase_view),
+    "race": (_race_of_clocks, race_view),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.race.view import emitted_view
 from ptp_core.maps.blind import Blind
+from ptp_core.maps.clock_race import ClockRace
 from ptp_core.maps.staircase import Staircase
 from ptp_core.maps.sweep import Stretch, Sweep
 from ptp_core.maps.unit_square import Column, Square, UnitSquare
@@ -29,6 +30,7 @@ def square_view(square: UnitSquare) -> dict[str, Any]:
         "draft": _square(square.draft),
         "blind": _square(square.blind),
         "blind_name": without_u(square.blind_by),
+        "moved": square.moved,
         "texts": {str(token): text for token, text in square.texts.items()},
         "calls": square.calls,
     }
@@ -75,6 +77,7 @@ def sweep_view(sweep: Sweep) -> dict[str, Any]:
         "probes": sweep.probes,
         "blind": None if sweep.blind is None else _stretches(sweep.blind),
         "blind_name": without_u(sweep.blind_by),
+        "moved": sweep.moved,
         "texts": {str(token): text for token, text in sweep.texts.items()},
         "calls": sweep.calls,
     }
@@ -82,6 +85,33 @@ def sweep_view(sweep: Sweep) -> dict[str, Any]:
 
 def _stretches(stretches: Sequence[Stretch]) -> list[list[Any]]:
     return [[round(s.left, 5), round(s.right, 5), s.tokens] for s in stretches]
+
+
+def race_view(race: ClockRace) -> dict[str, Any]:
+    """Runners as [token, text, clock, probability, arrival, draft's probability, draft's arrival]; null: it does not
+    run there."""
+    return {
+        "position": race.target.position,
+        "runners": [
+            [r.token, r.text, round(r.clock, 7), *map(_short, (r.prob, r.arrival, r.draft_prob, r.draft_arrival))]
+            for r in race.runners
+        ],
+        "count": race.num_runners,
+        "lead": race.lead,
+        "draft": race.draft,
+        "drafted_by": "" if race.drafted_by is None else race.drafted_by.adapter,
+        "trained": race.drafted_by is not None and race.drafted_by.trained,
+        "sharpness": race.sharpness,
+        "agreement": race.agreement,
+        "limit": race.limit,
+        "likeliest": race.likeliest,
+        "target": bins_view(race.target),
+        "calls": race.calls,
+    }
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.5g}")
 
 
 def staircase_view(stairs: Staircase) -> dict[str, Any]:

@@ -122,8 +122,13 @@ def build_ask(run_label: str, first: str = FIRST) -> Ask:
             [(TABLE[name].label, name) for name in RACED], value=DEFAULTS.method, label="Drafts by",
             show_label=False, container=False, elem_id="ptp-method", min_width=272, scale=0, filterable=False,
         )  # fmt: skip
+        coupling = gr.Dropdown(
+            [(COUPLING_LABELS[name], name) for name in COUPLINGS], value=DEFAULTS.sampling.coupling,
+            label="Map from noise to tokens", show_label=False, container=False, elem_id="ptp-coupling",
+            min_width=250, scale=0, filterable=False,
+        )  # fmt: skip
     with gr.Accordion(settings_sentence(page_values(DEFAULTS)), open=False, elem_id="ptp-settings") as panel:
-        inputs = {"prompt": prompt, "seed": seed, "method": method, **_adjustable_inputs()}
+        inputs = {"prompt": prompt, "seed": seed, "method": method, "coupling": coupling, **_adjustable_inputs()}
         reset = gr.Button("Reset settings", size="sm", elem_id="ptp-reset")
     ticket = gr.Textbox(visible=False)  # the browser's name for a run, by which it can stop it
     ask = Ask(prompt, run, stop, examples, panel, ticket, inputs)
@@ -167,10 +172,6 @@ def _adjustable_inputs() -> dict[str, Any]:
             "draft_budget": gr.Dropdown(
                 list(BUDGETS), value=values["draft_budget"], label="Draft budget", allow_custom_value=True,
                 info="u-slots or drafts per call; auto: what pays here",
-            ),
-            "coupling": gr.Dropdown(
-                [(COUPLING_LABELS[name], name) for name in COUPLINGS], value=values["coupling"], label="Map from noise",
-                info="how the noise picks a token", filterable=False, elem_id="ptp-coupling",
             ),
             "chat": gr.Checkbox(values["chat"], label="Chat template", info="off: continue the prompt as plain text"),
         }  # fmt: skip

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.settings import U_DIGITS
-from ptp_core.analysis import nearest_flip
+from ptp_core.analysis import nearest_clock, nearest_flip
+from ptp_core.noise import NoiseTape
 from ptp_core.trace import Branch, DecodeStep, Draft, Emitted, Trace, stats_of
 
 from .races import BASELINE, LANES, PARALLEL, Race
@@ -60,7 +61,7 @@ def meta_view(race: Race) -> dict[str, Any]:
     return {
         "prompt": trace.prompt,
         "seed": trace.noise.seed,
-        "edits": {str(position): u for position, u in trace.noise.edits.items()},
+        "edits": edits_view(trace.noise),
         "sampling": trace.sampling.to_json(),
         "model": trace.model,
         "adapter": trace.adapter,
@@ -70,6 +71,12 @@ def meta_view(race: Race) -> dict[str, Any]:
         "origin": race.origin,
         "notes": list(notes),
     }
+
+
+def edits_view(noise: NoiseTape) -> dict[str, float]:
+    """What was changed of a tape: u by "position", clocks by "position.token"."""
+    clocks = {f"{position}.{token}": value for (position, token), value in noise.clock_edits.items()}
+    return {**{str(position): u for position, u in noise.edits.items()}, **clocks}
 
 
 def summary_view(race: Race) -> dict[str, Any]:
@@ -137,7 +144,23 @@ def _flip(token: Emitted) -> float | None:
     return round(min(max(behind, 0), 1 - 10**-U_DIGITS), U_DIGITS)
 
 
+def _candidates(token: Emitted) -> list[list[Any]]:
+    """[text, probability, left edge, whether it is the text's token]; in a race also its clock and its id.
+
+    In a race the edges only lay the odds side by side: no u falls on them.
+    """
+    rows, before = [], 0.0
+    for c in token.candidates:
+        raced = c.clock is not None
+        left = before if raced else c.left
+        rows.append([c.text, round(c.prob, 5), round(left, 6), c.token == token.token])
+        rows[-1] += [round(c.clock, 7), c.token] if c.clock is not None else []
+        before += c.prob
+    return rows
+
+
 def emitted_view(token: Emitted) -> dict[str, Any]:
+    nearest = nearest_clock(token)
     own = next((c.text for c in token.candidates if c.token == token.token), "")
     return {
         "p": token.position,
@@ -149,8 +172,9 @@ def emitted_view(token: Emitted) -> dict[str, Any]:
         "lo": round(token.left, 6),
         "hi": round(token.right, 6),
         "f": _flip(token),
+        **({} if nearest is None else {"fc": [nearest[0], round(nearest[1], 7)]}),
         "m": None if token.margin is None else round(token.margin, 6),
-        "c": [[c.text, round(c.prob, 5), round(c.left, 6), c.token == token.token] for c in token.candidates],
+        "c": _candidates(token),
         "ex": [[c.text, round(c.prob, 5)] for c in token.excluded],
         "om": round(token.omitted_mass, 5),
         "xm": round(token.excluded_mass, 5),

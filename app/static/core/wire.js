@@ -11,7 +11,16 @@ export { BASELINE, PARALLEL };
 /** @type {LaneName[]} */
 export const LANES = [BASELINE, PARALLEL];
 
-/** @typedef {{ text: string, prob: number, left: number, own: boolean }} Candidate a bin: [left, left + prob) */
+/**
+ * A bin: [left, left + prob). In a race of clocks the bins only lay the odds side by side.
+ * @typedef {object} Candidate
+ * @property {string} text
+ * @property {number} prob
+ * @property {number} left
+ * @property {boolean} own whether it is the text's token
+ * @property {number} [clock] its own number, in a race
+ * @property {number} [id] its token, in a race
+ */
 /** @typedef {{ text: string, prob: number }} Excluded */
 /** @typedef {{ text: string, status: string, prob: number }} Draft */
 /** @typedef {{ assumed: number, probability: number, kept: boolean, drafts: Draft[] }} Branch */
@@ -29,6 +38,7 @@ export const LANES = [BASELINE, PARALLEL];
  * @property {number} right of its bin
  * @property {number | null} margin how far u may move before another token is picked; null where none can be
  * @property {number | null} flip the u nearest to its own that picks another token; null where there is none
+ * @property {[number, number] | null} flipClock in a race: whose clock decides otherwise soonest, and from where on
  * @property {Candidate[]} candidates
  * @property {Excluded[]} excluded removed by the filters
  * @property {number} omitted mass of tokens that are not listed
@@ -70,8 +80,8 @@ export const LANES = [BASELINE, PARALLEL];
  * @typedef {object} Meta
  * @property {string} prompt
  * @property {number} seed
- * @property {Record<string, number>} edits u by position
- * @property {{ temperature: number, top_k: number, top_p: number, order: string }} sampling
+ * @property {Record<string, number>} edits u by position, clocks by "position.token"
+ * @property {{ temperature: number, top_k: number, top_p: number, order: string, coupling?: string }} sampling
  * @property {string} model
  * @property {string | null} adapter
  * @property {string} device
@@ -91,8 +101,9 @@ const branch = (raw) => ({ assumed: raw.m, probability: raw.p, kept: raw.kept, d
 export function token(raw) {
   return {
     position: raw.p, text: raw.t, label: raw.l, source: raw.src, u: raw.u, prob: raw.pr, left: raw.lo, right: raw.hi,
-    margin: raw.m, flip: raw.f === undefined ? null : raw.f,
-    candidates: raw.c.map((/** @type {any[]} */ [text, prob, left, own]) => ({ text, prob, left, own })),
+    margin: raw.m, flip: raw.f === undefined ? null : raw.f, flipClock: raw.fc || null,
+    candidates: raw.c.map((/** @type {any[]} */ [text, prob, left, own, clock, id]) => (
+      { text, prob, left, own, clock, id })),
     excluded: raw.ex.map((/** @type {any[]} */ [text, prob]) => ({ text, prob })),
     omitted: raw.om, filtered: raw.xm, alone: false, call: -1, raw,
   };
@@ -128,49 +139,6 @@ export function step(raw, index) {
 /** @param {any} raw @returns {Chunk} */
 export const chunk = ({ start, steps, total }) => (
   { start, total, steps: steps.map((/** @type {any} */ one, /** @type {number} */ i) => step(one, start + i)) });
-
-// ---- noise maps ----------------------------------------------------------------------------------------
-
-/** @typedef {{ bottom: number, top: number, token: number }} Cell */
-/** @typedef {{ left: number, right: number, token: number, cells: Cell[] }} Column u1 in [left, right) gives `token` */
-/** @typedef {{ columns: Column[], second: number, pair: number, error: number }} DraftSquare */
-/** @typedef {Record<string, string>} Texts by token */
-/** @typedef {{ target: Column[], draft: DraftSquare | null, blind: DraftSquare | null, texts: Texts,
- *              blind_name: string, calls: number }} Square */
-/** @typedef {{ left: number, right: number, tokens: number[] }} Stretch */
-/** @typedef {{ first: number, last: number, target: Stretch[], draft: Stretch[] | null, error: number,
- *              blind: Stretch[] | null, blind_name: string,
- *              probes: [number, number], texts: Texts, calls: number }} Sweep */
-/** @typedef {{ kind: string | null, draft: Stretch[], agreement: number, total_variation: number,
- *              blind: number | null, blind_agreement: number | null, blind_name: string,
- *              probes: [number, number] | null, texts: Texts, target: Token, calls: number }} Stairs */
-
-/** @param {any} raw @returns {Column} */
-const column = ([left, right, first, cells]) => ({
-  left, right, token: first,
-  cells: cells.map((/** @type {any[]} */ [bottom, top, second]) => ({ bottom, top, token: second })),
-});
-
-/** @param {any} raw @returns {DraftSquare | null} */
-const draftSquare = (raw) => raw && { ...raw, columns: raw.columns.map(column) };
-
-/** @param {any} raw @returns {Stretch} */
-const stretch = ([left, right, tokens]) => ({ left, right, tokens });
-
-/** A map by its kind: what the server's `map` event carries. @type {Record<string, (raw: any) => any>} */
-export const MAPS = {
-  bins: token,
-  square: (raw) => /** @type {Square} */ ({
-    ...raw, target: raw.target.map(column), draft: draftSquare(raw.draft), blind: draftSquare(raw.blind),
-  }),
-  sweep: (raw) => /** @type {Sweep} */ ({
-    ...raw, target: raw.target.map(stretch), draft: raw.draft && raw.draft.map(stretch),
-    blind: raw.blind && raw.blind.map(stretch),
-  }),
-  staircase: (raw) => /** @type {Stairs} */ ({
-    ...raw, draft: raw.draft.map(stretch), target: token(raw.target),
-  }),
-};
 
 // ---- benchmark results ---------------------------------------------------------------------------------
 

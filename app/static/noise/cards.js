@@ -1,11 +1,12 @@
 // @ts-check
 // The cards under the strip: each draws one kind of map of the chosen token.
 
-import { el, findAll } from "../core/dom.js";
-import { MAPS } from "../core/wire.js";
+import { clamp, el, findAll } from "../core/dom.js";
+import { MAPS } from "../core/wire_maps.js";
 import { foundMap, mapKey, rollAt } from "./history.js";
 import { drawStrip, moveTo } from "./needle.js";
 import { showProgress } from "./progress.js";
+import { raceCard } from "./race_card.js";
 import { square } from "./square.js";
 import { sweep } from "./sweep.js";
 import { edit, LAST } from "./work.js";
@@ -17,15 +18,30 @@ import { edit, LAST } from "./work.js";
 const DRAWN = {
   square: (page, map, position) => {
     const here = { u1: rollAt(page.state, position), u2: rollAt(page.state, position + 1) };
-    return square(map, here, (u1, u2) =>
-      edit(page, { [position]: Math.min(u1, LAST), [position + 1]: Math.min(u2, LAST) }));
+    const [first, second] = placesOf(map.moved || [null, null], position);
+    return square(map, here, (u1, u2) => edit(page, { [first]: settable(u1), [second]: settable(u2) }));
   },
-  sweep: (page, map, position) => sweep(map, rollAt(page.state, position), (u) => moveTo(page, u)),
+  sweep: (page, map, position) => sweep(map, rollAt(page.state, position), (u) => {
+    if (map.moved === null) moveTo(page, u);
+    else edit(page, { [`${position}.${map.moved}`]: settable(u) });
+  }),
+  race: (_, map) => raceCard(map),
   staircase: (_, map) => [el("p", { class: "ptp-facts", text: agreement(map) })],
 };
+/** A number that an edit can set. @param {number} u */
+const settable = (u) => clamp(u, 1e-6, LAST);
+
+/**
+ * The names of the numbers at positions from `position` on: the u's, or the clocks of these tokens.
+ * @param {(number | null)[]} tokens
+ * @param {number} position
+ */
+const placesOf = (tokens, position) =>
+  tokens.map((token, i) => (token === null ? `${position + i}` : `${position + i}.${token}`));
+
 const KINDS = /** @type {CardKind[]} */ (Object.keys(DRAWN));
 
-/** @param {import("../core/wire.js").Stairs} map */
+/** @param {import("../core/wire_maps.js").Stairs} map */
 function agreement(map) {
   if (map.kind === null) {
     return "This adapter drafts no token here, so only the target's staircase is drawn.";

@@ -4,6 +4,7 @@
 import { find } from "../core/dom.js";
 import { csv, save, saveJson, savePicture, saveShown } from "../core/save.js";
 import { chosen, foundMap, lead, mapKey } from "./history.js";
+import { raceRows } from "./race_card.js";
 import { plotPicture, stripPicture } from "./strip_picture.js";
 
 /** @typedef {import("./history.js").Page} Page */
@@ -72,7 +73,7 @@ export const stripRows = (token) => [
   ...token.excluded.map(({ text, prob }) => [text, prob, "", "", "removed by the filters"]),
 ];
 
-/** @param {import("../core/wire.js").Square} map @returns {Rows} */
+/** @param {import("../core/wire_maps.js").Square} map @returns {Rows} */
 export const squareRows = ({ target, draft, blind, texts }) => [
   ["of", "u1_from", "u1_to", "u2_from", "u2_to", "first", "second"],
   ...Object.entries({ target, draft: draft?.columns || [], blind: blind?.columns || [] }).flatMap(([name, columns]) =>
@@ -80,7 +81,7 @@ export const squareRows = ({ target, draft, blind, texts }) => [
       [name, left, right, cell.bottom, cell.top, texts[token], texts[cell.token]]))),
 ];
 
-/** @param {import("../core/wire.js").Sweep} map @returns {Rows} */
+/** @param {import("../core/wire_maps.js").Sweep} map @returns {Rows} */
 export const sweepRows = ({ target, draft, texts, first }) => [
   ["of", "u_from", "u_to", "position", "token"],
   ...Object.entries({ target, draft: draft || [] }).flatMap(([name, stretches]) =>
@@ -88,7 +89,7 @@ export const sweepRows = ({ target, draft, texts, first }) => [
       [name, left, right, first + k + 1, texts[token]]))),
 ];
 
-/** @param {import("../core/wire.js").Stairs} map @returns {Rows} */
+/** @param {import("../core/wire_maps.js").Stairs} map @returns {Rows} */
 export const stairsRows = ({ target, draft, texts }) => [
   ["of", "token", "u_from", "u_to"],
   ...target.candidates.map(({ text, prob, left }) => ["target", text, left, left + prob]),
@@ -96,4 +97,4 @@ export const stairsRows = ({ target, draft, texts }) => [
 ];
 
 /** @type {Record<string, (map: any) => Rows>} */
-const ROWS = { square: squareRows, sweep: sweepRows, staircase: stairsRows };
+const ROWS = { square: squareRows, sweep: sweepRows, staircase: stairsRows, race: raceRows };

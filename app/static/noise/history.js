@@ -17,7 +17,7 @@ import { withBins } from "../core/wire.js";
  * @property {boolean} fetching
  */
 
-/** @typedef {"square" | "sweep" | "staircase"} CardKind */
+/** @typedef {"square" | "sweep" | "staircase" | "race"} CardKind */
 
 /**
  * @typedef {object} State
@@ -28,6 +28,7 @@ import { withBins } from "../core/wire.js";
  * @property {Story | null} old the text that an edit is about to replace
  * @property {number | null} position of the chosen token
  * @property {number | null} u where the needle was moved to; null: it stands at the token's own u
+ * @property {{ id: number, number: number } | null} clock the clock that is being moved, in a race
  * @property {import("../core/strip.js").Part} part of the strip that is shown
  * @property {boolean} busy
  * @property {string | null} ticket
@@ -58,7 +59,8 @@ import { withBins } from "../core/wire.js";
 
 /** @param {import("./links.js").Link | null} link @returns {State} */
 export const fresh = (link) => ({
-  base: null, now: null, history: [], index: -1, old: null, position: null, u: null, part: WHOLE, busy: false,
+  base: null, now: null, history: [], index: -1, old: null, position: null, u: null, clock: null, part: WHOLE,
+  busy: false,
   ticket: null, asked: null, query: null, link, recorded: null, plotted: null, bins: new Map(), maps: new Map(),
   wanted: undefined, timer: undefined, dragging: false,
 });
@@ -88,6 +90,13 @@ export const callsOf = (target, name) => target.summary.lanes[name]?.calls || 0;
 export const tokensOf = (target) =>
   target ? (target.lanes.ar.tokens.length ? target.lanes.ar : target.lanes.ptp).tokens : [];
 
+/** Whether every token has a clock of its own here. @param {import("../core/wire.js").Meta} meta */
+export const isRace = ({ sampling }) => sampling.coupling === "gumbel";
+
+/** The edits of a tape at one position. @param {Record<string, number>} edits @param {number | null} position */
+export const editsAt = (edits, position) =>
+  Object.keys(edits).filter((place) => Math.floor(Number(place)) === position);
+
 /** The text on screen. @param {State} state */
 export const lead = (state) => tokensOf(state.now);
 
@@ -113,7 +122,8 @@ export function chosen(state) {
 export function mapKey(state, kind, target = state.now, position = state.position) {
   if (!target || position === null || !["square", "sweep"].includes(kind)) return `${kind} ${target?.run} ${position}`;
   const { model, adapter, dtype, edits } = target.meta;
-  const behind = kind === "sweep" ? Object.entries(edits).filter(([place]) => Number(place) > position) : [];
+  const raced = isRace(target.meta), from = raced ? position : kind === "sweep" ? position + 1 : Infinity;
+  const behind = Object.entries(edits).filter(([place]) => Math.floor(Number(place)) >= from);
   const before = whole(state, target).slice(0, position).map(({ text, label }) => [text, label]);
   return JSON.stringify([kind, state.base?.run, position, model, adapter, dtype, behind, before]);
 }
@@ -127,6 +137,7 @@ function whole(state, target) {
 /** The roll of a place, also while its text is decoded anew. @param {State} state @param {number} position */
 export function rollAt(state, position) {
   if (!state.now) return 0.5;
+  if (isRace(state.now.meta)) return whole(state, state.now)[position]?.u ?? 0.5;
   return state.now.meta.edits[position] ?? whole(state, state.now)[position]?.u ?? 0.5;
 }
 

@@ -7,10 +7,11 @@ import { leaveOnEscape, present } from "../core/present.js";
 import { hear, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
 import { BASELINE } from "../core/wire.js";
 import { plain } from "../core/text.js";
+import { listenToClocks, nearestClock, rollClocks } from "./clocks.js";
 import { drawCards, keepMap, receiveMap } from "./cards.js";
 import { exportAs } from "./exports.js";
 import { listenToFiles } from "./files.js";
-import { fresh, lead, story } from "./history.js";
+import { editsAt, fresh, isRace, lead, story } from "./history.js";
 import { build } from "./layout.js";
 import { linked } from "./links.js";
 import { drawStrip, listenToNeedle, moveTo, nearestFlip } from "./needle.js";
@@ -58,6 +59,8 @@ export function mount({ element, props, watch, server, trigger }) {
     Object.assign(state.now, { meta: event.meta, summary: event.summary });
     OF_RUN[event.event]?.(event, state.now);
   }
+
+  const raced = () => Boolean(state.now && isRace(state.now.meta));
 
   /** @type {Record<string, (event: any) => void>} */
   const WITHOUT_RUN = {
@@ -120,15 +123,19 @@ export function mount({ element, props, watch, server, trigger }) {
     undo: () => undo(page, -1),
     redo: () => undo(page, 1),
     all: () => undoAll(page),
-    flip: () => nearestFlip(page),
-    roll: () => moveTo(page, Math.random()),
-    restore: () => { if (state.position !== null) edit(page, { [state.position]: null }); },
+    flip: () => (raced() ? nearestClock(page) : nearestFlip(page)),
+    roll: () => (raced() ? rollClocks(page) : moveTo(page, Math.random())),
+    restore: () => {
+      const places = editsAt(state.now?.meta.edits || {}, state.position);
+      if (places.length) edit(page, Object.fromEntries(places.map((place) => [place, null])));
+    },
     back: () => choose(page, (state.position || 0) - 1),
     next: () => choose(page, (state.position || 0) + 1),
     present: () => present(root),
     leave: () => present(root, false),
   });
   listenToNeedle(page);
+  listenToClocks(page);
   leaveOnEscape(root);
   expose("noiseState", state);
   hear(props, watch, receive);
@@ -136,6 +143,7 @@ export function mount({ element, props, watch, server, trigger }) {
 
 /** @param {Page} page */
 function draw(page) {
+  page.root.classList.toggle("is-race", Boolean(page.state.now && isRace(page.state.now.meta)));
   drawText(page);
   drawParallel(page);
   drawStrip(page);
@@ -164,12 +172,13 @@ function drawTools({ state, view }) {
   const { meta } = state.now, { sampling } = meta;
   view.doing.undo.disabled = state.index <= 0;
   view.doing.redo.disabled = state.index >= state.history.length - 1;
-  view.doing.restore.disabled = !(String(state.position) in meta.edits);
+  view.doing.restore.disabled = !editsAt(meta.edits, state.position).length;
   view.doing.all.disabled = !state.base || state.now === state.base;
   view.asked.textContent = plain(meta.prompt);
   view.pill.textContent = [
     meta.origin, meta.model, `seed ${meta.seed}`, `T ${sampling.temperature}`, `top-k ${sampling.top_k || "off"}`,
-    `top-p ${sampling.top_p}`, `order of ${sampling.order === "probability" ? "probability" : "token id"}`,
+    `top-p ${sampling.top_p}`,
+    isRace(meta) ? "race of clocks" : `order of ${sampling.order === "probability" ? "probability" : "token id"}`,
     `${meta.device} ${meta.dtype}`,
   ].join(" · ");
 }

@@ -31,16 +31,21 @@ export function build(root, banner) {
   });
   const cards = {
     square: card("square", "The unit square",
-      "Each point is a pair of u's, coloured by the two tokens it gives.",
+      "Each point is a pair of numbers, coloured by the two tokens it gives: both u's, or the clocks of both tokens.",
       "Try: click another colour and watch both tokens change. A draft without u says one second token everywhere; "
       + "PTP can follow the target's shape."),
     sweep: card("sweep", "The sweep",
-      "u of this token runs across; below it, the tokens that follow, all other u's unchanged.",
+      "The number of this token runs across: its u, or its own clock. Below it, the tokens that follow.",
       "Try: find a small step that rewrites everything, and one after which the text recovers. Click to go there."),
     staircase: card("staircase", "The staircase",
       "The paper's picture: the odds, stacked to a staircase (the inverse CDF). u picks the step.",
       "Try: compare the draft's dotted stairs with the target's."),
+    race: card("race", "The two races",
+      "The target's clocks and the draft's run on the same numbers, each with its own odds.",
+      "Try: see how often both have one winner although their odds differ."),
   };
+  cards.staircase.box.classList.add("only-u");
+  cards.race.box.classList.add("only-race");
   root.append(
     leaveButton(), banner.node, asked,
     el("div", { class: "nz-top" }, [
@@ -57,7 +62,7 @@ export function build(root, banner) {
         group(button("back", "◂", "The token before"), button("next", "▸", "The next token")),
         needles.title, needles.preview,
       ]),
-      needles.strip, needles.band, needles.facts, needles.excluded, controls.controls,
+      needles.strip, needles.clocks, needles.band, needles.facts, needles.excluded, controls.controls,
     ]),
     el("div", { class: "ptp-bottom nz-bottom" }, [pill, tools(file)]),
     banner.spoken,
@@ -74,10 +79,11 @@ function strip() {
     needle: el("i", { class: "nz-needle", "aria-hidden": "true" }),
     bubble: el("span", { class: "nz-bubble", "aria-hidden": "true" }),
     strip: el("div", {
-      class: "ptp-strip-box nz-strip", role: "slider", tabindex: "0", "aria-label": "u of the chosen token",
+      class: "ptp-strip-box nz-strip only-u", role: "slider", tabindex: "0", "aria-label": "u of the chosen token",
       "aria-valuemin": "0", "aria-valuemax": "1",
     }),
-    band: el("div", { class: "nz-band-box" }),
+    clocks: el("div", { class: "nz-clocks only-race", role: "group", "aria-label": "The race of clocks" }),
+    band: el("div", { class: "nz-band-box only-u" }),
     facts: el("p", { class: "ptp-facts" }),
     excluded: el("p", { class: "ptp-excluded" }),
   };
@@ -102,14 +108,14 @@ function needleControls() {
   };
   const frozen = "On: every other u stays as it is. Off: each u behind this token is drawn anew.";
   const controls = el("div", { class: "nz-controls" }, [
-    el("label", {}, ["u ", number]),
+    el("label", { class: "only-u" }, ["u ", number]),
     group(
       button("flip", "Nearest flip", "The smallest change of u that picks another token"),
       button("roll", "⚄ Re-roll", "A new u for this token"), doing.restore,
     ),
     group(doing.undo, doing.redo, doing.all),
-    el("label", { title: frozen }, [freeze, " freeze the rest"]),
-    el("label", {}, ["zoom ", zoom]),
+    el("label", { class: "only-u", title: frozen }, [freeze, " freeze the rest"]),
+    el("label", { class: "only-u" }, ["zoom ", zoom]),
     group(...saves("bins", "the bins of this token")),
   ]);
   return { number, zoom, freeze, doing, controls };

@@ -17,15 +17,15 @@ export function linked() {
 }
 
 /**
- * The edits in a link, as "position:u,position:u"; what is no edit is left out.
+ * The edits in a link, as "position:u,position.token:clock"; what is no edit is left out.
  * @param {string} text
  */
 export function editsIn(text) {
   /** @type {Record<string, number>} */
   const found = {};
   for (const part of text.split(",")) {
-    const [place, value] = part.split(":"), position = Number(place), u = Number(value);
-    if (place && value && Number.isInteger(position) && position >= 0 && u >= 0 && u < 1) found[position] = u;
+    const [place, value] = part.split(":"), u = Number(value);
+    if (/^\d+(\.\d+)?$/.test(place) && value && u >= 0 && u < 1) found[place] = u;
   }
   return found;
 }

@@ -5,12 +5,13 @@ import { nameNodes, nameOf } from "../core/chips.js";
 import { clamp, el, find, findAll } from "../core/dom.js";
 import { placed, strip, stripLabels, within } from "../core/strip.js";
 import { nodes, percent, plain } from "../core/text.js";
-import { chosen, foundMap, needleAt } from "./history.js";
+import { drawClocks } from "./clocks.js";
+import { chosen, foundMap, isRace, needleAt } from "./history.js";
 import { interrupt, LAST, release } from "./work.js";
 
 /** @typedef {import("./history.js").Page} Page */
 /** @typedef {import("../core/wire.js").Token} Token */
-/** @typedef {import("../core/wire.js").Stairs} Stairs */
+/** @typedef {import("../core/wire_maps.js").Stairs} Stairs */
 
 const SETTLE = 450; // ms after the last key at which a keyboard move counts as released
 
@@ -61,11 +62,18 @@ export function nearestFlip(page) {
 // ---- drawing -------------------------------------------------------------------------------------------
 
 /** @param {Page} page */
-export function drawStrip({ state, view }) {
+export function drawStrip(page) {
+  const { state, view } = page;
   const token = chosen(state);
   view.controls.hidden = !token;
   if (!token) {
     view.title.textContent = "Choose a token";
+    return;
+  }
+  if (state.now && isRace(state.now.meta)) {
+    view.title.replaceChildren(`Token ${token.position + 1} `, nameNodes(token));
+    view.excluded.replaceChildren(...unlisted(token));
+    drawClocks(page);
     return;
   }
   const { part } = state, draft = foundMap(state, "staircase");

@@ -6,10 +6,10 @@ import { nodes, percent } from "../core/text.js";
 import { cellNames } from "./square_labels.js";
 import { ranked, tint } from "./tints.js";
 
-/** @typedef {import("../core/wire.js").Square} Square */
-/** @typedef {import("../core/wire.js").DraftSquare} DraftSquare */
-/** @typedef {import("../core/wire.js").Column} Column */
-/** @typedef {import("../core/wire.js").Cell} Cell */
+/** @typedef {import("../core/wire_maps.js").Square} Square */
+/** @typedef {import("../core/wire_maps.js").DraftSquare} DraftSquare */
+/** @typedef {import("../core/wire_maps.js").Column} Column */
+/** @typedef {import("../core/wire_maps.js").Cell} Cell */
 /** @typedef {(u1: number, u2: number) => void} Choose */
 
 const SIDE = 300, PAD = 26, TOP = 18, BOX = SIDE + PAD + TOP;

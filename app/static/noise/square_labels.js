@@ -8,8 +8,8 @@ const LETTER = 7, LINE = 14, MOST = 12; // of the picture's units; the longest n
 
 /**
  * Names for what is large enough to hold them.
- * @param {import("../core/wire.js").Square} map
- * @param {import("../core/wire.js").Column[]} columns
+ * @param {import("../core/wire_maps.js").Square} map
+ * @param {import("../core/wire_maps.js").Column[]} columns
  * @param {(u: number) => number} across
  * @param {(u: number) => number} up
  */
@@ -28,7 +28,7 @@ export function cellNames(map, columns, across, up) {
   return found;
 }
 
-/** @param {import("../core/wire.js").Square} map @param {number} token */
+/** @param {import("../core/wire_maps.js").Square} map @param {number} token */
 const short = (map, token) => labelIn(map, token).slice(0, MOST);
 
 /** @param {string} kind @param {number} x @param {number} y @param {string} text */
@@ -36,12 +36,12 @@ const name = (kind, x, y, text) => svg("text", { class: kind, x, y, text, "text-
 
 /**
  * Neighbouring columns that say the same are one: a draft is asked at points.
- * @param {import("../core/wire.js").Column[]} columns
+ * @param {import("../core/wire_maps.js").Column[]} columns
  */
 export function joined(columns) {
-  /** @type {import("../core/wire.js").Column[]} */
+  /** @type {import("../core/wire_maps.js").Column[]} */
   const found = [];
-  const says = (/** @type {import("../core/wire.js").Column} */ { token, cells }) =>
+  const says = (/** @type {import("../core/wire_maps.js").Column} */ { token, cells }) =>
     [token, ...cells.map((cell) => cell.token)].join(" ");
   for (const column of columns) {
     const last = found[found.length - 1];

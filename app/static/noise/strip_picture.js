@@ -6,7 +6,7 @@ import { painted } from "../core/save.js";
 import { plain } from "../core/text.js";
 
 /** @typedef {import("../core/wire.js").Token} Token */
-/** @typedef {import("../core/wire.js").Stairs} Stairs */
+/** @typedef {import("../core/wire_maps.js").Stairs} Stairs */
 /** @typedef {{ left: number, right: number, text: string, own: boolean }} Bin */
 
 const WIDE = 1000, ROW = 62, TOP = 34, BAR = 36;

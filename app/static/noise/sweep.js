@@ -4,8 +4,8 @@
 import { clamp, el, svg } from "../core/dom.js";
 import { labelIn, ranked, tint } from "./tints.js";
 
-/** @typedef {import("../core/wire.js").Sweep} Sweep */
-/** @typedef {import("../core/wire.js").Stretch} Stretch */
+/** @typedef {import("../core/wire_maps.js").Sweep} Sweep */
+/** @typedef {import("../core/wire_maps.js").Stretch} Stretch */
 /** @typedef {(u: number) => void} Choose */
 
 const WIDE = 1000, HIGH = 26, LEFT = 46, TOP = 20, RIGHT = 8;

@@ -4,7 +4,7 @@
 import { joined, nameOf, ofCall, statusOf } from "../core/chips.js";
 import { el, find, findAll } from "../core/dom.js";
 import { breaksOf, directionOf, nodes } from "../core/text.js";
-import { lead, tokensOf } from "./history.js";
+import { editsAt, lead, tokensOf } from "./history.js";
 
 /** @typedef {import("./history.js").Page} Page */
 /** @typedef {import("./history.js").State} State */
@@ -31,7 +31,7 @@ export function drawText({ state, view }) {
   view.text.scrollTop = place;
   if (focused) find(view.text, ".nz-token.is-selected")?.focus();
   const differing = findAll(view.text, ".nz-token.is-changed").length, moved = Object.keys(now.meta.edits).length;
-  view.textInfo.textContent = `${list.length} tokens` + (moved ? ` · ${moved} u's moved` : "")
+  view.textInfo.textContent = `${list.length} tokens` + (moved ? ` · ${moved} numbers moved` : "")
     + (differing ? ` · ${differing} tokens differ from the original` : "");
 }
 
@@ -42,7 +42,7 @@ export function drawText({ state, view }) {
  */
 function tokenNode(state, token, look) {
   const { position, u, left, right, margin } = token, selected = position === state.position;
-  const edited = state.now !== null && String(position) in state.now.meta.edits;
+  const edited = state.now !== null && editsAt(state.now.meta.edits, position).length > 0;
   const close = margin !== null && margin < CLOSE;
   const says = [
     `token ${position + 1}`, nameOf(token), `u ${u.toFixed(3)}`, `bin ${left.toFixed(3)} to ${right.toFixed(3)}`,

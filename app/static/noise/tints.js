@@ -24,7 +24,7 @@ export const tint = (colours, key) => (colours.has(key) ? `ptp-key-${colours.get
 
 /**
  * A token's text, for a picture.
- * @param {{ texts: import("../core/wire.js").Texts }} map
+ * @param {{ texts: import("../core/wire_maps.js").Texts }} map
  * @param {number} token
  */
 export const labelIn = (map, token) => plain(map.texts[token] || "");

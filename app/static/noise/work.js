@@ -13,7 +13,7 @@ import { showProgress } from "./progress.js";
 
 /** @typedef {import("./history.js").Page} Page */
 /** @typedef {import("./history.js").Story} Story */
-/** @typedef {Record<string, number | null>} Edits u by position; null: the seed's own */
+/** @typedef {Record<string, number | null>} Edits u by position, clock by "position.token"; null: the seed's own */
 
 export const LAST = 1 - 10 ** -U_DIGITS; // the largest u that a visitor can set
 const STAY = 500; // ms at a token after which its whole distribution is asked for
@@ -54,7 +54,7 @@ export function keep(page) {
     finish(page);
     return;
   }
-  Object.assign(state, { asked: null, u: null });
+  Object.assign(state, { asked: null, u: null, clock: null });
   page.redraw();
 }
 
@@ -64,7 +64,7 @@ export function fail(page, message) {
   halt(page);
   page.banner.say(message, "error");
   if (state.asked !== "edit" || state.index < 0) return;
-  Object.assign(state, { now: standing(state), asked: null, u: null });
+  Object.assign(state, { now: standing(state), asked: null, u: null, clock: null });
   page.redraw();
 }
 
@@ -111,7 +111,7 @@ function finish(page) {
     const first = state.recorded?.position ?? telling(lead(state));
     if (state.position === null || state.position >= lead(state).length) choose(page, first, true);
   } else if (standing(state) !== now) push(state, now);
-  Object.assign(state, { asked: null, u: null });
+  Object.assign(state, { asked: null, u: null, clock: null });
   if (link && link.prompt !== null && link.prompt !== now.meta.prompt) { // not its text yet
     page.redraw();
     return;
@@ -194,7 +194,7 @@ export function choose(page, position, quiet) {
   if (last < 0) return;
   clearTimeout(state.timer);
   clearTimeout(state.wanted);
-  Object.assign(state, { position: clamp(position, 0, last), u: null, part: WHOLE });
+  Object.assign(state, { position: clamp(position, 0, last), u: null, clock: null, part: WHOLE });
   view.zoom.value = "0";
   page.redraw();
   const token = chosen(state);
