@@ -74,7 +74,8 @@ def build(shelf: ModelShelf) -> None:
         "concurrency_id": CONCURRENCY_ID, "concurrency_limit": 1, "trigger_mode": "multiple", **PRIVATE,
     }  # fmt: skip
     running = gr.on(
-        [ask.run.click, ask.prompt.submit, ask.inputs["coupling"].input], run, [ask.ticket, choice, *ask.inputs.values()], noise,
+        [ask.run.click, ask.prompt.submit, ask.inputs["coupling"].input],
+        run, [ask.ticket, choice, *ask.inputs.values()], noise,
         js=modules.call("core/tickets.js", "queued"), **in_line,
     )  # fmt: skip
     editing = noise.edit(edit, choice, noise, **in_line)

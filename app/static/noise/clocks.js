@@ -47,7 +47,10 @@ export function drawClocks({ state, view }) {
   const token = chosen(state);
   if (!token) return;
   const list = runners(token.candidates, null).slice(0, SHOWN);
+  const focused = view.clocks.contains(document.activeElement) ? document.activeElement : null;
+  const held = focused instanceof HTMLElement ? focused.dataset.clock : undefined;
   view.clocks.replaceChildren(...list.map((one, place) => row(one, place)));
+  if (held) find(view.clocks, `[data-clock="${held}"]`)?.focus();
   view.clocks.dataset.token = String(token.position);
   view.facts.textContent = facts(token, list);
   view.preview.className = "nz-preview";

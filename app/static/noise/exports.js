@@ -3,8 +3,11 @@
 
 import { find } from "../core/dom.js";
 import { csv, save, saveJson, savePicture, saveShown } from "../core/save.js";
-import { chosen, foundMap, lead, mapKey } from "./history.js";
-import { raceRows } from "./race_card.js";
+import { percent } from "../core/text.js";
+import { runners } from "./clocks.js";
+import { chosen, foundMap, isRace, lead, mapKey } from "./history.js";
+import { raceRows, raceTimes } from "./race_card.js";
+import { racePicture } from "./race_picture.js";
 import { plotPicture, stripPicture } from "./strip_picture.js";
 
 /** @typedef {import("./history.js").Page} Page */
@@ -31,16 +34,27 @@ async function exportBins({ root, state }, token, format) {
   const name = `ptp-bins-token-${token.position + 1}`;
   if (format === "csv") save(csv(stripRows(token)), `${name}.csv`, "text/csv");
   else if (format === "json") saveJson(token.raw, name, 1);
-  else {
-    const picture = stripPicture(token, foundMap(state, "staircase"));
-    root.append(picture); // its look is computed where css applies
-    await saveShown(picture, name, format);
-    picture.remove();
-  }
+  else await savePictureOf(root, state.now && isRace(state.now.meta)
+    ? racePicture(`token ${token.position + 1}: when each clock rings`, runners(token.candidates, null).map(
+      ({ text, prob, time }) => ({ text, odds: percent(prob), times: [time] })))
+    : stripPicture(token, foundMap(state, "staircase")), name, format);
+}
+
+/**
+ * Saves a picture that is not on the page.
+ * @param {HTMLElement} root
+ * @param {SVGElement} picture
+ * @param {string} name
+ * @param {string} format
+ */
+async function savePictureOf(root, picture, name, format) {
+  root.append(picture); // its look is computed where css applies
+  await saveShown(picture, name, format);
+  picture.remove();
 }
 
 /** @param {Page} page @param {string} kind @param {string} format @param {string} name */
-async function exportMap({ view, state }, kind, format, name) {
+async function exportMap({ root, view, state }, kind, format, name) {
   const found = state.maps.get(mapKey(state, kind));
   if (!found) return;
   if (format === "json") saveJson(found.raw, name, 1);
@@ -48,6 +62,8 @@ async function exportMap({ view, state }, kind, format, name) {
   else if (kind === "staircase") {
     const plot = find(document, "#ptp-stairs .js-plotly-plot");
     if (plot) await savePicture(plotPicture(plot), name, format);
+  } else if (kind === "race") {
+    await savePictureOf(root, racePicture(`${name}: the two races`, raceTimes(found.map)), name, format);
   } else {
     const pictures = [...view.cards[kind === "square" ? kind : "sweep"].body.querySelectorAll("svg")];
     for (const [i, picture] of pictures.entries()) {
@@ -67,11 +83,15 @@ export const tapeRows = (tokens) => [
 ];
 
 /** @param {Token} token @returns {Rows} */
-export const stripRows = (token) => [
+export const stripRows = (token) => (token.candidates.some(({ clock }) => clock !== undefined) ? [
+  ["token", "probability", "number", "rings_at", "chosen"],
+  ...runners(token.candidates, null).map(({ text, prob, number, time, own }) =>
+    [text, prob, number, time, own ? 1 : 0]),
+] : [
   ["token", "probability", "u_from", "u_to", "chosen"],
   ...token.candidates.map(({ text, prob, left, own }) => [text, prob, left, left + prob, own ? 1 : 0]),
   ...token.excluded.map(({ text, prob }) => [text, prob, "", "", "removed by the filters"]),
-];
+]);
 
 /** @param {import("../core/wire_maps.js").Square} map @returns {Rows} */
 export const squareRows = ({ target, draft, blind, texts }) => [

@@ -7,6 +7,7 @@ import { leaveOnEscape, present } from "../core/present.js";
 import { hear, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
 import { BASELINE } from "../core/wire.js";
 import { plain } from "../core/text.js";
+import { drawAgreement } from "./agreement.js";
 import { listenToClocks, nearestClock, rollClocks } from "./clocks.js";
 import { drawCards, keepMap, receiveMap } from "./cards.js";
 import { exportAs } from "./exports.js";
@@ -78,8 +79,9 @@ export function mount({ element, props, watch, server, trigger }) {
 
   /** @type {Record<string, (event: any, now: import("./history.js").Story) => void>} */
   const OF_RUN = {
-    open: ({ maps, position }, now) => {
+    open: ({ maps, position, agreement }, now) => {
       if (maps) state.recorded = { position, maps };
+      if (agreement) drawAgreement(view.agreement, agreement);
       complete(page, now).then(() => showRecorded(page, now));
     },
     steps: (event, now) => {

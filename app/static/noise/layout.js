@@ -46,6 +46,12 @@ export function build(root, banner) {
   };
   cards.staircase.box.classList.add("only-u");
   cards.race.box.classList.add("only-race");
+  const look = { class: "ptp-panel nz-agreement", hidden: true };
+  const agreement = /** @type {HTMLDetailsElement} */ (el("details", look, [
+    el("summary", {}, [el("b", { text: "When does knowing the noise help a draft?" })]),
+    el("p", { class: "nz-small", text: "A draft with other odds than the target's may still pick the same token from "
+      + "the same noise. How often it does hangs on the map from noise to tokens, and on how good its odds are." }),
+  ]));
   root.append(
     leaveButton(), banner.node, asked,
     el("div", { class: "nz-top" }, [
@@ -68,8 +74,9 @@ export function build(root, banner) {
     banner.spoken,
     el("p", { class: "ptp-hint ptp-soft", text: HINT }),
     ...Object.values(cards).map(({ box }) => box),
+    agreement,
   );
-  return { text, textInfo, parallel, same, ...needles, ...controls, asked, pill, file, cards };
+  return { text, textInfo, parallel, same, ...needles, ...controls, asked, pill, file, cards, agreement };
 }
 
 function strip() {

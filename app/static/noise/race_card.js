@@ -61,6 +61,10 @@ function facts(map, target, draft) {
     + `${percent(map.limit)}. The draft's odds are raised to the power ${map.sharpness}.`;
 }
 
+/** The runners' arrivals, for a picture. @param {ClockRace} map */
+export const raceTimes = ({ runners }) => runners.slice(0, SHOWN).map((one) => (
+  { text: one.text, odds: odds(one), times: [one.arrival, one.draftArrival] }));
+
 /** @param {ClockRace} map */
 export const raceRows = ({ runners }) => [
   ["token", "number", "probability", "rings_at", "draft_probability", "draft_rings_at"],

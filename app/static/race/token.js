@@ -56,9 +56,10 @@ function drawBin(view, found) {
   }
   const { token } = found, { u } = token, side = u > 0.85 ? " is-right" : u < 0.15 ? " is-left" : "";
   view.tokenTitle.replaceChildren(`Token ${token.position + 1}: why “`, nameNodes(token), "”?");
+  const raced = isRaced(token), lone = raced ? { ...token, u: -1 } : token; // no u falls on the odds of a race
   const box = el("div", { class: "ptp-strip-box" }, [
-    strip(token), ...stripLabels(token),
-    el("span", { class: `ptp-u${side}`, style: `left:${100 * u}%`, text: `u = ${u.toFixed(3)}` }),
+    strip(lone), ...stripLabels(token),
+    ...(raced ? [] : [el("span", { class: `ptp-u${side}`, style: `left:${100 * u}%`, text: `u = ${u.toFixed(3)}` })]),
   ]);
   view.token.replaceChildren(
     ...(token.candidates.length ? [box] : []),
@@ -71,11 +72,23 @@ function drawBin(view, found) {
 function facts({ lane, token }) {
   const slice = `${token.left.toFixed(3)} to ${token.right.toFixed(3)}`;
   return [
-    `its slice is ${slice}; the roll was u = ${token.u.toFixed(3)}`, `${percent(token.prob)} likely`, nearMiss(token),
+    ...(isRaced(token) ? clocksOf(token) : [`its slice is ${slice}; the roll was u = ${token.u.toFixed(3)}`]),
+    `${percent(token.prob)} likely`, ...(isRaced(token) ? [] : [nearMiss(token)]),
     token.omitted > 0.0005 ? `${percent(token.omitted)} in tokens not listed` : null,
     token.filtered > 0.0005 ? `${percent(token.filtered)} removed by top-k and top-p` : null,
     lane === PARALLEL ? meaningOf(token) : null,
   ].filter(Boolean).join(" · ");
+}
+
+/** Whether its tokens ran a race of clocks. @param {Token} token */
+const isRaced = ({ candidates }) => candidates.some(({ clock }) => clock !== undefined);
+
+/** When the first two clocks rang. @param {Token} token */
+function clocksOf({ candidates }) {
+  const [first, second] = candidates.map(({ text, prob, clock }) => ({ text, time: -Math.log(Number(clock)) / prob }))
+    .sort((a, b) => a.time - b.time);
+  const next = second ? `“${plain(second.text)}” was second, at ${second.time.toFixed(2)}` : "no other token ran";
+  return [`its clock rang first, at ${first.time.toFixed(2)}`, next];
 }
 
 /** What the nearest other roll would have given. @param {Token} token */
