@@ -32,6 +32,7 @@ RULES = {
     "limit": "the best that any rule can do",
 }
 EDGES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0001)
+SPREAD = 6.0  # of the synthetic logits: their likeliest token then has three quarters, as of the real target
 _FEWEST = 8  # pairs in a bin that is shown
 
 
@@ -92,11 +93,11 @@ def main() -> None:
     parts = [analysis.draft_pairs(model, trace, shelf.contexts(choice)) for trace in traces]
     p, q = (torch.cat([part[i] for part in parts]) for i in range(2))
     drawn = [
-        synthetic_pairs(150, 48, 2.5, noise, seed) for seed, noise in enumerate((0.2, 0.5, 0.8, 1.2, 1.8, 2.6, 3.6))
+        synthetic_pairs(150, 48, SPREAD, noise, seed) for seed, noise in enumerate((0.2, 0.5, 0.8, 1.2, 1.8, 2.6, 3.6))
     ]
     a, b = (torch.cat([part[i] for part in drawn]) for i in range(2))
     adapter = blind_model(model).require_adapter().name
-    data = {
+    data: dict[str, Any] = {
         "source": f"{model.name} and {adapter} along {len(traces)} recorded texts, temperature 0.7",
         "real": [asdict(each) for each in analysis.by_quality(p, q, EDGES)],
         "synthetic": [asdict(each) for each in analysis.by_quality(a, b, EDGES)],

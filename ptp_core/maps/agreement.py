@@ -104,7 +104,7 @@ def by_quality(p: Tensor, q: Tensor, edges: Sequence[float]) -> list[Quality]:
         for rule in RULES:
             best = max(
                 (float(agreement(p[chosen], sharpened(q[chosen], g), rule).mean()), -g)
-                for g in (SHARPNESS if rule not in ("argmax", "limit") else (1.0,))
+                for g in (SHARPNESS if rule != "argmax" else (1.0,))
             )
             shares[rule], sharpness[rule] = best[0], -best[1]
         found.append(Quality(low, high, int(chosen.sum()), float(quality[chosen].mean()), shares, sharpness))
