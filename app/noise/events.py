@@ -18,7 +18,6 @@ from app.settings import MAX_NEW_TOKENS, RunSettings, default_budget
 from ptp_core import NoiseTape, analysis
 from ptp_core.maps.scan import Steps
 from ptp_core.methods import METHODS
-from ptp_core.model.ptp_model import PTPModel
 from ptp_core.trace import Trace
 
 from .agreement import exhibits
@@ -80,7 +79,6 @@ class NoiseRunner:
         """Both lanes on another tape; yields (lane, its trace up to the change), then (lane, step)."""
         model, contexts = self.shelf.get(choice), self.shelf.contexts(choice)
         for lane, trace in race.lanes.items():
-            _check_tokens(model, trace)
             fresh, steps = analysis.redecode_steps(
                 model, trace, noise, contexts,
                 max_new_tokens=race.limit,
@@ -95,9 +93,7 @@ class NoiseRunner:
         self, choice: ModelChoice, kind: str, trace: Trace, position: int
     ) -> Iterator[float | tuple[str, Any]]:
         """Yields progress, then ("map", the map)."""
-        model = self.shelf.get(choice)
-        _check_tokens(model, trace)
-        steps = KINDS[kind][0](model, trace, position, self.shelf.contexts(choice))
+        steps = KINDS[kind][0](self.shelf.get(choice), trace, position, self.shelf.contexts(choice))
         found = yield from steps
         yield "map", found
 
@@ -105,12 +101,6 @@ class NoiseRunner:
 def redecode_seconds(choice: ModelChoice, race: Race, noise: NoiseTape) -> int:
     """The GPU time of NoiseRunner.redecode."""
     return gpu_seconds(len(LANES) * (race.limit or MAX_NEW_TOKENS))
-
-
-def _check_tokens(model: PTPModel, trace: Trace) -> None:
-    """ValueError for tokens that the model does not know. A text of another model's name is refused by that name."""
-    if trace.model == model.name:
-        model.check_tokens([*trace.prompt_tokens, *trace.tokens])
 
 
 # ---- what a request asks for -------------------------------------------------------------------------------

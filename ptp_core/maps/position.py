@@ -179,8 +179,9 @@ def check(model: PTPModel, trace: Trace, position: int) -> None:
     """Raises ValueError if the trace is not this model's or has no such position."""
     if trace.model != model.name:
         raise ValueError(f"This text was written by {trace.model}; the model in use is {model.name}.")
-    if max(trace.prompt_tokens + trace.tokens, default=0) >= model.config.vocab_size or not trace.prompt_tokens:
-        raise ValueError(f"The tokens of this text are not tokens of {model.name}.")
+    if not trace.prompt_tokens:
+        raise ValueError("This text has no prompt, so nothing says what stands before it.")
+    model.check_tokens([*trace.prompt_tokens, *trace.tokens])
     if not 0 <= position < len(trace.tokens):
         raise ValueError(f"The text has {len(trace.tokens)} tokens; there is no position {position}.")
 
