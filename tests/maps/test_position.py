@@ -36,7 +36,7 @@ def test_foreign_traces_and_places_outside_the_text_are_refused(tiny):
             function(tiny, trace, 99)
         with pytest.raises(ValueError, match="written by other"):
             function(tiny, replace(trace, model="other"), 1)
-        with pytest.raises(ValueError, match="There is a token|has no prompt"):
+        with pytest.raises(ValueError, match=r"There is a token|has no prompt"):
             function(tiny, replace(trace, prompt_tokens=[5000]), 1)
     with pytest.raises(ValueError, match="A sweep covers"):
         analysis.sweep(tiny, trace, 5, 2)
