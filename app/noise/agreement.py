@@ -17,6 +17,7 @@ import torch
 from app.race.examples import EXAMPLES
 from app.race.races import recorded_race
 from app.serving.models import ModelChoice, ModelShelf
+from app.serving.values import Event
 from ptp_core import analysis
 from ptp_core.maps.agreement import synthetic_pairs
 from ptp_core.maps.blind import blind_model
@@ -34,6 +35,11 @@ RULES = {
 EDGES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0001)
 SPREAD = 6.0  # of the synthetic logits: their likeliest token then has three quarters, as of the real target
 _FEWEST = 8  # pairs in a bin that is shown
+
+
+def agreement(request: Event) -> Event:
+    """What the browser asks for when the panel opens: {"exhibits"}."""
+    return {"exhibits": exhibits()}
 
 
 @cache

@@ -20,7 +20,6 @@ from ptp_core.maps.scan import Steps
 from ptp_core.methods import METHODS
 from ptp_core.trace import Trace
 
-from .agreement import exhibits
 from .recordings import RUN, recorded_map, recorded_maps, telling_position
 from .view import bins_view, race_view, square_view, staircase_view, sweep_view
 
@@ -191,4 +190,4 @@ KINDS: dict[str, tuple[Callable[..., Steps[Any]], Callable[[Any], Any]]] = {  # 
 def opening() -> Event:
     """The event with which the page opens: a recorded text, and the recorded maps of its most telling token."""
     maps = {kind: KINDS[kind][1](found) for kind, found in recorded_maps().items()}
-    return {**open_run(RUN), "first": True, "position": telling_position(), "maps": maps, "agreement": exhibits()}
+    return {**open_run(RUN), "first": True, "position": telling_position(), "maps": maps}

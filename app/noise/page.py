@@ -21,6 +21,7 @@ from app.serving.store import stop_run, until_stopped
 from app.serving.values import Event, as_value
 from ptp_core.maps.staircase import Staircase
 
+from .agreement import agreement
 from .events import NoiseRunner, opening
 from .recordings import recorded_maps
 from .staircase_figure import staircase_figure
@@ -35,7 +36,7 @@ def build(shelf: ModelShelf) -> None:
         as_value(opening()),
         html_template="<div class='ptp-race ptp-noise' role='group' aria-label='Noise'></div>",
         js_on_load=modules.mount("noise/index.js", "edit", "draw"),
-        server_functions=[fetch_steps, stop_run, wait_place, export_run, open_file],
+        server_functions=[fetch_steps, stop_run, wait_place, export_run, open_file, agreement],
         elem_id="ptp-noise",
         apply_default_css=False,
     )

@@ -5,19 +5,23 @@ import { chart } from "../charts/index.js";
 import { chartKey, chartKeyWords } from "../charts/key.js";
 import { saveChart } from "../charts/picture.js";
 import { closest, el } from "../core/dom.js";
+import { ask } from "../core/run.js";
 
 /** @typedef {import("../charts/axes.js").Exhibit} Exhibit */
 
-/**
- * Draws them, once, when the visitor opens the panel: a chart takes the width that its box has.
- * @param {HTMLDetailsElement} panel
- * @param {Exhibit[]} exhibits
- */
-export function drawAgreement(panel, exhibits) {
-  panel.hidden = !exhibits.length;
-  panel.addEventListener("toggle", () => {
-    if (!panel.open || panel.querySelector("section")) return;
-    for (const exhibit of exhibits) {
+/** Asks for them and draws them when the visitor opens the panel. @param {import("./history.js").Page} page */
+export function listenToAgreement({ view: { agreement: panel }, server, banner }) {
+  let asked = false;
+  panel.addEventListener("toggle", async () => {
+    if (!panel.open || asked) return;
+    asked = true;
+    const found = await ask(server, "agreement", {}, "The server did not answer. Close the panel and open it again.");
+    if (found.error) {
+      asked = false;
+      banner.say(found.error, "error");
+      return;
+    }
+    for (const exhibit of found.exhibits) { // a chart takes the width that its box has on the page
       const figure = el("div", { class: "ptp-figure-box" });
       panel.append(section(exhibit, figure));
       chart(figure, exhibit, null, () => {});

@@ -7,7 +7,7 @@ import { leaveOnEscape, present } from "../core/present.js";
 import { hear, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
 import { BASELINE } from "../core/wire.js";
 import { plain } from "../core/text.js";
-import { drawAgreement } from "./agreement.js";
+import { listenToAgreement } from "./agreement.js";
 import { listenToClocks, nearestClock, rollClocks } from "./clocks.js";
 import { drawCards, keepMap, receiveMap } from "./cards.js";
 import { exportAs } from "./exports.js";
@@ -79,13 +79,13 @@ export function mount({ element, props, watch, server, trigger }) {
 
   /** @type {Record<string, (event: any, now: import("./history.js").Story) => void>} */
   const OF_RUN = {
-    open: ({ maps, position, agreement }, now) => {
+    open: ({ maps, position }, now) => {
       if (maps) state.recorded = { position, maps };
-      if (agreement) drawAgreement(view.agreement, agreement);
       complete(page, now).then(() => showRecorded(page, now));
     },
     steps: (event, now) => {
-      const anew = event.lane === BASELINE ? "Decoding anew, token by token …" : "Decoding in parallel, same noise …";
+      const alone = event.lane === BASELINE;
+      const anew = alone ? "Decoding anew, token by token …" : "Decoding in parallel, same noise …";
       banner.say(state.asked === "edit" ? anew : "Decoding both lanes in turns, on the same noise …");
       receiveChunk(page, now, event.lane, event.chunk);
       redraw();
@@ -138,6 +138,7 @@ export function mount({ element, props, watch, server, trigger }) {
   });
   listenToNeedle(page);
   listenToClocks(page);
+  listenToAgreement(page);
   leaveOnEscape(root);
   expose("noiseState", state);
   hear(props, watch, receive);

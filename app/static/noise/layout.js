@@ -46,8 +46,7 @@ export function build(root, banner) {
   };
   cards.staircase.box.classList.add("only-u");
   cards.race.box.classList.add("only-race");
-  const look = { class: "ptp-panel nz-agreement", hidden: true };
-  const agreement = /** @type {HTMLDetailsElement} */ (el("details", look, [
+  const agreement = /** @type {HTMLDetailsElement} */ (el("details", { class: "ptp-panel nz-agreement" }, [
     el("summary", {}, [el("b", { text: "When does knowing the noise help a draft?" })]),
     el("p", { class: "nz-small", text: "A draft with other odds than the target's may still pick the same token from "
       + "the same noise. How often it does hangs on the map from noise to tokens, and on how good its odds are." }),
