@@ -56,14 +56,13 @@ def _chart(name: str, bins: list[dict[str, Any]], source: str) -> dict[str, Any]
     places = [f"{each['mean_quality']:.2f}" for each in shown]
     count = sum(each["count"] for each in shown)
     lines = [{"name": words, "items": [_item(words, rule, each) for each in shown]} for rule, words in RULES.items()]
-    gain = _first_gain(shown)
     return {
         "id": f"agreement-{name}", "kind": "lines", "drill": False, "items": [],
         "title": f"How often drafts agree: {'real pairs' if name == 'real' else 'synthetic pairs'}",
         "what": "Each point is the share of all noise on which draft and target pick one token. "
         "To the right the draft's odds are closer to the target's (1 - total variation).",
         "try": "Find where a line that uses the noise leaves the line that ignores it.",
-        "says": f"{count:,} pairs of odds, {source if name == 'real' else 'drawn at random'}. {gain}",
+        "says": f"{count:,} pairs of odds, {source if name == 'real' else 'drawn at random'}. {_together(shown, count)}",
         "over": "", "axis": "quality of the draft: 1 - total variation", "y": "share", "places": places, "lines": lines,
     }  # fmt: skip
 
@@ -75,20 +74,10 @@ def _item(words: str, rule: str, each: dict[str, Any]) -> dict[str, Any]:
     return {"label": f"{each['mean_quality']:.2f}", "value": round(share, 4), "count": each["count"], "text": text}
 
 
-def _first_gain(bins: list[dict[str, Any]]) -> str:
-    """From which quality on the noise helps, in words."""
-    found = {}
-    for rule in ("gumbel", "probability"):
-        better = [each["shares"][rule] > each["shares"]["argmax"] + 0.01 for each in bins]
-        first = next((i for i in range(len(bins)) if all(better[i:])), None)
-        found[rule] = None if first is None else bins[first]["mean_quality"]
-    words = {"gumbel": "The race of clocks", "probability": "One u in order of probability"}
-    return " ".join(
-        f"{words[rule]} is more than 1 point ahead of ignoring the noise from quality {quality:.2f} on."
-        if quality is not None
-        else f"{words[rule]} is nowhere more than 1 point ahead of ignoring the noise for good."
-        for rule, quality in found.items()
-    )
+def _together(bins: list[dict[str, Any]], count: int) -> str:
+    """The share of each rule over all pairs, in words."""
+    means = {rule: sum(each["shares"][rule] * each["count"] for each in bins) / max(count, 1) for rule in RULES}
+    return "All together: " + ", ".join(f"{RULES[rule]} {100 * mean:.1f} %" for rule, mean in means.items()) + "."
 
 
 def main() -> None:

@@ -111,9 +111,9 @@ def test_the_nearest_flip_the_two_races_and_files(open_page, tmp_path):
 def test_the_panel_on_agreement_shows_both_kinds_of_pairs(open_page):
     page = open_page("noise?prompt=abc&max_new_tokens=8")  # a text of the visitor's own, not the recorded one
     page.locator(".nz-agreement summary").click()
-    page.wait_for_selector('[aria-label="How often drafts agree: synthetic pairs"] svg .ptp-line')
+    page.wait_for_selector('[aria-label="How often drafts agree: synthetic pairs"] .ptp-figure-box .ptp-dot')
     real = page.locator('[aria-label="How often drafts agree: real pairs"]')
-    assert real.locator(".ptp-series").count() == 5 and "pairs of odds" in real.inner_text()
+    assert real.locator(".ptp-figure-box .ptp-series").count() == 5 and "pairs of odds" in real.inner_text()
     with page.expect_download() as saved:
         real.locator('[data-format="svg"]').click()
     assert saved.value.suggested_filename == "ptp-agreement-real.svg"
