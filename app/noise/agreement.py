@@ -55,6 +55,7 @@ def _chart(name: str, bins: list[dict[str, Any]], source: str) -> dict[str, Any]
     shown = [each for each in bins if each["count"] >= _FEWEST]
     places = [f"{each['mean_quality']:.2f}" for each in shown]
     count = sum(each["count"] for each in shown)
+    drawn = source if name == "real" else "drawn at random"
     lines = [{"name": words, "items": [_item(words, rule, each) for each in shown]} for rule, words in RULES.items()]
     return {
         "id": f"agreement-{name}", "kind": "lines", "drill": False, "items": [],
@@ -62,7 +63,7 @@ def _chart(name: str, bins: list[dict[str, Any]], source: str) -> dict[str, Any]
         "what": "Each point is the share of all noise on which draft and target pick one token. "
         "To the right the draft's odds are closer to the target's (1 - total variation).",
         "try": "Find where a line that uses the noise leaves the line that ignores it.",
-        "says": f"{count:,} pairs of odds, {source if name == 'real' else 'drawn at random'}. {_together(shown, count)}",
+        "says": f"{count:,} pairs of odds, {drawn}. {_together(shown, count)}",
         "over": "", "axis": "quality of the draft: 1 - total variation", "y": "share", "places": places, "lines": lines,
     }  # fmt: skip
 
