@@ -18,19 +18,17 @@ from typing import Any
 from app.race.races import LANES, PARALLEL, recorded_race
 from ptp_core.methods import BASELINE, BLIND_METHOD, PAPER_METHOD
 
+from .facts import DEFAULT, RESULT, RESULTS_FOLDER, SWEEPS, facts, head
 from .recordings import NAMES, recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
-RESULTS_FOLDER = ROOT / "assets" / "benchmarks"
 RACE = "code"
-DEFAULT, RESULT, SWEEPS = "default", "default-budget-32", "default-sweeps"
 SERIES = {PAPER_METHOD: "told the dice", BLIND_METHOD: "not told"}
 RULES = {  # how a draft that is not told the dice made its word
     "argmax": "says its likeliest word",
     "pick": "rolls for its word, which makes it look weaker than it is",
 }
-_REST = '"questions":'
 _ENTRY = re.compile(r"^- \*\*(?P<name>[^*]+)\*\*(?: \(also: (?P<also>[^:]+)\))?: (?P<text>.+)$")
 
 
@@ -57,7 +55,7 @@ def race() -> dict[str, Any]:
 
 def results() -> dict[str, Any]:
     """Acceptance by entropy and by margin, told the dice and not, over the shipped questions; words in context."""
-    found = _head(RESULT)
+    found = head(RESULT)
     environment, analysis = found["environment"], found["analysis"]
     series = [
         {
@@ -84,7 +82,7 @@ def costs() -> dict[str, Any]:
     curves: dict[str, tuple[int, Any]] = {}
     names = sorted(path.name.removesuffix(".json.gz") for path in RESULTS_FOLDER.glob("*.json.gz"))
     for name in sorted(names, key=lambda name: name != DEFAULT):
-        environment = _head(name)["environment"]
+        environment = head(name)["environment"]
         if environment.get("cost_curve"):
             curves.setdefault(environment["device"], (environment["threads"], environment["cost_curve"]))
     budgets = []
@@ -106,16 +104,6 @@ def costs() -> dict[str, Any]:
     return {"curves": found, "budgets": budgets}
 
 
-def _head(name: str) -> dict[str, Any]:
-    """A shipped result without its questions and rows, which come last and are nearly all of it."""
-    text = ""
-    with gzip.open(RESULTS_FOLDER / f"{name}.json.gz", "rt", encoding="utf-8") as file:
-        while _REST not in text and (part := file.read(1 << 16)):
-            text += part
-    found: dict[str, Any] = json.loads(text.partition(_REST)[0].rstrip().rstrip(",") + "}")
-    return found
-
-
 def _shipped(name: str) -> dict[str, Any]:
     """A shipped result's file as it is: its analysis need not be computed again."""
     found: dict[str, Any] = json.loads(gzip.decompress((RESULTS_FOLDER / f"{name}.json.gz").read_bytes()))
@@ -128,6 +116,7 @@ def _bins(shares: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 SOURCES: dict[str, Callable[[], Any]] = {
     "glossary": glossary,
+    "facts": facts,
     "race": race,
     "results": results,
     "costs": costs,

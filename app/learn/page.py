@@ -16,7 +16,7 @@ from app.serving.values import as_value
 from .data import learn_data
 from .events import fetch_learn, train
 
-OPENING = ("glossary", "race")  # what the first figure needs, sent with the page
+OPENING = ("glossary", "facts", "race")  # what words and first figure need, sent with the page
 LINKS = {"race": "./", "noise": "./noise", "acceptance": "./acceptance"}
 
 

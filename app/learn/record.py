@@ -38,8 +38,9 @@ from ptp_core.toys.word_pairs import (
     run_toy,
 )
 
-from .data import RESULT, RESULTS_FOLDER, SERIES
+from .data import SERIES
 from .events import SIDE, measured
+from .facts import RESULT, RESULTS_FOLDER
 from .recordings import keep
 
 DICE_PROMPT = "Write one short sentence about a cat."

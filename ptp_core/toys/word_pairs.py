@@ -2,7 +2,7 @@
 
     python -m ptp_core toy
 
-A text is two words. The first rules out most second words, as "def" does with "numpy". The target is a tiny Llama
+A text is two words. The first rules out most second words, as "import" does with "run". The target is a tiny Llama
 that knows the world exactly. An adapter of each variant is trained on it, with the project's own model, slots and
 losses. Then the joint distribution of its drafts is measured on a grid of (u1, u2).
 

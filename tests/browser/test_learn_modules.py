@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Error, Page, Route
 
 from app import modules
+from app.learn.facts import facts
 from app.learn.recordings import recorded
 from ptp_core.decoding.drafters.branches import Allocations, branch_probabilities
 from ptp_core.toys.word_pairs import best_independent, invalid_share, make_world
@@ -94,6 +95,7 @@ TRAINED = """
       const net = m.learner(w, kind, 1);
       while (net.steps < m.STEPS) net.train();
       found[kind] = m.measure(w, net.square(64), 64);
+      if (kind === 'told') found.shown = m.measure(w, net.square(48), 48);  // as the figure measures it
     }
     return { ...found, seconds: (performance.now() - start) / 1000 };
 """
@@ -107,6 +109,10 @@ def test_told_the_first_roll_the_network_learns_the_world_and_untold_it_does_not
     again = run(lab, "learner.js", TRAINED, recorded("squares"))
     assert again["told"] == found["told"]  # seeded
     print(f"both networks trained in {found['seconds']:.1f} s")
+    assert min(found["seconds"], again["seconds"]) < 10  # on one core, and others may use it too
+    right, nonsense = (f"{100 * found['shown'][key]:.0f} %" for key in ("right", "nonsense"))
+    doc = (Path(__file__).parents[2] / "docs" / "learn.md").read_text(encoding="utf-8")
+    assert f"right at {right} of the points and says nonsense at {nonsense}" in doc
 
 
 def test_the_square_of_a_grid_is_that_of_single_rows(lab):
@@ -247,8 +253,9 @@ def test_the_dice_help_a_draft_that_knows_the_odds_and_no_other(lab):
     for point in points:
         if point["known"] > 0.9:
             assert point["dice"] > point["plain"] + 0.05
-        if point["known"] < 0.68:
-            assert abs(point["dice"] - point["plain"]) < 0.03
+        if point["known"] < 0.72:
+            assert abs(point["dice"] - point["plain"]) < 0.02
+    assert next(p for p in points[::-1] if p["known"] > 0.76 and p["dice"] > p["plain"] + 0.01)["known"] < 0.8
 
 
 def test_a_tree_of_dice_is_walked_as_it_was_written(lab):
@@ -282,20 +289,46 @@ def test_a_card_for_every_dotted_word(lab):
 
 
 def test_numbers_in_the_words_are_those_of_the_recordings(lab):
+    """The words name numbers ({told}) and never hold one; only figures of the paper itself stand there, in its name."""
     words = run(lab, "book.js", "return JSON.stringify(m.chapters)")
-    strip = recorded("strip")["words"]
-    total = sum(share for _, share in strip)
-    for word, share in strip[:2]:
-        assert f"“{word.strip()}” {round(100 * share / total)} %" in words
-    assert f"{6**8:,}" in words
-    assert f"{round(100 * recorded('squares')['nearest_invalid'])} %" in words
+    names = set(re.findall(r"\{(\w+)\}", words))
+    assert names == set(facts())
+    written = re.findall(r"[^.]*?(?<![\w.])(?:\d+(?:\.\d+)? ?(?:%|per cent|times)|\d+\.\d+|\d{1,3}(?:,\d{3})+)", words)
+    written.remove(" The lines meet near 70 %")  # held by test_the_dice_help_a_draft_that_knows_the_odds_and_no_other
+    assert len(written) == 2
+    assert all("paper" in sentence for sentence in written), written
     steps = recorded("pqd")["steps"]
     call = run(lab, "figures/verify.js", "return m.choose(value)", steps)
     assert len(steps[call]["drafts"]) == 4  # "four drafts", "five outcomes"
     assert recorded("pqd")["budget"] == 8
     tree = recorded("dice")
     texts = sum(len(set(node[1:])) for node in tree["nodes"] if node[0] < 0)
-    assert f"{texts:,} texts" in (Path(__file__).parents[2] / "docs" / "learn.md").read_text(encoding="utf-8")
+    assert f"{facts()['throws']} throws, {texts:,} texts" in (
+        Path(__file__).parents[2] / "docs" / "learn.md"
+    ).read_text(encoding="utf-8")
+
+
+def test_what_the_words_say_of_pairs_is_true_of_the_world(lab):
+    """“def run” occurs; “import run” does not, though both of its words are among the likeliest."""
+    words = run(lab, "book.js", "return JSON.stringify(m.chapters.find((c) => c.id === 'pairs'))")
+    world = recorded("squares")
+    firsts, seconds = [name for name, _ in world["first"]], world["words"]
+    pairs = {tuple(pair.split()) for pair in re.findall(r"[“'](\w+ \w+)[”']", words)}
+    possible = {pair for pair in pairs if world["second"][firsts.index(pair[0])][seconds.index(pair[1])] > 0}
+    assert possible == {("def", "run"), ("import", "numpy")}
+    assert pairs - possible == {("import", "run")}
+    mix = [sum(p * row[b] for (_, p), row in zip(world["first"], world["second"], strict=True)) for b in range(10)]
+    assert "import" in sorted(firsts, key=lambda name: -world["first"][firsts.index(name)][1])[:2]
+    assert "run" in sorted(seconds, key=lambda name: -mix[seconds.index(name)])[:2]
+    assert "nine of" in words
+    assert len(seconds) == 10
+
+
+def test_a_name_that_no_number_has_is_an_error(lab):
+    body = "return m.filled(value, { a: '3' })"
+    assert run(lab, "facts.js", body, {"x": ["{a} of {a}", 4]}) == {"x": ["3 of 3", 4]}
+    with pytest.raises(Error, match="no number named"):
+        run(lab, "facts.js", body, ["{b}"])
 
 
 def test_chapters_are_written_to_be_read(lab):

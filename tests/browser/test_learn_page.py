@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from support.pages import serious
 
 from app.learn.export import write_copy
+from app.learn.facts import facts
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +30,7 @@ def open_learn(open_page):
         page = open_page(f"learn{query}#{step}" if step else f"learn{query}", wait=False, **options)
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         chapter = (step or "trick").split(".")[0]
-        page.wait_for_selector(f"#{chapter} .learn-svg > *")
+        page.wait_for_selector(f"#{chapter} .learn-svg > *", state="attached")
         return page
 
     yield open_
@@ -47,7 +49,7 @@ def show(page: Page, step: str) -> None:
     """Goes to a step by its link and waits for its figure."""
     page.evaluate("(step) => { location.hash = step }", step)
     at(page, step)
-    page.wait_for_selector(f"#{step.split('.')[0]} .learn-svg > *")
+    page.wait_for_selector(f"#{step.split('.')[0]} .learn-svg > *", state="attached")
 
 
 def said(page: Page, chapter: str) -> str:
@@ -61,15 +63,20 @@ def fits(page: Page) -> None:
 
 
 def test_the_first_figure_is_there_within_a_second_of_a_warm_server(open_learn, browser, url):
+    """The best of five readers with empty caches. Where others keep the cores busy, each gets its share of a second."""
     open_learn()  # warms the server
-    page = browser.new_context(reduced_motion="reduce").new_page()
-    start = time.perf_counter()
-    page.goto(url + "learn")
-    page.wait_for_selector("#trick .learn-svg > *")
-    print(
-        f"first figure after {time.perf_counter() - start:.2f} s"
-    )  # measured, not asserted: others share the processor
-    page.context.close()
+    seconds = []
+    for _ in range(5):
+        context = browser.new_context(reduced_motion="reduce")
+        page = context.new_page()
+        start = time.perf_counter()
+        page.goto(url + "learn", wait_until="commit")
+        page.wait_for_selector("#trick .learn-svg > *", state="attached")
+        seconds.append(time.perf_counter() - start)
+        context.close()
+    waiting = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    print(f"first figure after {min(seconds):.2f} s with {waiting:.1f} processes a core")
+    assert min(seconds) < waiting
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "phone", "slides"])
@@ -132,6 +139,44 @@ def test_slides_by_keyboard_with_notes(open_learn):
     expect(page.locator("#roll .learn-text").first).to_be_hidden()
     page.keyboard.press("Escape")
     expect(page.locator(".learn.is-presenting")).to_have_count(0)
+
+
+def test_the_keyboard_alone_reaches_every_figure_s_control(open_learn):
+    """From chapter to chapter by arrow, to each lit control by Tab, and one key there changes the figure."""
+    page = open_learn()
+    focused = "document.activeElement"
+    for chapter in CHAPTERS:
+        while not step_of(page).startswith(chapter):
+            before = step_of(page)
+            if page.evaluate(f"{focused}.matches('input')"):
+                page.keyboard.press("Tab")  # arrows move a slider, so the reader leaves it first
+            page.keyboard.press("ArrowRight")
+            page.wait_for_function("(id) => document.querySelector('.learn-step.is-active').id !== id", arg=before)
+        page.wait_for_selector(f"#{chapter} .learn-svg > *", state="attached")
+        lit = f"{focused}.closest('#{chapter}') && {focused}.matches(" + (
+            "'[data-key^=bin]')" if chapter == "fail" else "'.learn-lit, .learn-choice button')"
+        )
+        for _ in range(20 if chapter == "trick" else 12):  # the header's links come before the first
+            page.keyboard.press("Tab")
+            if page.evaluate(lit):
+                break
+        else:
+            pytest.fail(f"Tab does not reach the control of {chapter}.")
+        outline = page.evaluate(f"getComputedStyle({focused}).outlineStyle")
+        assert outline != "none", chapter  # and a reader sees where the keyboard is
+        before = page.locator(f"#{chapter} .learn-host").inner_html()
+        if chapter == "turn":
+            page.keyboard.press("Enter")
+            page.wait_for_selector(".ptp-race .ptp-token")
+            assert "prompt=" in page.url
+        else:
+            slides = page.evaluate(f"{focused}.type === 'range'")
+            page.keyboard.press("ArrowRight" if slides else "Enter")
+            page.wait_for_function(
+                "([id, html]) => document.querySelector(`#${id} .learn-host`).innerHTML !== html",
+                arg=[chapter, before],
+            )
+            assert step_of(page).startswith(chapter), "a key at a control turned the page"
 
 
 def test_each_figure_has_one_lit_control(open_learn):
@@ -302,6 +347,68 @@ def test_a_figure_is_saved_as_svg_and_png(open_learn, tmp_path):
             assert b"class=" not in content
 
 
+def test_every_chapter_s_figure_can_be_saved(open_learn, tmp_path):
+    page = open_learn("trick.2")
+    for chapter in CHAPTERS:
+        show(page, f"{chapter}.2")
+        with page.expect_download() as download:
+            page.locator(f"#{chapter} figcaption button", has_text="SVG").click()
+        path = tmp_path / download.value.suggested_filename
+        download.value.save_as(path)
+        assert path.name == f"ptp-{chapter}.svg"
+        assert path.read_bytes().startswith(b"<svg")
+        assert path.stat().st_size > 2000, chapter
+
+
+def test_every_number_in_the_words_is_filled_in(open_learn):
+    page = open_learn("fail.3")
+    text = page.locator(".learn").text_content()
+    assert not re.search(r"\{\w+\}", text)
+    found = facts()
+    for name in ("told", "blind", "rolled", "measured", "ahead_speed", "apart"):
+        assert found[name] in text, name
+
+
+def test_the_other_map_is_named_and_linked(open_learn):
+    page = open_learn("fail.4")
+    aside = page.locator("#fail .learn-aside")
+    aside.locator(".ptp-term", has_text="race of clocks").click()
+    expect(page.locator(".ptp-card")).to_contain_text("the first clock to ring is the token")
+    page.keyboard.press("Escape")
+    assert aside.locator("a").get_attribute("href") == "./noise?coupling=gumbel"
+    aside.locator("a").click()
+    page.wait_for_selector(".nz-token")
+
+
+def test_a_full_stop_stays_with_its_word(open_learn):
+    page = open_learn("branches.2", width=390, height=844)
+    for node in page.locator(".learn-glued").all():
+        assert re.search(r"[.,:;?!)]+$", node.text_content())
+        assert node.evaluate("n => getComputedStyle(n).whiteSpace") == "nowrap"
+    assert page.locator(".learn-glued").count() > 10
+
+
+def test_the_race_s_code_can_be_read_on_a_phone(open_learn):
+    """No two pieces of a line lie over one another, and the first lane ends above the second."""
+    page = open_learn("trick.2", width=390, height=844)
+    overlap = page.evaluate(
+        """() => {
+          const parts = [...document.querySelectorAll("#trick .learn-svg g")].map((g) =>
+            [...g.querySelectorAll(".f-code")].map((t) => t.getBoundingClientRect()));
+          let worst = 0;
+          for (const lane of parts)
+            for (let i = 1; i < lane.length; i++)
+              if (Math.abs(lane[i].top - lane[i - 1].top) < 2)
+                worst = Math.max(worst, lane[i - 1].right - lane[i].left);
+          const [above, below] = document.querySelectorAll("#trick .learn-svg g"),
+            foot = Math.max(...[...above.querySelectorAll(".f-code")].map((t) => t.getBoundingClientRect().bottom));
+          return [worst, foot - below.querySelector(".f-title").getBoundingClientRect().top];
+        }"""
+    )
+    assert overlap[0] < 2
+    assert overlap[1] < 6
+
+
 def test_the_own_prompt_goes_to_the_race(open_learn):
     page = open_learn("turn.1")
     page.locator("#turn input[name=prompt]").fill("abc & def")
@@ -352,6 +459,22 @@ def test_the_static_copy_opens_from_a_file_without_a_network(copy):
         assert len(said(copy, chapter)) > 40
     assert copy.locator(".learn-trainer button").count() == 0
     assert copy.locator(".learn-live a").count() == 0
+
+
+def test_the_walk_counts_the_words_that_are_there(copy):
+    """The table of docs/learn.md: each chapter's words, and minutes of at least their reading at 200 a minute."""
+    words = copy.evaluate(
+        """() => [...document.querySelectorAll(".learn-chapter")].map((chapter) =>
+          [".learn-ask", ".learn-take", ".learn-text", ".learn-guess", ".learn-step > .learn-live", ".learn-aside"]
+            .flatMap((part) => [...chapter.querySelectorAll(`.learn-prose ${part}`)])
+            .map((node) => node.textContent).join(" ").trim().split(/\\s+/).length)"""
+    )
+    doc = (Path(__file__).parents[2] / "docs" / "learn.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d+ [^|]+ \| (\d+) \| ([\d.]+) \|", doc, re.MULTILINE)
+    assert len(rows) == len(words) == len(CHAPTERS)
+    for chapter, found, (told, minutes) in zip(CHAPTERS, words, rows, strict=True):
+        assert int(told) == pytest.approx(found, rel=0.05), chapter
+        assert found / 200 <= float(minutes) + 0.05 <= found / 200 + 1.5, chapter
 
 
 @pytest.mark.parametrize("path", ["", "noise", "acceptance"])

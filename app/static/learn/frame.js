@@ -97,7 +97,10 @@ export function frame(root, chapters, source) {
   function go(index, smooth = true) {
     index = Math.max(0, Math.min(places.length - 1, index));
     held = performance.now() + 700;
+    const left = places[at].chapter;
     arrive(index);
+    if (places[index].chapter !== left && !pager.contains(document.activeElement))
+      find(sections[places[index].number], "h2")?.focus({ preventScroll: true }); // Tab goes on at its figure
     if (root.classList.contains("is-presenting")) root.scrollTop = 0;
     else
       places[index].node.scrollIntoView({
@@ -177,7 +180,7 @@ export function frame(root, chapters, source) {
     const target = /** @type {HTMLElement} */ (event.target);
     if (!root.isConnected || event.ctrlKey || event.metaKey || event.altKey || target.closest(OFF_KEYS)) return;
     const inside = root.classList.contains("is-presenting");
-    const owned = target.closest("input[type=range], button, a, summary, [tabindex]") && target !== root;
+    const owned = target.closest("input[type=range], button, a, summary, [tabindex='0']") && target !== root;
     if (event.key === "Escape" && inside) leave();
     else if (event.key === "n" || event.key === "N") {
       const notes = root.querySelector(".learn-notes");

@@ -3,6 +3,7 @@
 import { frame } from "./frame.js";
 import { define } from "../core/glossary.js";
 import { chapters } from "./book.js";
+import { filled } from "./facts.js";
 import { ticket } from "../core/tickets.js";
 import { el } from "./kit.js";
 
@@ -56,5 +57,5 @@ export async function start(host, source) {
   define(await source.data("glossary"));
   const root = el("div", { class: "learn" });
   host.replaceChildren(root);
-  frame(root, chapters, source);
+  frame(root, filled(chapters, await source.data("facts")), source);
 }

@@ -3,17 +3,19 @@
 import { el } from "./kit.js";
 import { term } from "../core/glossary.js";
 
-const MARK = /(\[\[[^\]]+\]\]|`[^`]+`|\*[^*]+\*)/;
+const MARK = /(\[\[[^\]]+\]\][.,:;?!)]*|`[^`]+`|\*[^*]+\*)/,
+  MARKED = /^\[\[([^\]|]+)\|?([^\]]*)\]\](.*)$/;
 
 /** @param {string} text @returns {any[]} */
 export function inline(text) {
   return text
     .split(MARK)
     .filter(Boolean)
-    .map((part) => {
+    .flatMap((part) => {
       if (part.startsWith("[[")) {
-        const [name, shown] = part.slice(2, -2).split("|");
-        return term(name, shown || name);
+        const [name, shown, stop] = part.match(MARKED)?.slice(1) || [];
+        const word = term(name, shown || name);
+        return stop ? el("span", { class: "learn-glued" }, [word, stop]) : word; // no line begins with a full stop
       }
       if (part.startsWith("`")) return el("code", { text: part.slice(1, -1) });
       if (part.startsWith("*")) return el("em", { text: part.slice(1, -1) });

@@ -5,8 +5,9 @@ import { button, el } from "./kit.js";
 import { bare, inline, paragraphs } from "./prose.js";
 
 /**
- * @typedef {{ask?: string, prose: string[], slide?: string, take?: string,
+ * @typedef {{ask?: string, prose: string[], slide?: string, take?: string, aside?: Aside,
  *   choices?: {text: string, right: boolean, says: string}[]}} Step
+ * @typedef {{prose: string, page: string, query: string, text: string}} Aside
  * @typedef {{id: string, title: string, steps: Step[], notes: string, data?: string[],
  *   live?: {page: string, query?: string, text: string},
  *   appendix?: (links: Record<string, string> | null) => any,
@@ -30,6 +31,10 @@ export function section(chapter, number, places, source, { present, figures, say
     if (step.take) node.append(el("p", { class: "learn-take" }, inline(step.take)));
     node.append(el("div", { class: "learn-text" }, paragraphs(step.prose)));
     if (step.choices) node.append(guess(step.choices, say));
+    if (step.aside)
+      node.append(
+        el("aside", { class: "learn-aside" }, [...paragraphs([step.aside.prose]), live(step.aside, source.links)]),
+      );
     if (step.take && chapter.live) node.append(live(chapter.live, source.links));
     return node;
   });
@@ -38,7 +43,7 @@ export function section(chapter, number, places, source, { present, figures, say
     if (picture) saveShown(picture, `ptp-${chapter.id}`, kind).then(() => say(`Saved as ${kind.toUpperCase()}.`));
   };
   return el("section", { class: "learn-chapter", id: chapter.id, "aria-labelledby": `${chapter.id}-title` }, [
-    el("h2", { id: `${chapter.id}-title` }, [el("span", { class: "learn-number", text: number }), chapter.title]),
+    el("h2", { id: `${chapter.id}-title`, tabindex: "-1" }, [el("span", { class: "learn-number", text: number }), chapter.title]),
     el("div", { class: "learn-body" }, [
       el("figure", { class: "learn-figure", "aria-label": `Figure: ${chapter.title}` }, [
         el("div", { class: "learn-host" }, el("p", { class: "learn-wait", text: "…" })),

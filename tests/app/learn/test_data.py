@@ -7,10 +7,12 @@ import torch
 from support.tiny_model import make_adapter, make_target, make_tokenizer
 
 from app.learn.data import GLOSSARY, SOURCES, glossary, learn_data
+from app.learn.facts import facts
 from app.learn.record import dice_tree, face_u
 from app.learn.recordings import FOLDER, MOST_BYTES, NAMES, keep, recorded
 from ptp_core import NoiseTape, SamplingConfig, generate
 from ptp_core.model.ptp_model import PTPModel
+from ptp_core.toys.word_pairs import SECOND, best_independent, invalid_share, make_world
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -91,6 +93,31 @@ def test_the_lab_s_slots_learned_and_the_untold_one_did_not():
     for variant, steps in runs.items():
         assert (steps[-1]["invalid"] < 0.01) == (variant != "independent")
     assert runs["independent"][-1]["invalid"] > 0.55
+
+
+def test_what_the_words_say_of_the_dice_is_what_the_results_say():
+    """Chapter 9 and docs/results.md quote one measurement, and its finding still stands: u is worth nothing yet."""
+    found = facts()
+    results = (GLOSSARY.parent / "results.md").read_text(encoding="utf-8")
+    row = next(line for line in results.splitlines() if line.startswith(f"| {found['temperature']} |"))
+    told, _, blind, rolled, _ = [cell.split()[0] for cell in row.split("|")[2:-1]]
+    assert (found["told"], found["blind"], found["rolled"]) == (told, blind, rolled)
+    assert float(told) <= float(blind) + 0.03  # else the chapter's words are no longer true
+    assert float(rolled) < float(told) - 0.1  # the weak baseline: beside it the dice look like a gain
+    assert f"Shallow slots run at {found['ahead_speed']} times plain decoding" in results
+    assert f"with lookup at {found['with_copies']} times" in results
+
+
+def test_numbers_of_the_toy_world_are_computed_from_its_recording():
+    found, world = facts(), make_world()
+    mix = (world.first[:, None] * world.second).sum(0)
+    impossible = (world.first[:, None] * (world.second == 0)).sum(0)
+    assert found["apart"] == f"{100 * invalid_share(world.first[:, None] * mix, world):.0f} %"
+    assert found["stubborn"] == f"{100 * float(impossible.min()):.0f} %"
+    assert found["stubborn_word"] == SECOND[int(impossible.argmin())]
+    assert found["nearest"] == f"{100 * invalid_share(best_independent(world), world):.0f} %"
+    doc = (GLOSSARY.parent / "learn.md").read_text(encoding="utf-8")
+    assert all(f"**{found[name]}" in doc for name in ("apart", "stubborn", "nearest"))
 
 
 def test_figures_follow_the_shipped_results():

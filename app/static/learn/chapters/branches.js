@@ -15,7 +15,7 @@ export default {
         "While the target checks four drafts, nobody knows yet how many will turn out right. But there " +
           "are only five outcomes: 0, 1, 2, 3 or 4 right.",
         "So the same call can carry a [[branch]] of [[slot|slots]] for each outcome. You have a " +
-          "[[budget]] of eight slots. Hand them out.",
+          "[[budget]] of {slots} slots. The first in a row is only a [[placeholder]], so give a row two or more.",
       ],
       choices: [
         {
@@ -33,10 +33,10 @@ export default {
     {
       slide: "One branch per outcome. Slots go where they are likely to be used.",
       prose: [
-        "Each outcome has a [[chance]], worked out from how sure the drafts are. Rings show what the " +
-          "lab's allocator does with eight slots in this recorded call.",
-        "The first slot of a branch is a [[placeholder]]: it stands for the word that the check itself " +
-          "settles. So a branch of one slot brings nothing, and the first useful step is two.",
+        "Each outcome has a [[chance]], worked out from how sure the drafts are. The rings are the slots " +
+          "that the lab's [[allocator]] handed out in this recorded call.",
+        "Why does a branch of one slot bring nothing? Its first slot stands for the word that the check itself " +
+          "settles. Only the slots behind it draft something new.",
         "The paper calls this partial quadratic decoding, [[PQD]].",
       ],
     },

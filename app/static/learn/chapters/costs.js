@@ -14,7 +14,7 @@ export default {
       prose: [
         "Speed is [[tokens per call]] divided by what a call costs. A call that carries many rows, " +
           "drafts and slots, costs more than a call of one row.",
-        "On the left is the price measured on the lab's two processor cores. On the right is what it " +
+        "The line is the price of a call, measured on the lab's two processor cores. The bars show what that price " +
           "makes of the paper's slots: below 1 means slower than one by one.",
       ],
       choices: [
@@ -37,7 +37,8 @@ export default {
           "dozens of rows: its memory is the bottleneck, not its arithmetic. " +
           "But the lab's code was never timed on one, so the figure has no such curve.",
         "So the lab measures the price on its own machine before it drafts, and drafts nothing where " +
-          "that would not pay. Its [[shallow slots]] are a cheaper kind, made for small machines.",
+          "that would not pay. Its [[shallow slots]] are a cheaper kind for small machines: there they write " +
+          "{ahead_speed} times as fast as one by one, and {with_copies} times together with [[lookup]].",
       ],
     },
     {

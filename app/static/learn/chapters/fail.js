@@ -32,8 +32,8 @@ export default {
     {
       slide: "Where the choice is open, every draft fails more often.",
       prose: [
-        "Press a pair of bars: below the figure are words of that kind in their context. Where only one " +
-          "word can follow, drafts do best, and the dice decide nothing there.",
+        "Press a pair of bars: below the figure are words of that kind in their context, ✓ where the draft was " +
+          "right. Where only one word can follow, drafts do best, and the dice decide nothing there.",
         "Sort by [[margin]]: where the roll lies close to the edge of its slice, a slightly wrong slice " +
           "gives another word. There both kinds of draft fail alike.",
       ],
@@ -41,24 +41,33 @@ export default {
     {
       slide: "A draft must know the odds before the dice help it.",
       prose: [
-        "How must a draft be made for the dice to pay? Take real distributions of a recorded answer and " +
-          "spoil them bit by bit. At the right end the draft knows the odds, and the dice make it right " +
-          "every time. Its likeliest word alone is right three times in four.",
+        "When do the dice pay? Take the true odds of a recorded answer and spoil them bit by bit. Drag: at the " +
+          "right end the draft knows the odds, and the dice make it right every time. Its likeliest word " +
+          "alone is right three times in four.",
         "To the left its slices shift, the same roll falls into other words, and the dice bring nothing. " +
           "The lines meet near 70 %.",
-        "The lab's adapter of today stands about there. On held-out chats its [[shallow slots]] were right " +
-          "53.5 % of the time when they read [[u]]. They were right 53.9 % when they ignored it and said " +
-          "their likeliest word. At temperature 0.7 the dice are worth nothing to it.",
-        "Only a fair [[baseline]] shows that. A draft without dice that must *roll* for its word looks weaker " +
-          "than it is.",
+        "And the lab's [[adapter]] of today? Over {questions} questions at temperature {temperature}, measured " +
+          "{measured}, drafts told the dice made {told} [[tokens per call]]. Drafts that were not told, and said " +
+          "their likeliest word, made {blind}. So the dice are worth nothing to it yet.",
+        "Only a fair [[baseline]] shows that. A draft without dice that must *roll* for its word makes " +
+          "{rolled}. Beside it the dice would look like a gain.",
       ],
     },
     {
       take: "A draft must know the odds before the dice help it.",
       prose: [
-        "The paper's drafts come from far longer training, and there they do pay. That is why the lab " +
+        "The paper trained far longer, and reports that its drafts do pay. That is why the lab " +
           "reports both, with and without u.",
       ],
+      aside: {
+        prose:
+          "There is another [[coupling|map from dice to words]]. In a [[race of clocks]] each word has a roll of " +
+          "its own, its [[clock]], and the first clock to ring is the word. A draft that knows the odds only " +
+          "roughly then finds the same word more often, because no slice pushes another aside.",
+        page: "noise",
+        query: "?coupling=gumbel",
+        text: "See the race of clocks on the Noise page",
+      },
     },
   ],
   live: { page: "acceptance", text: "All results: by position, entropy, margin, kind of question" },

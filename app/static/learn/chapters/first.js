@@ -12,8 +12,8 @@ export default {
     {
       ask: "Throw all eight dice before the first word is written. What is left to decide?",
       prose: [
-        "Here are eight dice, thrown in advance. Die k picks word k: its face says where [[u]] lies, " +
-          "from the first sixth to the last.",
+        "Here are eight dice, thrown in advance. The first die picks the first word, the second die the second, " +
+          "and so on. A 1 puts [[u]] into the first sixth of the strip, a 6 into the last.",
         "Turn a die and see which words change.",
       ],
       choices: [
@@ -34,7 +34,7 @@ export default {
       prose: [
         "Turn die 3 and word 3 may change. Everything behind it may change too, since later words read " +
           "it. Nothing before it moves.",
-        "We asked the model for every throw of these eight dice, all 1,679,616. What you see is what it wrote.",
+        "We asked the model for every throw of these eight dice, all {throws}. What you see is what it wrote.",
       ],
     },
     {

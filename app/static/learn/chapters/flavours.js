@@ -42,7 +42,7 @@ export default {
     {
       take: "O-PTP says which word. C-PTP says with which odds.",
       prose: [
-        "The odds have a use of their own: they tell how sure a [[draft]] is. O-PTP needs to learn that apart.",
+        "The odds have a use of their own: they tell how sure a [[draft]] is. O-PTP must learn that separately.",
       ],
     },
   ],

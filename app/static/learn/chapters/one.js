@@ -28,9 +28,10 @@ export default {
     {
       slide: "A staircase: every call waits for the one above.",
       prose: [
-        "This staircase is how chat models write today. A graphics card could work on many rows at once. " +
-          "It has to sit and wait.",
-        "On such a card a call for one word can cost nearly as much as a call for several. Then most of it is idle.",
+        "This staircase is how most chat models write. A graphics card could work on many rows at once, but here " +
+          "each row needs the one above.",
+        "On such a card a call for one word can take nearly as long as a call for several. " +
+          "Then most of the card is idle.",
       ],
     },
     {

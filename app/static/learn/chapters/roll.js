@@ -12,9 +12,10 @@ export default {
     {
       ask: "The model gives odds, not a word. Who makes the choice?",
       prose: [
-        "For the next word the model gives a [[distribution]]: “door” 44 %, “side” 13 %, and so on. Lay " +
+        "For the next word the model gives a [[distribution]]: {odds}, and so on. Lay " +
           "the odds side by side and you get a strip from 0 to 1. Each word owns a [[slice]].",
-        "Now roll a number [[u]] between 0 and 1. Drag the needle into another slice and watch the sentence.",
+        "Now roll a number [[u]] between 0 and 1: the needle. Drag it with the slider into another slice and watch " +
+          "the sentence.",
       ],
       choices: [
         {
@@ -32,8 +33,9 @@ export default {
     {
       slide: "Counts become widths: a slice that is twice as wide is hit twice as often.",
       prose: [
-        "Two hundred rolls rain down. Wide slices are hit more often, and the counts settle at the " +
-          "widths. So rolling is fair to the odds.",
+        "Two hundred rolls rain down. A column that ends at the dashed line was hit just as often as its width " +
+          "promises. Thin slices need more rolls to get there.",
+        "So a wide slice is hit more often, and rolling is fair to the odds.",
         "We write this as `token = Pick(u, P)`. P is the distribution, u the roll, and [[Pick]] looks up " +
           "the slice.",
       ],

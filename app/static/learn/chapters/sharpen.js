@@ -16,7 +16,7 @@ export default {
           "picture is on the left. Each box is a pair of words, and its area is the pair's probability. " +
           "This is the [[unit square]].",
         "Two small networks know nothing yet. Both must give the *second* word without seeing the first. " +
-          "One is told u₁. Hatched means nonsense.",
+          "One is told both rolls. The other can only learn odds, and u₂ picks from them. Hatched means nonsense.",
       ],
       choices: [
         {
@@ -35,19 +35,21 @@ export default {
       slide: "Told the first roll, the second word is no guess any more.",
       prose: [
         "The training runs in this tab, in plain JavaScript, in a few seconds. After some twenty steps " +
-          "the left one of the two shows columns, then boxes.",
+          "the network that is told u₁ shows columns, then boxes.",
         "The other one learns the right odds of the second words. It can do no better, because it does " +
           "not know the first. Its boxes run straight through all columns, and more than half of it is " +
           "nonsense.",
       ],
     },
     {
-      slide: "The same with the lab's own model parts: below 1 % nonsense, except for the one that is not told.",
+      slide: "The same with the lab's own model parts: hardly any nonsense, except for the one that is not told.",
       prose: [
-        "Now the real thing on the same small world: a Transformer with the lab's [[slot|slots]], losses " +
-          "and code. Drag through its training.",
-        "[[O-PTP]] and [[C-PTP]] get below one per cent. So does [[inverse autoregressive training]], " +
-          "which sees texts alone and no teacher's odds. The one that is not told u₁ stays above 55 %.",
+        "Now the lab's own code on the same small world: a Transformer, the kind of network that chat models are. " +
+          "Where a word is to come, its input holds the roll instead. Such a row is a [[slot]]. Drag through " +
+          "its training.",
+        "Its two kinds, [[O-PTP]] and [[C-PTP]], come in the next chapter. They and " +
+          "[[inverse autoregressive training]], which sees texts alone, end at {told_most} nonsense or less. " +
+          "The one that is not told u₁ ends at {untold}.",
         "In the running lab you can start such a training on the server yourself.",
       ],
     },
@@ -59,6 +61,6 @@ export default {
   live: { page: "noise", text: "See the square of two real tokens" },
   notes:
     "Press Train and stay silent until the columns appear. The paper's Figure 4 is this square for a " +
-    "real model. If asked: the browser's network stops near 91 per cent right because it reads u in 32 " +
-    "notches. Four minutes.",
+    "real model. If asked why the browser's network is not always right: it reads each roll in coarse notches. " +
+    "Four minutes.",
 };

@@ -10,11 +10,11 @@ export default {
   figure,
   steps: [
     {
-      ask: "Both columns end with the same answer. Why does the right one need so few calls?",
+      ask: "The same answer is written twice. Why does parallel token prediction need so few calls?",
       prose: [
         "A language model writes with [[token|tokens]], pieces of a word or whole words. The usual way " +
           "is one token for each [[call]] of the model.",
-        "Watch the recorded race. Each shaded block on the right came out of a single call.",
+        "Watch the recorded race. In the second text each shaded block came out of a single call.",
       ],
       choices: [
         { text: "It skips words", right: false, says: "Nothing is skipped. Both texts agree token for token." },
@@ -26,16 +26,16 @@ export default {
         {
           text: "It uses a faster computer",
           right: false,
-          says: "Both columns ran on the same machine. Here we count calls, not seconds.",
+          says: "Both texts were written on the same machine. Here we count calls, not seconds.",
         },
       ],
     },
     {
       slide: "The same text, in a fraction of the calls.",
       prose: [
-        "The left column is called [[autoregressive]]: it reads its own last word before it writes the next one.",
-        "The right column is [[PTP|parallel token prediction]]. It writes words whose neighbours to the " +
-          "left do not exist yet. That should sound impossible.",
+        "The first way is called [[autoregressive]]: it reads its own last word before it writes the next one.",
+        "The second is [[PTP|parallel token prediction]]. It writes words before the words in front of them " +
+          "exist. That should sound impossible.",
       ],
     },
     {
@@ -45,6 +45,6 @@ export default {
   ],
   live: { page: "race", text: "Run this race with your own prompt" },
   notes:
-    "Let the race play without a word. Ask the class what each shaded block is. Collect ideas about how " +
+    "Let the race play without a word. Ask the class what a shaded block is. Collect ideas about how " +
     "a word could come before its neighbour; do not resolve them yet. One minute.",
 };

@@ -12,9 +12,9 @@ export default {
     {
       ask: "A real draft is wrong at times. What does a wrong draft do to the text?",
       prose: [
-        "On a real language the second word is never quite certain, even with the dice known: the draft " +
-          "has learned the model only in part. So drafts are checked.",
-        "Here is one recorded call. Four [[draft|drafts]] wait for their check. Bet on the first wrong one.",
+        "A word that was written ahead is a [[draft]]. The network that drafts has learned real language only in " +
+          "part. So it is wrong at times, even with the dice known, and every draft is checked.",
+        "Here is one recorded call. Four drafts wait for their check. Bet on the first wrong one.",
       ],
       choices: [
         {

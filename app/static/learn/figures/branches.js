@@ -41,7 +41,8 @@ export function figure({ host, data: [pqd], say }) {
           class: `f-row ${kept ? "is-kept" : ""}`,
         }),
       );
-      const text = m === 0 ? "none" : drafts.slice(0, m).join(" ");
+      const full = m === 0 ? "none" : drafts.slice(0, m).join(" ");
+      const text = wide || m < 3 ? full : `… ${drafts[m - 1]}`; // a phone has room for the last one
       const fit = Math.min(14, (left - 56) / (Math.max(6, text.length) * 0.58));
       root.append(
         label(10, mid + 5, `${m}`, { class: "f-title" }),

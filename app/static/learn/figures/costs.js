@@ -33,7 +33,7 @@ export function figure({ host, data: [costs], say }) {
       foot = tall - 36,
       top = 34,
       most = Math.max(...curve.positions),
-      ceiling = Math.max(...curve.milliseconds) * 1.05;
+      ceiling = Math.ceil(Math.max(...curve.milliseconds) / 20) * 20;
     const X = (/** @type {number} */ n) => left + (n / most) * (half - left - 8),
       Y = (/** @type {number} */ ms) => foot - (ms / ceiling) * (foot - top);
     root.append(label(0, 16, "a call's price, in ms", { class: "f-title" }));
@@ -56,7 +56,7 @@ export function figure({ host, data: [costs], say }) {
       svg("path", { d: path(flat), class: "f-curve is-good" }),
     );
     root.append(
-      label(half - 4, Y(price(curve, most, 1)) - 6, "a flat ideal", {
+      label(half - 4, Y(price(curve, most, 1)) + 15, "a flat ideal", {
         class: "f-small f-halo",
         "text-anchor": "end",
       }),
@@ -116,7 +116,8 @@ export function figure({ host, data: [costs], say }) {
       times = price(curve, rows, flat) / price(curve, 1, flat);
     return (
       `${device}${threads ? `, ${threads} cores` : ""}: a call of ${Math.round(rows)} rows costs ` +
-      `${times.toFixed(1)} times a call of one${flat ? `, bent ${percent(flat)} to flat` : ", as measured"}.`
+      `${times.toFixed(1)} times a call of one${flat ? `, bent ${percent(flat)} to flat` : ", as measured"}. ` +
+      `${touched ? "" : "Drag to bend the line."}`
     );
   };
   const drag = slider(

@@ -69,7 +69,8 @@ export function figure({ host, data: [squares], say }) {
             class: "f-tick is-strong",
           }),
         );
-      if (p > 0.03) root.append(label(left + p * bars + 5, y + room * 0.68, percent(p), { class: "f-small" }));
+      const end = left + Math.max(p, true_) * bars;
+      if (p > 0.03) root.append(label(end + 5, y + room * 0.68, percent(p), { class: "f-small" }));
     });
     root.append(label(w, h - 4, "bar: the network · tick: the truth", { class: "f-tiny", "text-anchor": "end" }));
     return given

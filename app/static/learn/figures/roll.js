@@ -63,7 +63,7 @@ export function figure({ host, data: [strip], say }) {
     const expected = room * 0.72;
     root.append(svg("line", { x1: 0, x2: w, y1: base - expected, y2: base - expected, class: "f-line is-dashed" }));
     root.append(
-      label(w, base - expected - 6, "what the widths promise", { class: "f-small f-halo", "text-anchor": "end" }),
+      label(0, top + tall + 42, "dashed: hit as often as the width promises", { class: "f-small f-halo" }),
     );
     P.forEach((/** @type {number} */ p, /** @type {number} */ i) => {
       const share = rolls ? counts[i] / rolls : 0,

@@ -52,9 +52,12 @@ export function figure({ host, data: [squares], say, server }) {
       square(root, w0, boxes[i + 1], words, SIDE);
       cells(root, w0, boxes[i + 1], false);
       root.append(label(boxes[i + 1].x, size + 62, `${percent(right)} right`, { class: "f-small f-strong" }));
+      const small = size < 95, // a phone: the words are wider than their box
+        last = small && i === 1;
       root.append(
-        label(boxes[i + 1].x, size + 80, `${percent(nonsense)} nonsense`, {
-          class: `f-small f-strong ${nonsense > 0.2 ? "f-bad" : "f-good"}`,
+        label(boxes[i + 1].x + (last ? size : 0), size + 80, `${percent(nonsense)} nonsense`, {
+          class: `${small ? "f-tiny" : "f-small"} f-strong ${nonsense > 0.2 ? "f-bad" : "f-good"}`,
+          "text-anchor": last ? "end" : "start",
         }),
       );
     });

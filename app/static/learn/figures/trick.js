@@ -46,7 +46,7 @@ export function figure({ host, data: [race], say }) {
         owner = lane.calls.flatMap((/** @type {string[]} */ call, /** @type {number} */ k) => call.map(() => k));
       const small = wide || flow(pieces, room, WIDE).lines * LINE + 46 < height;
       const wideness = small ? WIDE : 6.2,
-        line = small ? LINE : 14;
+        line = small ? LINE : Math.min(14, (height - 50) / flow(pieces, room, 6.2).lines);
       group.append(label(0, 18, lane.name, { class: "f-title" }));
       group.append(
         label(room, 18, `${done} call${done === 1 ? "" : "s"}`, {
@@ -76,7 +76,8 @@ export function figure({ host, data: [race], say }) {
       shown.forEach((part) =>
         group.append(
           label(part.x, 40 + (part.y + 0.68) * line, part.text, {
-            class: small ? "f-code" : "f-code is-small",
+            class: "f-code",
+            style: small ? "" : "font-size:10.3px",
             "xml:space": "preserve",
           }),
         ),
