@@ -43,7 +43,10 @@ export function section(chapter, number, places, source, { present, figures, say
     if (picture) saveShown(picture, `ptp-${chapter.id}`, kind).then(() => say(`Saved as ${kind.toUpperCase()}.`));
   };
   return el("section", { class: "learn-chapter", id: chapter.id, "aria-labelledby": `${chapter.id}-title` }, [
-    el("h2", { id: `${chapter.id}-title`, tabindex: "-1" }, [el("span", { class: "learn-number", text: number }), chapter.title]),
+    el("h2", { id: `${chapter.id}-title`, tabindex: "-1" }, [
+      el("span", { class: "learn-number", text: number }),
+      chapter.title,
+    ]),
     el("div", { class: "learn-body" }, [
       el("figure", { class: "learn-figure", "aria-label": `Figure: ${chapter.title}` }, [
         el("div", { class: "learn-host" }, el("p", { class: "learn-wait", text: "…" })),
