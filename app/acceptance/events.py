@@ -7,17 +7,20 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from app.race.races import BASELINE
-from app.serving.models import ModelChoice, ModelShelf, gpu_seconds, models_allowed, on_gpu
+from app.serving.gpu import gpu_seconds, on_gpu
+from app.serving.models import ModelChoice, ModelShelf, models_allowed
 from app.serving.store import TICKETS
 from app.serving.values import REFUSALS, Event, error_event
 from app.settings import MAX_NEW_TOKENS, MAX_PROMPT_TOKENS, RunSettings
-from ptp_core.benchmark.config import BenchConfig
-from ptp_core.benchmark.environment import environment, identity
+from ptp_core.benchmark.config import BenchConfig, Job
+from ptp_core.benchmark.environment import environment
 from ptp_core.benchmark.questions import Question, load_questions, typed_questions
 from ptp_core.benchmark.result import BenchResult
-from ptp_core.benchmark.runner import Lineup, Progress, iter_bench
+from ptp_core.benchmark.rows import Row
+from ptp_core.benchmark.runner import Bench, Lineup, iter_bench
 from ptp_core.methods import RACED
 from ptp_core.model.ptp_model import PTPModel
 
@@ -27,6 +30,8 @@ from .shown import Shown
 QUESTIONS_FILE = SHIPPED_FOLDER.parent / "questions" / "spec-bench-dev.jsonl"
 METHODS = (BASELINE, *RACED)
 _PROMPT_CHARACTERS = 20_000
+_COST_CALLS = 200  # model calls, about, for the costs of calls and drafts
+_WARM_UP_CALLS = 20  # before a method's first answer in a process
 
 
 def limits() -> tuple[int, int]:
@@ -102,7 +107,9 @@ class LiveBench:
 
     def __init__(self, shelf: ModelShelf, results: Results) -> None:
         self.shelf, self.results = shelf, results
-        self.steps = on_gpu(bench_seconds)(self._steps)
+        self.environment = on_gpu(lambda *_: gpu_seconds(_COST_CALLS))(self._environment)
+        self.answer = on_gpu(answer_seconds)(self._answer)
+        self._warm: WeakKeyDictionary[PTPModel, set[Job]] = WeakKeyDictionary()  # what its process has run before
 
     def run(self, choice: ModelChoice, ticket: str, raw: Mapping[str, Any]) -> Iterator[Event]:
         """Everything between a click on Run and the last answer; errors are events too, and rows so far stay.
@@ -116,10 +123,9 @@ class LiveBench:
             model = self.shelf.get(choice)
             Lineup(model).check(live.config)
             _check_lengths(model, live)
-            live = replace(live, config=replace(live.config, threads=identity(model)["threads"]))
-            result = BenchResult(
-                environment(model, fresh_costs=False), live.config, list(live.questions), [], complete=False
-            )
+            facts = self.environment(choice)
+            live = replace(live, config=replace(live.config, threads=facts["threads"]))
+            result = BenchResult(facts, live.config, list(live.questions), [], complete=False)
             yield from self._answers(choice, live, ticket, result)
         except REFUSALS as error:
             yield error_event(error)
@@ -127,7 +133,8 @@ class LiveBench:
     def _answers(self, choice: ModelChoice, live: LiveSettings, ticket: str, result: BenchResult) -> Iterator[Event]:
         """Adds one answer after the other to the result, which visitors can look at from the first one on."""
         name, known = f"{time.strftime('%H:%M:%S')}, {len(live.questions)} questions", None
-        for step in self.steps(choice, live, ticket):
+        lineup, bench = Lineup(self.shelf.get(choice)), _AnswerByAnswer(self, choice, live.config, ticket)
+        for step in iter_bench(lineup, live.questions, live.config, stop=bench.is_stopped, bench=bench):
             if step.row is not None:
                 result = replace(result, rows=[*result.rows, step.row], complete=step.done == step.total)
                 known = known or secrets.token_urlsafe(12)
@@ -137,15 +144,52 @@ class LiveBench:
         if known is not None and result.complete:
             yield {"event": "done", "result": known}
 
-    def _steps(self, choice: ModelChoice, live: LiveSettings, ticket: str) -> Iterator[Progress]:
-        """The benchmark itself; a stopped ticket ends it before its next model call."""
+    def _environment(self, choice: ModelChoice) -> dict[str, Any]:
+        """The facts of a run, with the costs that decoding plans by: measured where the model runs."""
+        return environment(self.shelf.get(choice), fresh_costs=False)
+
+    def _answer(
+        self, choice: ModelChoice, config: BenchConfig, ticket: str, question: Question, ids: Sequence[int], job: Job,
+        seed: int, references: dict[str, Row],
+    ) -> Row | None:  # fmt: skip
+        """One answer; None if its ticket is stopped, which is asked before each model call.
+
+        On a ZeroGPU Space this runs in a process of its own, which no ticket reaches: there an answer comes to its end.
+        """
         model = self.shelf.get(choice)
-        yield from iter_bench(Lineup(model), live.questions, live.config, stop=lambda: TICKETS.is_stopped(ticket))
+        bench = Bench(Lineup(model), config, stop=lambda: TICKETS.is_stopped(ticket))
+        warm = self._warm.setdefault(model, set())
+        if job not in warm:
+            bench.warm_up([job])
+            warm.add(job)
+        return bench.measured(question, ids, job, seed, references)
 
 
-def bench_seconds(choice: ModelChoice, live: LiveSettings, ticket: str) -> int:
-    """The GPU time of LiveBench.steps."""
-    return gpu_seconds(live.config.max_new_tokens * len(live.questions) * len(live.config.methods))
+@dataclass(frozen=True)
+class _AnswerByAnswer:
+    """Asks for a benchmark's answers one by one: each is a GPU request of its own, and none is a long one."""
+
+    runner: LiveBench
+    choice: ModelChoice
+    config: BenchConfig
+    ticket: str
+
+    def is_stopped(self) -> bool:
+        return TICKETS.is_stopped(self.ticket)
+
+    def warm_up(self, jobs: Sequence[Job]) -> None:
+        """Nothing: what answers warms itself up."""
+
+    def measured(
+        self, question: Question, ids: Sequence[int], job: Job, seed: int, references: dict[str, Row]
+    ) -> Row | None:
+        """See Bench.measured."""
+        return self.runner.answer(self.choice, self.config, self.ticket, question, ids, job, seed, references)
+
+
+def answer_seconds(choice: ModelChoice, config: BenchConfig, *_: Any) -> int:
+    """The GPU time of LiveBench.answer."""
+    return gpu_seconds(config.max_new_tokens + _WARM_UP_CALLS)
 
 
 def _check_lengths(model: PTPModel, live: LiveSettings) -> None:

@@ -11,7 +11,8 @@ from app.race.events import Part, into, lane_events
 from app.race.races import LANES, RUNS, Race
 from app.race.requests import open_run
 from app.race.view import meta_view, summary_view
-from app.serving.models import ModelChoice, ModelShelf, files_stamp, gpu_seconds, on_gpu
+from app.serving.gpu import gpu_seconds, on_gpu
+from app.serving.models import ModelChoice, ModelShelf, files_stamp
 from app.serving.store import Store
 from app.serving.values import REFUSALS, Event, error_event
 from app.settings import MAX_NEW_TOKENS, RunSettings, default_budget
@@ -25,7 +26,7 @@ from .view import bins_view, race_view, square_view, staircase_view, sweep_view
 
 SWEEP_LENGTH = 8
 MAPS: Store[Any] = Store(400)  # by model and its files, run, kind and position
-_MAP_SECONDS = 20
+_MAP_CALLS = 100  # model calls of a map, at most about
 _PLAIN = RunSettings.decoding
 
 
@@ -35,7 +36,7 @@ class NoiseRunner:
     def __init__(self, shelf: ModelShelf) -> None:
         self.shelf = shelf
         self.redecode = on_gpu(redecode_seconds)(self._redecode)
-        self.compute = on_gpu(lambda *_: _MAP_SECONDS)(self._compute)
+        self.compute = on_gpu(lambda *_: gpu_seconds(_MAP_CALLS))(self._compute)
 
     def edit(self, choice: ModelChoice, request: Event) -> Iterator[Event]:
         """From a moved needle to the new text: the events of a race (see RaceRunner.run), on edited noise."""

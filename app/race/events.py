@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from app.serving.models import ModelChoice, ModelShelf, gpu_seconds, on_gpu
+from app.serving.gpu import gpu_seconds, on_gpu
+from app.serving.models import ModelChoice, ModelShelf
 from app.serving.values import REFUSALS, Event, error_event
 from app.settings import MAX_PROMPT_TOKENS, RunSettings, default_budget
 from ptp_core import NoiseTape, SamplingConfig

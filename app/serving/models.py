@@ -1,7 +1,8 @@
-"""Loaded models: which one a visitor means, loading it with progress, and GPU time for it.
+"""Loaded models: which one a visitor means, and loading it with progress.
 
-Models are loaded lazily, in a thread, so that a visitor sees progress and can leave. Decoding itself
-is serialised by Gradio's queue (one concurrency id for everything that runs a model).
+Models are loaded lazily, in a thread, so that a visitor sees progress and can leave. On a ZeroGPU Space the default
+model is loaded by the main thread before the server starts, and there is no other. Decoding itself is serialised by
+Gradio's queue (one concurrency id for everything that runs a model).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ptp_core.decoding.measure_costs import cost_curve
 from ptp_core.folders import adapters_folder
@@ -23,16 +24,21 @@ from ptp_core.model.ptp_model import PTPModel
 from ptp_core.storage.default_target import Progress
 from ptp_core.storage.load import load_model
 
+from .gpu import on_zero
 from .values import Event
 
 CONCURRENCY_ID = "model"
 _POLL_SECONDS = 0.2
 _KEPT_MODELS = 2  # the default one and one of a visitor's own
-_GPU_SECONDS, _GPU_SECONDS_PER_TOKEN = 10, 0.12
 
 
 def models_allowed() -> bool:
-    """Whether visitors may load models and adapters of their own: not on a public Space, unless told so."""
+    """Whether visitors may load models and adapters of their own: not on a public Space, unless told so.
+
+    Never on ZeroGPU, where weights reach the GPU only if they were loaded before the server started.
+    """
+    if on_zero():
+        return False
     switch = os.environ.get("PTP_LAB_OWN_MODELS")
     return switch != "0" if switch is not None else "SPACE_ID" not in os.environ
 
@@ -88,7 +94,10 @@ def files_stamp(choice: ModelChoice) -> tuple[Any, ...]:
 
 
 class _Loading:
-    """One load in a thread: its progress, then its model or its error, and what is read of texts by that model."""
+    """One load in a thread: its progress, then its model or its error, and what is read of texts by that model.
+
+    On ZeroGPU it is no thread, and the load is done at once: weights that a thread loads do not reach the GPU.
+    """
 
     def __init__(self, choice: ModelChoice, load: Callable[..., PTPModel]) -> None:
         self.progress = (0.0, "starting")
@@ -98,7 +107,10 @@ class _Loading:
         self.error: Exception | None = None
         self._choice, self._load = choice, load
         self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+        if on_zero():
+            self._work()
+        else:
+            self._thread.start()
 
     def _work(self) -> None:
         try:
@@ -117,9 +129,12 @@ class _Loading:
 
 
 def load_measured(*choice: Any, progress: Progress, **options: Any) -> PTPModel:
-    """load_model, and then what a first run would otherwise wait for: the machine's cost curve."""
-    model = load_model(*choice, progress=progress, **options)
-    if model.adapter and model.device.type != "cuda":  # a ZeroGPU process has no GPU yet
+    """load_model, and then what a first run would otherwise wait for: the machine's cost curve.
+
+    On ZeroGPU there is nothing to measure yet, and weights go by way of the CPU: transformers reads them in threads.
+    """
+    model = load_model(*choice, progress=progress, cpu_first=on_zero(), **options)
+    if model.adapter and not on_zero():
         progress(0.99, "measuring what a call costs here")
         cost_curve(model)
     return model
@@ -134,8 +149,13 @@ class ModelShelf:
         self._lock = threading.Lock()
 
     def preload(self) -> None:
-        """Begins to load the default model, so that the first visitor need not wait for it."""
-        self._entry(ModelChoice())
+        """Begins to load the default model, so that the first visitor need not wait for it.
+
+        On ZeroGPU it returns when the model is there. It raises the load's own error, since no later load could help.
+        """
+        entry = self._entry(ModelChoice())
+        if on_zero() and entry.error is not None:
+            raise entry.error
 
     def loading(self, choice: ModelChoice) -> Iterator[tuple[float, str]]:
         """Yields progress until the model is there; then `get` returns it. Raises the load's own error."""
@@ -186,20 +206,3 @@ class ModelShelf:
                 return
             if choice not in (ModelChoice(), newest) and self._loadings[choice].is_done:
                 del self._loadings[choice]
-
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def gpu_seconds(num_tokens: int) -> int:
-    """What a visitor's GPU quota is asked for: a generous time for so many tokens."""
-    return int(_GPU_SECONDS + _GPU_SECONDS_PER_TOKEN * num_tokens)
-
-
-def on_gpu(seconds: Callable[..., int]) -> Callable[[F], F]:
-    """On a ZeroGPU Space, marks a function that needs the GPU for seconds(*its arguments); elsewhere nothing."""
-    try:
-        import spaces  # only there on Spaces
-    except ImportError:
-        return lambda function: function
-    return spaces.GPU(duration=seconds)

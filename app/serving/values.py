@@ -9,7 +9,7 @@ from ptp_core.refusals import REFUSALS, sentence
 
 Event = dict[str, Any]
 
-__all__ = ["REFUSALS", "Event", "as_value", "error_event"]
+__all__ = ["REFUSALS", "Event", "as_value", "error_event", "sentence"]
 
 
 def error_event(error: Exception) -> Event:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..coupling import coupling_of
 from ..decoding.decode import new_trace, start_decoding
@@ -91,12 +91,13 @@ def iter_bench(
     config: BenchConfig,
     rows_file: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
+    bench: Answering | None = None,
 ) -> Iterator[Progress]:
     """Runs what is missing, answer by answer; rows of an earlier part of the run come first.
 
-    stop is asked before every model call; a stopped answer is dropped and the run ends. Closing the
-    generator stops as well. Raises ValueError where a method cannot run or a question is too long, MixedSettings where
-    rows_file holds rows of other settings.
+    bench gives the answers, by default here. stop is asked before every model call; a stopped answer is dropped and
+    the run ends. Closing the generator stops as well. Raises ValueError where a method cannot run or a question is too
+    long, MixedSettings where rows_file holds rows of other settings.
     """
     lineup.check(config)
     prompts = {question.question_id: prompt_ids(lineup.model, question) for question in questions}
@@ -112,9 +113,8 @@ def iter_bench(
         yield Progress(i + 1, clock.total, row, "", None)
     if clock.done == clock.total:
         return
-    bench = _Bench(lineup, config, stop)
+    bench = bench or Bench(lineup, config, stop)
     bench.warm_up(jobs)
-    memory = PeakMemory(lineup.model.device)
     for i, question in enumerate(questions):
         references = {point: r for (q, m, point), r in known.items() if q == question.question_id and m == BASELINE}
         missing = [job for job in jobs if (question.question_id, job.method, job.point_name) not in known]
@@ -124,12 +124,13 @@ def iter_bench(
                 doing = ", ".join(filter(None, (question.category, job.method, job.point_name)))
                 yield Progress(clock.done, clock.total, None, doing, clock.seconds_left)
                 start = time.perf_counter()
-                memory.reset()
                 ids = prompts[question.question_id]
-                found = None if stop() else bench.answer(question, ids, job, config.seed + i, references)
+                found = None if stop() else bench.measured(question, ids, job, config.seed + i, references)
                 if found is None:
                     return
-                tries[job].append(replace(found, peak_memory_mb=memory.read()))
+                if job.method == BASELINE:
+                    references[job.point_name] = found
+                tries[job].append(found)
                 clock.took(job, time.perf_counter() - start)
                 if len(tries[job]) < config.repeats:
                     continue
@@ -179,7 +180,19 @@ def _short_hash(data: Any) -> str:
     return hashlib.sha256(json.dumps(data).encode()).hexdigest()[:16]
 
 
-class _Bench:
+class Answering(Protocol):
+    """What gives a benchmark its answers: Bench, or something that asks one elsewhere."""
+
+    def warm_up(self, jobs: Sequence[Job]) -> None:
+        """Sees to it that nobody's first call is timed."""
+
+    def measured(
+        self, question: Question, ids: Sequence[int], job: Job, seed: int, references: dict[str, Row]
+    ) -> Row | None:
+        """The row of one answer, None if it was stopped. ids: the question's tokens; references: ar's by point."""
+
+
+class Bench:
     """One answer at a time, by any method."""
 
     def __init__(self, lineup: Lineup, config: BenchConfig, stop: Callable[[], bool]) -> None:
@@ -188,6 +201,7 @@ class _Bench:
         self._peers = Peers(lineup.model, lineup.assistant) if outside else None
         adapter = lineup.model.adapter
         self._order = adapter.order if adapter else "probability"
+        self._memory = PeakMemory(lineup.model.device)
 
     def warm_up(self, jobs: Sequence[Job]) -> None:
         """Every method once, and the cost curves that "auto" plans with: nobody's first call is timed."""
@@ -200,6 +214,16 @@ class _Bench:
                 draft_costs(self._lineup.model, TABLE[job.method].needs)
         for job in {job.method: job for job in jobs}.values():
             self.answer(question, ids, job, 0, {}, _WARM_UP_TOKENS)
+
+    def measured(
+        self, question: Question, ids: Sequence[int], job: Job, seed: int, references: dict[str, Row]
+    ) -> Row | None:
+        """As `answer`, with the most memory that it took; None before its first call, too, if the run is stopped."""
+        if self._stop():
+            return None
+        self._memory.reset()
+        row = self.answer(question, ids, job, seed, references)
+        return row and replace(row, peak_memory_mb=self._memory.read())
 
     def answer(
         self, question: Question, ids: Sequence[int], job: Job, seed: int, references: dict[str, Row],
@@ -229,9 +253,7 @@ class _Bench:
             question.question_id, question.category, trace, compared.tokens if compared else trace.tokens,
             model.label, _gains(model, config, job.method), job.point_name, compared.margin if compared else (),
         )  # fmt: skip
-        if job.method == BASELINE:
-            references[job.point_name] = row
-        elif compared and row.divergence is not None:
+        if compared and row.divergence is not None:
             row = replace(row, divergence_gap=probability_gap(model, ids, compared.tokens, row.tokens, sampling))
         return row
 

@@ -33,6 +33,7 @@ def load_model(
     device: str = "auto",
     dtype: str = "auto",
     quick: bool = True,
+    cpu_first: bool = False,
     progress: Progress = silent,
 ) -> PTPModel:
     """A target with its PTP adapter, ready to decode.
@@ -43,19 +44,22 @@ def load_model(
     device    "auto" takes CUDA, then MPS, then the CPU
     dtype     "auto" is float32, in which all exact methods agree (TF32 is switched off); or "bfloat16"
     quick     on the CPU, use inference kernels (the target can then not be trained)
+    cpu_first read the weights onto the CPU, then move them, all in the calling thread (ZeroGPU needs that)
 
     Raises WeightsMissing, FileNotFoundError (no such model or adapter) or ValueError (it does not fit). What other
     libraries raise on the way becomes a ValueError with the cause.
     """
     try:
         found = _find_adapter(adapter, is_default=name is None)
-        target = load_target(name, device, dtype, progress)
+        target = load_target(name, device, dtype, progress, cpu_first)
         try:
             model = assemble(target, found, quick)
         except NotAsItself:
             if not quick:
                 raise  # otherwise a layout that only looks like Llama's: transformers' own layers know better
-            return load_model(name, adapter, device=device, dtype=dtype, quick=False, progress=progress)
+            return load_model(
+                name, adapter, device=device, dtype=dtype, quick=False, cpu_first=cpu_first, progress=progress
+            )
     except REFUSALS:
         raise
     except Exception as error:
@@ -77,8 +81,9 @@ class Target:
 
 
 def load_target(
-    name: str | os.PathLike[str] | None = None, device: str = "auto", dtype: str = "auto", progress: Progress = silent
-) -> Target:
+    name: str | os.PathLike[str] | None = None, device: str = "auto", dtype: str = "auto", progress: Progress = silent,
+    cpu_first: bool = False,
+) -> Target:  # fmt: skip
     """The causal LM alone; arguments and errors are those of load_model."""
     place, kind = resolve_device(device), resolve_dtype(dtype)
     info: Mapping[str, Any] = {}
@@ -88,7 +93,9 @@ def load_target(
         folder = resolve_folder(str(name), "model", _MODEL_FILES)
         source, shown = str(folder), Path(name).name if folder == Path(name) else str(name)
     progress(0.97, f"loading {shown}")
-    model, tokenizer = _from_pretrained(source, place, kind, shown)
+    model, tokenizer = _from_pretrained(source, "cpu" if cpu_first else place, kind, shown)
+    if cpu_first:
+        model.to(place)
     pin_rotary(model)
     probe = probe_logits(shown, model)
     model.set_attn_implementation(attention.NAME)

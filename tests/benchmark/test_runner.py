@@ -66,7 +66,7 @@ def test_methods_are_interleaved_question_by_question(make_model):
 def test_repeats_take_turns_and_the_median_counts(make_model, monkeypatch, tmp_path):
     times = iter([5.0, 1.0, 3.0, 2.0, 4.0, 9.0] * 2)  # ar, pqd; pqd, ar; ar, pqd
     asked = []
-    answer = bench_module._Bench.answer
+    answer = bench_module.Bench.answer
 
     def timed(self, question, ids, job, seed, references, most=None):
         row = answer(self, question, ids, job, seed, references, most)
@@ -75,7 +75,7 @@ def test_repeats_take_turns_and_the_median_counts(make_model, monkeypatch, tmp_p
         asked.append((question.question_id, job.method))
         return replace(row, seconds=next(times))
 
-    monkeypatch.setattr(bench_module._Bench, "answer", timed)
+    monkeypatch.setattr(bench_module.Bench, "answer", timed)
     lineup, thrice = Lineup(make_model()), replace(SHORT, repeats=3)
     seen = list(iter_bench(lineup, QUESTIONS[:2], thrice, tmp_path / "rows.jsonl"))
     assert [m for q, m in asked if q == "0"] == ["ar", "pqd", "pqd", "ar", "ar", "pqd"]
