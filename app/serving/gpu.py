@@ -34,8 +34,8 @@ def gpu_seconds(num_calls: int) -> int:
 def on_gpu(seconds: Callable[..., int]) -> Callable[[F], F]:
     """On a ZeroGPU Space, runs a function where the GPU is, for seconds(*its arguments); elsewhere does nothing.
 
-    There a refusal becomes a ValueError with the same sentence, and so does what the platform says: no GPU is free,
-    or the visitor's time is used up.
+    There a refusal becomes a ValueError with the same sentence. So does what the platform says, for example that no
+    GPU is free.
     """
 
     def mark(function: F) -> F:
