@@ -13,6 +13,7 @@ from support.pages import serious
 
 from app.learn.export import write_copy
 from app.learn.facts import facts
+from app.settings import COUPLING_LABELS
 
 pytestmark = pytest.mark.browser
 
@@ -63,7 +64,7 @@ def fits(page: Page) -> None:
 
 
 def test_the_first_figure_is_there_within_a_second_of_a_warm_server(open_learn, browser, url):
-    """The best of five readers with empty caches. Where others keep the cores busy, each gets its share of a second."""
+    """The best of five readers with empty caches. Where others keep the cores busy, it may wait for them as well."""
     open_learn()  # warms the server
     seconds = []
     for _ in range(5):
@@ -74,8 +75,9 @@ def test_the_first_figure_is_there_within_a_second_of_a_warm_server(open_learn, 
         page.wait_for_selector("#trick .learn-svg > *", state="attached")
         seconds.append(time.perf_counter() - start)
         context.close()
-    waiting = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    print(f"first figure after {min(seconds):.2f} s with {waiting:.1f} processes a core")
+    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
+    waiting = 1.0 if busy < 0.5 else 1.0 + busy
+    print(f"first figure after {min(seconds):.2f} s with {busy:.1f} processes a core")
     assert min(seconds) < waiting
 
 
@@ -378,6 +380,7 @@ def test_the_other_map_is_named_and_linked(open_learn):
     assert aside.locator("a").get_attribute("href") == "./noise?coupling=gumbel"
     aside.locator("a").click()
     page.wait_for_selector(".nz-token")
+    expect(page.locator("#ptp-coupling input")).to_have_value(COUPLING_LABELS["gumbel"])
 
 
 def test_a_full_stop_stays_with_its_word(open_learn):

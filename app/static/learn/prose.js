@@ -15,7 +15,9 @@ export function inline(text) {
       if (part.startsWith("[[")) {
         const [name, shown, stop] = part.match(MARKED)?.slice(1) || [];
         const word = term(name, shown || name);
-        return stop ? el("span", { class: "learn-glued" }, [word, stop]) : word; // no line begins with a full stop
+        if (!stop) return word;
+        const short = (shown || name).length < 24; // longer ones may break where they are
+        return short ? el("span", { class: "learn-glued" }, [word, stop]) : [word, stop]; // no line begins with a stop
       }
       if (part.startsWith("`")) return el("code", { text: part.slice(1, -1) });
       if (part.startsWith("*")) return el("em", { text: part.slice(1, -1) });

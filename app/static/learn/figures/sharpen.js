@@ -52,7 +52,7 @@ export function figure({ host, data: [squares], say, server }) {
       square(root, w0, boxes[i + 1], words, SIDE);
       cells(root, w0, boxes[i + 1], false);
       root.append(label(boxes[i + 1].x, size + 62, `${percent(right)} right`, { class: "f-small f-strong" }));
-      const small = size < 95, // a phone: the words are wider than their box
+      const small = size < 115, // a phone: the words are wider than their box
         last = small && i === 1;
       root.append(
         label(boxes[i + 1].x + (last ? size : 0), size + 80, `${percent(nonsense)} nonsense`, {
