@@ -155,8 +155,8 @@ def a_step(model, rows, objective):
 @pytest.mark.parametrize(
     ("objective", "changes", "limits"),
     [
-        ("distill", {}, (1050, 11, 18)),
-        ("shallow", {}, (770, 10, 14)),
+        ("distill", {}, (1035, 10, 17)),
+        ("shallow", {}, (755, 9, 13)),
         ("inverse", {"variant": "c-ptp", "chain": 0}, (1770, 20, 13)),
     ],
     ids=["distill", "shallow", "inverse"],
@@ -168,6 +168,14 @@ def test_a_training_step_has_the_cpus_loss_and_gradients(rows, objective, change
     assert found[2] > 10
     assert found[3], "the lean layers are for every device"
     assert all(count <= limit for count, limit in zip(device.counts, limits, strict=True)), device.counts
+
+
+@pytest.mark.parametrize("objective", ["distill", "shallow"])
+def test_a_step_of_more_conversations_launches_no_more(rows, objective):
+    *_, few = on_both(a_step, rows, objective)
+    expected, found, many = on_both(a_step, rows * 4, objective)
+    assert found[:2] == pytest.approx(expected[:2], rel=1e-5)
+    assert many.counts == few.counts
 
 
 def test_calibration_and_evaluation(rows):

@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,8 @@ from .conversations import Conversation, load_conversations, split_held_out
 from .evaluate import Evaluation, evaluate
 from .objectives import Distiller, build_model, objective_of
 from .run_state import MetricsLog, RunState, averaged, load_checkpoint, save_checkpoint
+
+_STRETCH = 32  # batches that are sorted by length together
 
 SaveAdapter = Callable[[Path], None]  # writes the adapter as it stands into a folder
 
@@ -58,6 +59,8 @@ def train(config: TrainConfig, on_step: Callable[[RunState, SaveAdapter], None] 
     state = load_checkpoint(out, parameters, average, optimizer)
     log = MetricsLog(out / "metrics.jsonl", state, accelerator.is_main_process)
 
+    order = RowOrder([len(row.ids) for row in training], config.batch, config.seed)
+
     bar = tqdm(total=config.steps, initial=state.step, disable=not accelerator.is_local_main_process, unit="step")
     result: Evaluation | None = None
 
@@ -72,7 +75,7 @@ def train(config: TrainConfig, on_step: Callable[[RunState, SaveAdapter], None] 
             group["lr"] = rate * share
         loss, targets = 0.0, 0
         for part in range(config.accumulate):
-            chosen, generator = _choose(training, config, state.step, part, accelerator)
+            chosen, generator = _choose(training, order, config, state.step, part, accelerator)
             each, count = distiller(chosen, generator)
             accelerator.backward(each / config.accumulate)
             loss, targets = loss + float(each.detach()) / config.accumulate, targets + count
@@ -116,22 +119,53 @@ def _schedule(config: TrainConfig, state: RunState) -> float:
 
 
 def _choose(
-    rows: Sequence[Conversation], config: TrainConfig, step: int, part: int, accelerator: Accelerator
+    rows: Sequence[Conversation],
+    order: RowOrder,
+    config: TrainConfig,
+    step: int,
+    part: int,
+    accelerator: Accelerator,
 ) -> tuple[list[Conversation], torch.Generator]:
     """This process's conversations of one part of a step, without replacement within an epoch, and a generator."""
     place = (step * config.accumulate + part) * accelerator.num_processes + accelerator.process_index
     generator = torch.Generator().manual_seed((config.seed << 40) + place)
-    chosen = []
-    for i in range(place * config.batch, (place + 1) * config.batch):
-        epoch, offset = divmod(i, len(rows))
-        chosen.append(rows[_order(len(rows), (config.seed << 40) + epoch)[offset]])
-    return chosen, generator
+    return [rows[order.at(i)] for i in range(place * config.batch, (place + 1) * config.batch)], generator
 
 
-@lru_cache(maxsize=2)  # a step may lie in two epochs
-def _order(count: int, seed: int) -> list[int]:
-    """In which order an epoch takes its rows."""
-    return torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()
+class RowOrder:
+    """In which order epochs take rows of these lengths: shuffled, but with rows of similar length in a batch.
+
+    A batch is padded to its longest row. So each stretch of some batches is sorted by length and cut into batches,
+    which then are shuffled. With a batch of one row the order is a plain shuffle.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
+        self._lengths, self._batch, self._seed = lengths, batch, seed
+        self._epochs: dict[int, list[int]] = {}
+
+    def at(self, place: int) -> int:
+        """The row at a place of the endless order of all epochs."""
+        epoch, offset = divmod(place, len(self._lengths))
+        if epoch not in self._epochs:
+            self._epochs = {e: order for e, order in self._epochs.items() if e == epoch - 1}  # a batch may need both
+            self._epochs[epoch] = self._shuffled(epoch)
+        return self._epochs[epoch][offset]
+
+    def _shuffled(self, epoch: int) -> list[int]:
+        count, batch = len(self._lengths), self._batch
+        generator = torch.Generator().manual_seed((self._seed << 40) + epoch)
+        order = torch.randperm(count, generator=generator).tolist()
+        if batch == 1:
+            return order
+        begin = min(-epoch * count % batch, count)  # rows that complete the last epoch's last batch
+        end = begin + (count - begin) // batch * batch
+        batches = []
+        for start in range(begin, end, _STRETCH * batch):
+            stretch = order[start : min(start + _STRETCH * batch, end)]
+            stretch.sort(key=lambda i: self._lengths[i])
+            batches += [stretch[k : k + batch] for k in range(0, len(stretch), batch)]
+        mixed = torch.randperm(len(batches), generator=generator).tolist()
+        return [*order[:begin], *(i for k in mixed for i in batches[k]), *order[end:]]
 
 
 def _save_adapter(

@@ -11,7 +11,7 @@ them and predicts that token (o-ptp) or the distribution of the one behind it (c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,7 @@ from ..sampling import Candidates, SamplingConfig, candidates
 from .conversations import Conversation
 
 IGNORE = -100
+_MOST_ROWS, _MOST_ROWS_ELSEWHERE = {"cpu": 512}, 2048  # of logits at once: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,6 @@ class Batch:
     probs: Tensor  # (B, N, L, K)
     temperature: Tensor  # (B,)
     settling: Tensor  # (B, N, E), the target's hidden states that decide the tokens at the starts
-
-
-@dataclass(frozen=True)
-class _Windows:
-    """The windows of one conversation, or, with a first dimension B, of several: the fields of Batch."""
-
-    starts: Tensor  # (N,)
-    u: Tensor  # (N, L)
-    own_u: Tensor  # (N, L)
-    targets: Tensor  # (N, L)
-    support: Tensor  # (N, L, K)
-    probs: Tensor  # (N, L, K)
 
 
 @dataclass(frozen=True)
@@ -86,11 +75,10 @@ def draw_windows(
     """
     assert model.adapter is not None
     input_ids, context, hidden = real_rows(model, rows)
-    each = [_windows_of(model, row, hidden[i], config, model.adapter.lead, generator) for i, row in enumerate(rows)]
-    drawn = _stacked(each)
+    drawn = _windows(_answers(model, rows, hidden, config), rows, config, model.adapter.lead, generator)
     temperature = torch.tensor([row.temperature for row in rows])
-    settling = rows_before(hidden, drawn.starts)
-    return Batch(input_ids, **vars(drawn), temperature=temperature, settling=settling), context
+    settling = rows_before(hidden, drawn["starts"])
+    return Batch(input_ids, **drawn, temperature=temperature, settling=settling), context
 
 
 @torch.no_grad()
@@ -111,51 +99,110 @@ def rows_before(hidden: Tensor, starts: Tensor) -> Tensor:
     return hidden.gather(1, (starts - 1)[..., None].expand(-1, -1, hidden.shape[-1]))
 
 
-def _windows_of(
-    model: PTPModel, row: Conversation, hidden: Tensor, config: WindowConfig, lead: int, generator: torch.Generator
-) -> _Windows:
-    """Windows at random starts of one conversation whose hidden states are (S, E)."""
-    length, end = config.length, len(row.ids)
-    sampling = SamplingConfig(row.temperature, config.top_k, config.top_p, config.order)
-    found = candidates(model.logits(hidden[row.p - 1 : end - 1]), sampling)  # row i is for token p + i
-    tokens = torch.tensor(row.ids[row.p :], device=model.device)
-    drawn, inside = draw_u(found, tokens, config.beta, generator)
+@dataclass(frozen=True)
+class _Answers:
+    """The R tokens of all answers, one conversation's behind the other's, and what the teacher says of each."""
 
-    possible = torch.arange(row.p, end - lead)
-    chosen = _draw_starts(found, tokens, len(possible), config, generator)
-    starts = possible[chosen].to(model.device)
-    carried = starts[:, None] - row.p + torch.arange(length, device=model.device)  # (N, L) index of the u's token
+    tokens: Tensor  # (R,)
+    inside: Tensor  # (R,) bool: whether the teacher would say it
+    left: Tensor  # (R,) its bin, where there is one
+    right: Tensor  # (R,)
+    expected: Tensor  # (R,) its probability
+    support: Tensor  # (R, K)
+    probs: Tensor  # (R, K)
+
+
+def _answers(model: PTPModel, rows: Sequence[Conversation], hidden: Tensor, config: WindowConfig) -> _Answers:
+    """From hidden states (B, S, E). Logits are made for many tokens at once, of all conversations of a temperature."""
+    width, device = hidden.shape[1], hidden.device
+    most = _MOST_ROWS.get(device.type, _MOST_ROWS_ELSEWHERE)
+    places: dict[float, list[int]] = {}  # by temperature, of the rows that decide the tokens: row i decides token i + 1
+    said: dict[float, list[int]] = {}
+    for i, row in enumerate(rows):
+        places.setdefault(row.temperature, []).extend(range(i * width + row.p - 1, i * width + len(row.ids) - 1))
+        said.setdefault(row.temperature, []).extend(row.ids[row.p :])
+    parts, flat = [], hidden.flatten(0, 1)
+    for temperature, mine in places.items():
+        sampling = SamplingConfig(temperature, config.top_k, config.top_p, config.order)
+        where, tokens = torch.tensor([mine, said[temperature]], device=device)
+        for rows_now, tokens_now in zip(where.split(most), tokens.split(most), strict=True):
+            found = candidates(model.logits(flat[rows_now]), sampling)
+            match, *bins = _bins(found, tokens_now)
+            expected = (found.probs * match).sum(-1)
+            parts.append((tokens_now, *bins, expected, found.tokens, found.probs))
+    most_candidates = max(part[-1].shape[1] for part in parts)
+    whole = []
+    for each in zip(*parts, strict=True):
+        wide = [_widen(part, max(config.top_k, most_candidates)) if part.ndim == 2 else part for part in each]
+        whole.append(torch.cat(wide) if len(wide) > 1 else wide[0])
+    if len(places) > 1:  # back into the conversations' order
+        order = torch.tensor([place for mine in places.values() for place in mine]).argsort().to(device)
+        whole = [part[order] for part in whole]
+    return _Answers(*whole)
+
+
+def _bins(found: Candidates, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of each row's token (R,): which candidate (R, K) it is, whether it has a bin, and the bin's edges."""
+    match = (found.tokens == tokens[:, None]) & (found.probs > 0)
+    column = match.int().argmax(-1, keepdim=True)
+    left, right = found.left.gather(1, column).squeeze(1), found.right.gather(1, column).squeeze(1)
+    return match, match.any(-1), left, right
+
+
+def _windows(
+    answers: _Answers, rows: Sequence[Conversation], config: WindowConfig, lead: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """The fields of Batch that windows at random starts have. Conversations with fewer starts are filled up with
+    windows that count nothing."""
+    lengths = [len(row.ids) - row.p for row in rows]
+    firsts = [sum(lengths[:i]) for i in range(len(rows))]  # of each answer among all tokens
+    expected = answers.expected.cpu() if config.focus else None
+    across, chosen = [], []
+    for first, length in zip(firsts, lengths, strict=True):
+        across.append(sample_beta(config.beta, length, generator))
+        mine = None if expected is None else expected[first : first + length]
+        chosen.append(_draw_starts(mine, max(length - lead, 0), config, generator))
+    count, device = max(len(each) for each in chosen), answers.tokens.device
+    filled = torch.stack([F.pad(each, (0, count - len(each)), value=-1) for each in chosen])  # (B, N)
+    told = torch.tensor([[row.p for row in rows], firsts, lengths])[..., None]
+    filled, prompts, first, length = torch.cat([filled[None], told.expand(-1, -1, count)]).to(device)
+    u = _inside_bins(answers.inside, answers.left, answers.right, torch.cat(across).to(device))
+
+    there = filled >= 0
+    carried = filled.clamp(min=0)[..., None] + torch.arange(config.length, device=device)  # (B, N, L), in the answer
+    last = (length - 1)[..., None]
     predicted = carried + lead
-    last = len(tokens) - 1
-    valid = (predicted <= last) & inside[carried.clamp(max=last)].cummin(
-        -1
-    ).values  # a u outside any bin spoils the rest
-    valid &= inside[predicted.clamp(max=last)]
-    predicted, carried = predicted.clamp(max=last), carried.clamp(max=last)
-    targets = torch.where(valid, tokens[predicted], IGNORE)
-    support, probs = (_widen(part, config.top_k) for part in (found.tokens, found.probs))
-    return _Windows(starts, drawn[carried], drawn[predicted], targets, support[predicted], probs[predicted])
+    valid = (predicted <= last) & there[..., None]
+    carried = (first[..., None] + torch.minimum(carried, last)).clamp(min=0)
+    predicted = (first[..., None] + torch.minimum(predicted, last)).clamp(min=0)
+    # a u outside any bin spoils the rest
+    valid = valid & answers.inside[carried].cummin(-1).values & answers.inside[predicted]
+    whole = there[..., None]
+    return {
+        "starts": torch.where(there, prompts + filled, 1),  # a window needs a token before it
+        "u": u[carried] * whole,
+        "own_u": u[predicted] * whole,
+        "targets": torch.where(valid, answers.tokens[predicted], IGNORE),
+        "support": answers.support[predicted] * whole[..., None],
+        "probs": answers.probs[predicted] * whole[..., None],
+    }
 
 
-def _stacked(each: Sequence[_Windows]) -> _Windows:
-    """Windows of several conversations; those of short ones are filled up with windows that count nothing."""
-    count = max(len(windows.starts) for windows in each)
-    fill = {"starts": 1, "targets": IGNORE}  # a window needs a token before it
-
-    def stack(name: str) -> Tensor:
-        return torch.stack([_pad_to(getattr(windows, name), count, fill.get(name, 0)) for windows in each])
-
-    return _Windows(**{f.name: stack(f.name) for f in fields(_Windows)})
+def _inside_bins(inside: Tensor, left: Tensor, right: Tensor, across: Tensor) -> Tensor:
+    """u (R,) at `across` of each token's bin; 0 where there is none."""
+    u = left + across * (right - left)
+    below = torch.nextafter(right, torch.zeros_like(right))
+    return torch.where(inside, torch.minimum(u, below).clamp(min=0), torch.zeros_like(u))
 
 
-def _draw_starts(
-    found: Candidates, tokens: Tensor, possible: int, config: WindowConfig, generator: torch.Generator
-) -> Tensor:
-    """At most config.count of `possible` places in a row, sorted, none twice; place i is the i-th token's."""
+def _draw_starts(expected: Tensor | None, possible: int, config: WindowConfig, generator: torch.Generator) -> Tensor:
+    """At most config.count of `possible` places in a row, sorted, none twice; place i is the i-th token's.
+
+    expected (R,): the teacher's probability of each token, for a focus.
+    """
     count = min(config.count, possible)
-    if not config.focus or count == 0:
+    if expected is None or count == 0:
         return torch.randperm(possible, generator=generator)[:count].sort().values
-    expected = (found.probs * (found.tokens == tokens[:, None])).sum(-1).cpu()  # the teacher's P of each token said
     surprise = torch.cat([1 - expected[1:], torch.zeros(1)])[:possible].clamp(min=0)
     weights = 1 - config.focus + config.focus * surprise
     return torch.multinomial(weights, count, generator=generator).sort().values
@@ -172,14 +219,8 @@ def draw_u(found: Candidates, tokens: Tensor, beta: float, generator: torch.Gene
 
     Rows whose token the filters removed get u = 0 and False.
     """
-    match = (found.tokens == tokens[:, None]) & (found.probs > 0)
-    inside = match.any(-1)
-    column = match.int().argmax(-1, keepdim=True)
-    left, right = found.left.gather(1, column).squeeze(1), found.right.gather(1, column).squeeze(1)
-    place = sample_beta(beta, len(tokens), generator).to(left.device)
-    u = left + place * (right - left)
-    below = torch.nextafter(right, torch.zeros_like(right))
-    return torch.where(inside, torch.minimum(u, below).clamp(min=0), torch.zeros_like(u)), inside
+    _, inside, left, right = _bins(found, tokens)
+    return _inside_bins(inside, left, right, sample_beta(beta, len(tokens), generator).to(left.device)), inside
 
 
 def sample_beta(beta: float, count: int, generator: torch.Generator) -> Tensor:
@@ -227,10 +268,3 @@ def chained_hidden(model: PTPModel, batch: Batch, hidden: Tensor) -> Tensor:
     settling = batch.settling[:, :, None].expand_as(behind)
     rows = model.chained(behind.flatten(0, 2), before.view(-1, NUM_BEFORE), settling.flatten(0, 2))
     return rows.view(behind.shape)
-
-
-def _pad_to(tensor: Tensor, count: int, value: int) -> Tensor:
-    if len(tensor) == count:
-        return tensor
-    filler = torch.full((count - len(tensor), *tensor.shape[1:]), value, dtype=tensor.dtype, device=tensor.device)
-    return torch.cat([tensor, filler])

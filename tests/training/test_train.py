@@ -10,7 +10,7 @@ from ptp_core import NoiseTape, generate, load_adapter, load_model
 from ptp_core.training.config import TrainConfig
 from ptp_core.training.conversations import Conversation
 from ptp_core.training.run_state import RunState
-from ptp_core.training.train import _schedule, train
+from ptp_core.training.train import RowOrder, _schedule, train
 
 
 def test_a_run_writes_an_adapter_that_decodes_exactly(folders, tmp_path):
@@ -37,6 +37,31 @@ def test_a_resumed_run_is_the_uninterrupted_one(folders, tmp_path):
     for name, (a, b) in whole.lora.items():
         assert a.equal(parts.lora[name][0])
         assert b.equal(parts.lora[name][1])
+
+
+@pytest.mark.parametrize(("count", "batch"), [(1000, 8), (1003, 8), (5, 8), (40, 1)])
+def test_every_epoch_takes_every_row_once(count, batch):
+    lengths = [37 * i % 211 for i in range(count)]
+    order, again = RowOrder(lengths, batch, 1), RowOrder(lengths, batch, 1)
+    taken = [order.at(i) for i in range(3 * count)]
+    assert [again.at(i) for i in range(2 * count, 3 * count)] == taken[2 * count :], "a resumed run goes on alike"
+    epochs = [taken[k * count : (k + 1) * count] for k in range(3)]
+    assert all(sorted(epoch) == list(range(count)) for epoch in epochs)
+    assert epochs[0] != epochs[1]
+
+
+@pytest.mark.parametrize("count", [4000, 4003])
+def test_a_batch_holds_rows_of_similar_length(count):
+    lengths = [37 * i % 211 + 1 for i in range(count)]
+
+    def filling(batch):
+        """Rows' tokens beside those that batches of eight take with their padding, over three epochs."""
+        order = RowOrder(lengths, batch, 2)
+        found = [lengths[order.at(i)] for i in range(3 * count // 8 * 8)]
+        return sum(found) / sum(8 * max(found[i : i + 8]) for i in range(0, len(found), 8))
+
+    assert filling(1) < 0.65, "rows of any lengths"
+    assert filling(8) > 0.95
 
 
 def test_schedule():
