@@ -51,11 +51,20 @@ class Coupling:
     one_number: ClassVar[bool]
     shortlist: ClassVar[bool]
 
-    def columns(self, found: Candidates, noise: NoiseAt | Joined) -> Tensor:
-        """The column (R,) of the token that the noise picks at each position, K where a shortlist misses it."""
+    def clocks(self, found: Candidates, noise: NoiseAt | Joined) -> Tensor | None:
+        """Each candidate's own number (R, K); None where one number serves all."""
+        return None
+
+    def columns(self, found: Candidates, noise: NoiseAt | Joined, clocks: Tensor | None = None) -> Tensor:
+        """The column (R,) of the token that the noise picks at each position, K where a shortlist misses it.
+
+        clocks are those of `found`, if they are known already.
+        """
         raise NotImplementedError
 
-    def stay(self, found: Candidates, column: int, noise: NoiseTape, position: int) -> Stay:
+    def stay(
+        self, found: Candidates, column: int, noise: NoiseTape, position: int, clocks: Tensor | None = None
+    ) -> Stay:
         """How far the noise of a position may move; `found` has one row, `column` is its token's."""
         raise NotImplementedError
 

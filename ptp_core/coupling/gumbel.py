@@ -31,7 +31,7 @@ def arrivals(probs: Tensor, clocks: Tensor, sharpness: float = 1.0) -> Tensor:
 
     sharpness above 1 is for drafts: a draft that is unsure of its odds does better with sharper ones.
     """
-    return torch.where(probs > 0, -clocks.log() / probs.pow(sharpness), torch.inf)
+    return -clocks.log() / (probs if sharpness == 1 else probs.pow(sharpness))  # inf where p is 0
 
 
 @dataclass(frozen=True)
@@ -78,19 +78,27 @@ class Gumbel(Coupling):
 
     name, one_number, shortlist = "gumbel", False, False
 
-    def columns(self, found: Candidates, noise: NoiseAt | Joined) -> Tensor:
-        return race(found, noise.clocks(found.tokens)).columns
+    def clocks(self, found: Candidates, noise: NoiseAt | Joined) -> Tensor:
+        return noise.clocks(found.tokens)
 
-    def stay(self, found: Candidates, column: int, noise: NoiseTape, position: int) -> Stay:
-        clocks = NoiseAt(noise, [position]).clocks(found.tokens)[0].double()
-        probs = found.probs[0]
-        lefts = winning_clocks(arrivals(probs.double(), clocks), probs)
-        number = float(clocks[column])
+    def columns(self, found: Candidates, noise: NoiseAt | Joined, clocks: Tensor | None = None) -> Tensor:
+        known = self.clocks(found, noise) if clocks is None else clocks
+        return arrivals(found.probs, known).argmin(-1)
+
+    def stay(
+        self, found: Candidates, column: int, noise: NoiseTape, position: int, clocks: Tensor | None = None
+    ) -> Stay:
+        own = self.clocks(found, NoiseAt(noise, [position])) if clocks is None else clocks
+        numbers, probs = own[0].double(), found.probs[0].double()
+        lefts = winning_clocks(arrivals(probs, numbers), probs)
+        number = float(numbers[column])
         left = min(float(lefts[column]), number)  # rounding must not take the winner's win away
-        others = (lefts - clocks)[(probs > 0) & (torch.arange(len(probs)) != column)]
-        margin = min(number - left, max(0.0, float(others.min()))) if len(others) else None
+        rises = torch.where(probs > 0, lefts - numbers, torch.inf)  # by how much each loser's clock would have to rise
+        rises[column] = torch.inf
+        rise = float(rises.min())
+        margin = None if rise == float("inf") else min(number - left, max(0.0, rise))
         lefts[column] = left
-        return Stay(number, left, 1.0, margin, lefts, torch.ones_like(lefts), clocks)
+        return Stay(number, left, 1.0, margin, lefts, torch.ones_like(lefts), numbers)
 
     def read(
         self, logits: Tensor, noise: NoiseAt | Joined, order: str, sharpness: float, vocabulary: Tensor | None

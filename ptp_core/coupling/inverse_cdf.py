@@ -17,10 +17,12 @@ class InverseCDF(Coupling):
 
     name, one_number, shortlist = "inverse_cdf", True, True
 
-    def columns(self, found: Candidates, noise: NoiseAt | Joined) -> Tensor:
+    def columns(self, found: Candidates, noise: NoiseAt | Joined, clocks: Tensor | None = None) -> Tensor:
         return found.find(torch.tensor(noise.u, device=found.right.device))
 
-    def stay(self, found: Candidates, column: int, noise: NoiseTape, position: int) -> Stay:
+    def stay(
+        self, found: Candidates, column: int, noise: NoiseTape, position: int, clocks: Tensor | None = None
+    ) -> Stay:
         u, lefts, rights = noise[position], found.left[0], found.right[0]
         left, right = float(lefts[column]), float(rights[column])
         distances = [d for d, other in ((u - left, left > 0), (right - u, right < 1)) if other]

@@ -123,7 +123,7 @@ class Session:
             targets, slots = logits[: len(drafts) + 1], logits[len(drafts) + 1 :]
         self.laps.lap("head")
 
-        found, columns = self._pick(targets, noise_from(self.noise, first, len(drafts) + 1))
+        found, columns, clocks = self._pick(targets, noise_from(self.noise, first, len(drafts) + 1))
         target_tokens = found.tokens.gather(1, columns).squeeze(1).tolist()
         self.laps.lap("pick")
         verdict = verify([d.token for d in drafts], target_tokens)
@@ -148,7 +148,7 @@ class Session:
             num_accepted=num_accepted,
             extra_token=new[-1] if len(new) > num_accepted else None,
             extra_kind=verdict.extra_kind if len(new) > num_accepted else None,
-            emitted=self._emitted(targets, found, columns, new, first, num_accepted, verdict.extra_kind),
+            emitted=self._emitted(targets, found, columns, clocks, new, first, num_accepted, verdict.extra_kind),
             branches=by_slots.records(answer, kept, pending, drafts, self._details) if by_slots else [],
             num_positions=real + sum(length for _, length in spec),
             seconds=seconds,
@@ -184,14 +184,16 @@ class Session:
         self.laps.lap("body")
         return hidden
 
-    def _pick(self, logits: Tensor, noise: NoiseAt) -> tuple[Candidates, Tensor]:
-        """The target's distributions (g + 1 rows) and the column (g + 1, 1) that the noise picks, both on the CPU."""
+    def _pick(self, logits: Tensor, noise: NoiseAt) -> tuple[Candidates, Tensor, Tensor | None]:
+        """The target's distributions (g + 1 rows), the column (g + 1, 1) that the noise picks, and the candidates'
+        clocks where they have some. All are on the CPU."""
         found = candidates(logits, self.sampling, full=not self.coupling.shortlist).cpu()
-        columns = self.coupling.columns(found, noise)
+        clocks = self.coupling.clocks(found, noise)
+        columns = self.coupling.columns(found, noise, clocks)
         if not found.complete and bool((columns == found.tokens.shape[1]).any()):
             found = candidates(logits, self.sampling).cpu()
             columns = self.coupling.columns(found, noise)
-        return found, columns[:, None]
+        return found, columns[:, None], clocks
 
     def until_eos(self, drafts: Sequence[Draft]) -> int:
         """How many drafts there are up to and including an end of text."""
@@ -205,6 +207,7 @@ class Session:
         logits: Tensor,
         found: Candidates,
         columns: Tensor,
+        clocks: Tensor | None,
         new: Sequence[int],
         first: int,
         num_accepted: int,
@@ -218,7 +221,8 @@ class Session:
             piece = self._pieces.push(token, last=self.done and i == len(new) - 1)
             source: Source = "accepted" if i < num_accepted else extra_kind
             row = found.row(i)
-            stay = self.coupling.stay(row, int(columns[i]), self.noise, first + i)
+            mine = None if clocks is None else clocks[i : i + 1]
+            stay = self.coupling.stay(row, int(columns[i]), self.noise, first + i, mine)
             records.append(
                 emitted_record(
                     self.model, logits[i], row, int(columns[i]), stay, self.sampling.temperature, first + i, piece,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..coupling import NoiseAt, coupling_of
+from ..coupling.noise_at import Joined
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig, candidates
@@ -64,7 +66,7 @@ def _complete_batch(
     cache, device = model.new_cache(width + limit), model.device
     padding = torch.tensor([width - len(r.prompt) for r in requests], device=device)
     tokens = torch.tensor([[0] * (width - len(r.prompt)) + r.prompt for r in requests], device=device)
-    noise = torch.tensor([NoiseTape(r.seed).values(0, limit) for r in requests], device=device)  # (B, limit)
+    tapes = [NoiseTape(r.seed) for r in requests]
     forbidden = None if stop or not model.eos_tokens else torch.tensor(sorted(model.eos_tokens), device=device)
     texts: list[list[int]] = [[] for _ in requests]
     active = list(range(len(requests)))  # the rows still in the cache, in its order
@@ -78,7 +80,7 @@ def _complete_batch(
         positions, mask = _left_padded(padding, cache.length, tokens.shape[1], model.dtype)
         hidden = model(tokens, positions=positions, mask=mask, cache=cache)[:, -1]
         cache.keep(cache.length + tokens.shape[1])
-        picked = _pick(model.logits(hidden), groups, noise[:, step], forbidden)
+        picked = _pick(model.logits(hidden), groups, [NoiseAt(tapes[i], [step]) for i in active], forbidden)
         said = picked.tolist()
         for k in going:
             texts[active[k]].append(said[k])
@@ -90,7 +92,7 @@ def _complete_batch(
         if len(going) < _SHRINK_AT * len(active):
             rows = torch.tensor(going, device=device)
             cache.select(rows)
-            padding, picked, noise = padding[rows], picked[rows], noise[rows]
+            padding, picked = padding[rows], picked[rows]
             active = [active[k] for k in going]
             groups = _by_sampling([requests[i].sampling for i in active], device)
             going = list(range(len(active)))
@@ -108,7 +110,7 @@ def _left_padded(padding: Tensor, context: int, rows: int, dtype: torch.dtype) -
     return (new - padding[:, None]).clamp(min=0), mask[:, None]
 
 
-_Groups = list[tuple[SamplingConfig, Tensor]]
+_Groups = list[tuple[SamplingConfig, Tensor, list[int]]]
 
 
 def _by_sampling(samplings: Sequence[SamplingConfig], device: torch.device) -> _Groups:
@@ -116,15 +118,16 @@ def _by_sampling(samplings: Sequence[SamplingConfig], device: torch.device) -> _
     rows: dict[SamplingConfig, list[int]] = {}
     for i, sampling in enumerate(samplings):
         rows.setdefault(sampling, []).append(i)
-    return [(sampling, torch.tensor(mine, device=device)) for sampling, mine in rows.items()]
+    return [(sampling, torch.tensor(mine, device=device), mine) for sampling, mine in rows.items()]
 
 
-def _pick(logits: Tensor, groups: _Groups, u: Tensor, forbidden: Tensor | None) -> Tensor:
-    """Tokens (B,), one for each row of logits (B, V) and u (B,), by its own sampling. Changes the logits."""
+def _pick(logits: Tensor, groups: _Groups, noise: Sequence[NoiseAt], forbidden: Tensor | None) -> Tensor:
+    """Tokens (B,), one for each row of logits (B, V) and its noise, by its own sampling. Changes the logits."""
     if forbidden is not None:
         logits.index_fill_(1, forbidden, -1e9)
     picked = torch.empty(len(logits), dtype=torch.long, device=logits.device)
-    for sampling, rows in groups:
+    for sampling, rows, mine in groups:
         found = candidates(logits[rows], sampling, full=True)
-        picked[rows] = found.tokens.gather(1, found.find(u[rows])[:, None]).squeeze(1)
+        columns = coupling_of(sampling).columns(found, Joined([noise[i] for i in mine]))
+        picked[rows] = found.tokens.gather(1, columns[:, None]).squeeze(1)
     return picked

@@ -7,7 +7,8 @@ from ptp_core.training.batch_sampling import Request, complete
 def test_batched_continuations_are_those_of_one_by_one(make_model):
     model = make_model(adapter=False, context=128)
     prompts = [[3], [4, 5, 6, 7, 8, 9], [2, 2, 2], [10, 11, 12, 3, 4, 5, 6, 7, 8, 9, 2]]
-    samplings = [SamplingConfig(), SamplingConfig(0), SamplingConfig(1.0, 5, 0.9), SamplingConfig()]
+    raced = SamplingConfig(1.0, coupling="gumbel")
+    samplings = [SamplingConfig(), SamplingConfig(0), SamplingConfig(1.0, 5, 0.9), raced]
     requests = [Request(p, s, 10 + 3 * i, 40 + i) for i, (p, s) in enumerate(zip(prompts, samplings, strict=True))]
     for batch_size in (1, 2, 4):
         found = complete(model, requests, batch_size)
