@@ -8,13 +8,14 @@ from tqdm import tqdm
 
 from ptp_core.storage.default_target import WeightsMissing, default_target
 
-from .main import build_demo, launch_options
+from .main import build_demo, launch_options, watch_threads
 from .serving.models import ModelShelf
 
 
 def main() -> int:
     """Brings the weights with a progress bar, then serves until interrupted. Returns the exit status."""
     shelf = ModelShelf()
+    watch_threads()
     with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {desc}", leave=False) as bar:
 
         def report(share: float, text: str) -> None:

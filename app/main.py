@@ -8,7 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+import torch
 from starlette.middleware import Middleware
+
+from ptp_core.decoding.threads import start_watch
 
 from . import api, modules
 from .acceptance import page as acceptance
@@ -127,6 +130,20 @@ def heads() -> Heads:
 def with_terms(text: str) -> str:
     """The text with each [[word]] as a button that opens the word's card (app/static/core/glossary.js)."""
     return re.sub(r"\[\[(.+?)]]", r'<button type="button" class="ptp-term" data-term="\1">\1</button>', text)
+
+
+def watch_threads() -> None:
+    """Lets calls take all threads or one, whichever is quicker, unless PTP_LAB_THREADS gives a number.
+
+    On a GPU there is nothing to choose.
+    """
+    wanted = os.environ.get("PTP_LAB_THREADS", "auto")
+    if wanted != "auto":
+        if not wanted.isdigit() or int(wanted) < 1:
+            raise SystemExit(f'PTP_LAB_THREADS is "auto" or a number of threads, got {wanted!r}.')
+        start_watch(int(wanted), chooses=False)
+    elif not torch.cuda.is_available():
+        start_watch()
 
 
 def launch_options() -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ..decoding.drafters.slots import allocator_runs
 from ..decoding.measure_costs import cost_curve, draft_costs
 from ..decoding.settings import window_of
 from ..decoding.slots import SlotRule
+from ..decoding.threads import fixed_threads
 from ..methods import AHEAD, BASELINE, TABLE
 from ..model.parts import PARTS
 from ..model.ptp_model import PTPModel
@@ -261,10 +262,11 @@ class Bench:
         self, model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, config: BenchConfig, most: int
     ) -> Trace | None:
         settings, sampling, steps = config.decoding(most), config.sampling(self._order), []
-        for step in start_decoding(model, ids, method, noise, sampling, settings):
-            steps.append(step)
-            if self._stop():
-                return None
+        with fixed_threads():
+            for step in start_decoding(model, ids, method, noise, sampling, settings):
+                steps.append(step)
+                if self._stop():
+                    return None
         return new_trace(model, ids, method, noise, sampling, "", steps, settings)
 
 

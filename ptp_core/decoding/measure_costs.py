@@ -27,6 +27,7 @@ from ..model.chain_head import NUM_BEFORE
 from ..model.layout import call_layout
 from ..model.ptp_model import PTPModel
 from .costs import CostCurve, DraftCosts
+from .threads import begin_call, fixed_threads
 
 T = TypeVar("T")
 _SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
@@ -100,8 +101,10 @@ def _zeros(model: PTPModel, count: int) -> torch.Tensor:
 
 
 def _time(call: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    call()
+    with fixed_threads():
+        begin_call()
+        start = time.perf_counter()
+        call()
     return 1e3 * (time.perf_counter() - start)
 
 

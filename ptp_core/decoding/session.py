@@ -28,6 +28,7 @@ from .records import draft_status, emitted_record, step_kind
 from .settings import MAX_SLOTS, DecodeSettings
 from .slots import Answer, SlotRule, Slots
 from .stopwatch import Laps
+from .threads import begin_call, end_call
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Session:
     @torch.inference_mode()
     def call(self, drafts: Sequence[Draft], lengths: Sequence[int]) -> tuple[DecodeStep, list[Draft]]:
         """Verifies the drafts, prepares branch m with lengths[m] slots, returns the step and the kept drafts."""
+        begin_call()
         start = time.perf_counter()
         context, first = self._cache.length, self.num_emitted
         real = len(self.pending) + len(drafts)
@@ -139,6 +141,8 @@ class Session:
         pending = pending[: self.until_eos(pending)]
         self.laps.lap("read")
         seconds = time.perf_counter() - start
+        num_positions = real + sum(length for _, length in spec)
+        end_call(num_positions, 1e3 * seconds)
 
         step = DecodeStep(
             index=self._steps,
@@ -150,7 +154,7 @@ class Session:
             extra_kind=verdict.extra_kind if len(new) > num_accepted else None,
             emitted=self._emitted(targets, found, columns, clocks, new, first, num_accepted, verdict.extra_kind),
             branches=by_slots.records(answer, kept, pending, drafts, self._details) if by_slots else [],
-            num_positions=real + sum(length for _, length in spec),
+            num_positions=num_positions,
             seconds=seconds,
         )
         self._steps += 1
