@@ -4,6 +4,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from app.main import watch_threads
 from app.settings import RunSettings
 from ptp_core import SamplingConfig
 from ptp_core.methods import AHEAD, METHODS, RACED, TABLE
@@ -66,3 +67,10 @@ def test_only_raced_methods_can_be_raced():
     with pytest.raises(ValueError, match="Unknown method 'ar'"):
         RunSettings.parse(prompt="a", method="ar")
     assert RunSettings.parse(prompt="a", method="ar", among=METHODS).method == "ar"
+
+
+@pytest.mark.parametrize("value", ["none", "0", "-2", "1.5"])
+def test_a_number_of_threads_that_cannot_be_is_a_sentence(monkeypatch, value):
+    monkeypatch.setenv("PTP_LAB_THREADS", value)
+    with pytest.raises(SystemExit, match="PTP_LAB_THREADS"):
+        watch_threads()
