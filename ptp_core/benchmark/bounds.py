@@ -12,9 +12,16 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+from ..coupling import coupling_of
 from ..decoding.costs import CostCurve, DraftCosts
+from ..decoding.drafters.slots import allocator_runs
+from ..decoding.settings import window_of
+from ..decoding.slots import SlotRule
+from ..methods import TABLE
+from ..model.ptp_model import PTPModel
 from ..statistics import survival
-from .rows import Call, Row
+from .config import BenchConfig
+from .rows import Call, Gains, Row
 from .summary import speedups
 
 _ENOUGH_CALLS = 20  # verifying calls from which a run's own acceptance is taken
@@ -151,3 +158,14 @@ def bounds_of(rows: Sequence[Row], ar: Sequence[Row], drafter: Drafter, curve: C
         "oracle_tokens_per_call": oracle_tokens_per_call(rows, run, drafter),
         "oracle_speedup": oracle_speedup(rows, drafter, curve),
     }
+
+
+def gains_of(model: PTPModel, config: BenchConfig, method: str) -> Gains | None:
+    """What the allocator expects of the method's slots; None for methods without slots."""
+    if not TABLE[method].by_slots:
+        return None
+    adapter = model.require_adapter()
+    rule = SlotRule(TABLE[method].sees_u, draft_rule=config.draft_rule)
+    runs = allocator_runs(model, bool(config.chained), rule.kind(adapter, coupling_of(config.sampling())))
+    settled = adapter.num_settled
+    return Gains.of(*runs, settled, window_of(model, config.num_speculative_tokens) + settled)

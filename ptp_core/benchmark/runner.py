@@ -18,12 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..coupling import coupling_of
 from ..decoding.decode import new_trace, start_decoding
-from ..decoding.drafters.slots import allocator_runs
 from ..decoding.measure_costs import cost_curve, draft_costs
-from ..decoding.settings import window_of
-from ..decoding.slots import SlotRule
 from ..decoding.threads import fixed_threads
 from ..methods import AHEAD, BASELINE, TABLE
 from ..model.parts import PARTS
@@ -31,11 +27,12 @@ from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig, warp
 from ..trace import Trace, first_divergence
+from .bounds import gains_of
 from .config import BenchConfig, Job
 from .environment import PeakMemory, identity
 from .questions import Question
 from .row_checks import check_rows
-from .rows import Gains, Row, baseline_point, make_row
+from .rows import Row, baseline_point, make_row
 from .rows_file import RowsFile
 from .transformers_peers import Peers
 
@@ -252,21 +249,21 @@ class Bench:
         compared = references.get(base) if job.method != BASELINE else None
         row = make_row(
             question.question_id, question.category, trace, compared.tokens if compared else trace.tokens,
-            model.label, _gains(model, config, job.method), job.point_name, compared.margin if compared else (),
+            model.label, gains_of(model, config, job.method), job.point_name, compared.margin if compared else (),
         )  # fmt: skip
         if compared and row.divergence is not None:
             row = replace(row, divergence_gap=probability_gap(model, ids, compared.tokens, row.tokens, sampling))
         return row
 
+    @fixed_threads()
     def _decode(
         self, model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, config: BenchConfig, most: int
     ) -> Trace | None:
         settings, sampling, steps = config.decoding(most), config.sampling(self._order), []
-        with fixed_threads():
-            for step in start_decoding(model, ids, method, noise, sampling, settings):
-                steps.append(step)
-                if self._stop():
-                    return None
+        for step in start_decoding(model, ids, method, noise, sampling, settings):
+            steps.append(step)
+            if self._stop():
+                return None
         return new_trace(model, ids, method, noise, sampling, "", steps, settings)
 
 
@@ -279,16 +276,6 @@ def probability_gap(
         return None
     probs = warp(model.target_logits([*ids, *tokens[:place]])[-1], sampling)
     return float((probs[tokens[place]] - probs[others[place]]).abs())
-
-
-def _gains(model: PTPModel, config: BenchConfig, method: str) -> Gains | None:
-    """What the allocator expects of the method's slots; None for methods without slots."""
-    if not TABLE[method].by_slots:
-        return None
-    adapter = model.require_adapter()
-    settled, rule = adapter.num_settled, SlotRule(TABLE[method].sees_u, draft_rule=config.draft_rule)
-    runs = allocator_runs(model, bool(config.chained), rule.kind(adapter, coupling_of(config.sampling())))
-    return Gains.of(*runs, settled, window_of(model, config.num_speculative_tokens) + settled)
 
 
 class _Clock:
