@@ -64,7 +64,10 @@ def fits(page: Page) -> None:
 
 
 def test_the_first_figure_is_there_within_a_second_of_a_warm_server(open_learn, browser, url):
-    """The best of five readers with empty caches. Where others keep the cores busy, it may wait for them as well."""
+    """The best of five readers with empty caches. On a quiet machine, which PTP_LAB_QUIET=1 says, within a second.
+
+    Beside other tests it may take three.
+    """
     open_learn()  # warms the server
     seconds = []
     for _ in range(5):
@@ -75,10 +78,8 @@ def test_the_first_figure_is_there_within_a_second_of_a_warm_server(open_learn, 
         page.wait_for_selector("#trick .learn-svg > *", state="attached")
         seconds.append(time.perf_counter() - start)
         context.close()
-    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
-    waiting = 1.0 if busy < 0.5 else 1.0 + busy
-    print(f"first figure after {min(seconds):.2f} s with {busy:.1f} processes a core")
-    assert min(seconds) < waiting
+    print(f"first figure after {min(seconds):.2f} s")
+    assert min(seconds) < (1.0 if os.environ.get("PTP_LAB_QUIET") else 3.0)
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "phone", "slides"])
