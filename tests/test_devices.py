@@ -190,6 +190,12 @@ def test_calibration_and_evaluation(rows):
     assert found[3].slot_accuracy == pytest.approx(expected[3].slot_accuracy)
 
 
+def test_evaluation_drafts_along_several_answers_at_once(rows):
+    expected, found, device = on_both(lambda model: evaluate(model, rows * 8, tokens=12))
+    assert found == expected
+    assert all(count <= limit for count, limit in zip(device.counts, (764, 12, 39), strict=True)), device.counts
+
+
 def test_writing_waits_once_a_step_and_once_per_kind_of_sampling():
     kinds = (SAMPLING, SamplingConfig(0.3, 8, 0.9), SamplingConfig(0.0))
     requests = [Request(PROMPT[: 2 + i], kinds[i % 3], 10, i) for i in range(6)]

@@ -5,7 +5,7 @@ u is uniform inside the teacher's bins, so each conversation is as likely as the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from ..noise import NoiseTape
 from ..sampling import SamplingConfig
 from .conversations import Conversation
 from .windows import IGNORE, Batch, WindowConfig, chained_hidden, draw_windows, window_hidden
+
+_ANSWERS, _ANSWERS_ELSEWHERE = {"cpu": 1}, 16  # that are drafted along at once
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Reader:
     """How the drafts of a window are read.
 
     length   slots of a window, the settled ones included
-    right    whether each draft is the target, (N, L) bool over the windows of one conversation. None where the
+    right    whether each draft is the target, (B, N, L) bool over the windows of B conversations. None where the
              drafts of single slots are all there is, else first those, then the chained ones
     """
 
@@ -76,8 +78,9 @@ def evaluate(
 ) -> Evaluation:
     """Drafts windows of `length` slots (the reader's) at each of the first `tokens` tokens of every answer.
 
-    Takes one answer at a time. Windows with a token that the teacher would not say are left out: decoding meets
-    none. Without a reader, the slots that run through all layers draft (DEEP).
+    On the CPU it takes one answer at a time, elsewhere several, with the same result. Windows with a token that the
+    teacher would not say are left out: decoding meets none. Without a reader, the slots that run through all layers
+    draft (DEEP).
 
     Raises ValueError if every answer is too short for that.
     """
@@ -87,11 +90,7 @@ def evaluate(
     hits, calls, alone, even = [], [], [], []  # per window; N per call, with the chain and without; N per window
     by_kind: dict[str, list[int]] = {}
     has_chain = False
-    for row in rows:
-        found = _drafts_along(model, row, length, tokens, generator, reader)
-        if found is None:
-            continue
-        own, chained, possible = found
+    for kind, own, chained, possible in _drafts_along(model, rows, length, tokens, generator, reader):
         best = own if chained is None else chained
         runs, alone_runs = (_runs(part, possible, settled) for part in (best, own))
         walked = walk(runs)
@@ -100,7 +99,7 @@ def evaluate(
         even += [n for n in runs if n is not None]
         calls += walked
         alone += walk(alone_runs)
-        by_kind.setdefault(row.kind, []).extend(walked)
+        by_kind.setdefault(kind, []).extend(walked)
     if not calls:
         raise ValueError("No held-out answer is long enough to draft along it.")
     depth = length - settled
@@ -134,48 +133,61 @@ def _runs(right: Tensor, possible: Tensor, settled: int) -> list[int | None]:
 
 
 def _drafts_along(
-    model: PTPModel, row: Conversation, length: int, tokens: int, generator: torch.Generator, reader: Reader
-) -> tuple[Tensor, Tensor | None, Tensor] | None:
-    """What the reader says of the windows at an answer's first tokens, and which windows (N,) count: those whose every
-    token the teacher would say. None if the answer is too short."""
-    lead = model.require_adapter().lead
-    part = replace(row, ids=row.ids[: row.p + tokens + length + lead - 1])
-    count = len(part.ids) - part.p - length - lead + 1  # windows that lie in it whole
-    if count < 1:
-        return None
-    drawing = WindowConfig(length, len(part.ids), 1.0, order=model.require_adapter().order)  # all places
-    batch, context = draw_windows(model, [part], drawing, generator)
-    possible = (batch.targets[0] != IGNORE).all(-1)
-    own, chained = reader.right(model, batch, context)
-    return own[:count], None if chained is None else chained[:count], possible[:count]
+    model: PTPModel, rows: Sequence[Conversation], length: int, tokens: int, generator: torch.Generator, reader: Reader
+) -> Iterator[tuple[str, Tensor, Tensor | None, Tensor]]:
+    """Per answer: its kind, what the reader says of the windows at its first tokens, and which windows (N,) count.
+
+    Those count whose every token the teacher would say. Answers that are too short are passed over.
+    """
+    lead, order = model.require_adapter().lead, model.require_adapter().order
+    parts = [replace(row, ids=row.ids[: row.p + tokens + length + lead - 1]) for row in rows]
+    counts = [len(part.ids) - part.p - length - lead + 1 for part in parts]  # windows that lie in it whole
+    there = [(part, count) for part, count in zip(parts, counts, strict=True) if count > 0]
+    several = _ANSWERS.get(model.device.type, _ANSWERS_ELSEWHERE)
+    for start in range(0, len(there), several):
+        some = there[start : start + several]
+        drawing = WindowConfig(length, max(len(part.ids) for part, _ in some), 1.0, order=order)  # all places
+        batch, context = draw_windows(model, [part for part, _ in some], drawing, generator)
+        possible = (batch.targets != IGNORE).all(-1).cpu()
+        own, chained = (None if part is None else part.cpu() for part in reader.right(model, batch, context))
+        assert own is not None
+        for i, (part, count) in enumerate(some):
+            behind = None if chained is None else chained[i, :count]
+            yield part.kind, own[i, :count], behind, possible[i, :count]
 
 
 def _deep_right(model: PTPModel, batch: Batch, context: KVCache) -> tuple[Tensor, Tensor | None]:
     config = model.require_adapter()
     settled, argmax = config.num_settled, config.variant != "c-ptp"
-    hidden = window_hidden(model, batch, context)  # (1, N, L, E)
-    own = right_drafts(model.logits(hidden), batch, 0, config.order, argmax)
+    hidden = window_hidden(model, batch, context)  # (B, N, L, E)
+    own = right_drafts(model.logits, hidden, batch, 0, config.order, argmax)
     if model.chain is None:
         return own, None
-    behind = right_drafts(model.logits(chained_hidden(model, batch, hidden)), batch, settled, config.order, argmax)
-    return own, torch.cat([own[:, :settled], behind], dim=1)
+    chained = chained_hidden(model, batch, hidden)
+    behind = right_drafts(model.logits, chained, batch, settled, config.order, argmax)
+    return own, torch.cat([own[..., :settled], behind], dim=-1)
 
 
 DEEP = Reader(lambda model: model.require_adapter().window, _deep_right)
 
 
 def right_drafts(
-    logits: Tensor, batch: Batch, skip: int, order: str, argmax: bool, vocabulary: Tensor | None = None
-) -> Tensor:
-    """Whether the drafts of slots skip.. are the targets: (N, L - skip) bool from logits (1, N, L - skip, V).
+    logits: Callable[[Tensor], Tensor], hidden: Tensor, batch: Batch, skip: int, order: str, argmax: bool,
+    vocabulary: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Whether the drafts of slots skip.. are the targets: (B, N, L - skip) bool from hidden (B, N, L - skip, E).
 
-    vocabulary (V,): the tokens that the columns stand for, where those are not all.
+    logits makes (..., V) of (..., E); it is asked for one conversation's at a time. vocabulary (V,): the tokens that
+    the columns stand for, where those are not all.
     """
-    targets = batch.targets[0, :, skip:]
-    u = batch.own_u[0, :, skip:].flatten()
-    greedy = float(batch.temperature[0]) == 0  # then drafts are argmax, as in decoding
-    drafts = draft_tokens(logits[0].flatten(0, 1), u, order, argmax or greedy).to(targets.device)
-    return (drafts if vocabulary is None else vocabulary.to(targets.device)[drafts]).view(targets.shape) == targets
+    drafts, own_u = [], batch.own_u.cpu()
+    for i, temperature in enumerate(batch.temperature.tolist()):
+        u = own_u[i, :, skip:].flatten()
+        greedy = temperature == 0  # then drafts are argmax, as in decoding
+        drafts.append(draft_tokens(logits(hidden[i]).flatten(0, 1), u, order, argmax or greedy))
+    targets = batch.targets[..., skip:]
+    found = torch.stack(drafts).to(targets.device)
+    return (found if vocabulary is None else vocabulary.to(targets.device)[found]).view(targets.shape) == targets
 
 
 def draft_tokens(logits: Tensor, u: Tensor, order: str, argmax: bool) -> Tensor:

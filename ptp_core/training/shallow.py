@@ -59,9 +59,9 @@ def shallow_loss(
 def _shallow_right(model: PTPModel, batch: Batch, context: KVCache) -> tuple[Tensor, None]:
     """Settled slots are not asked and count as right."""
     slots, config = model.require_part("shallow"), model.require_adapter()
-    logits = slots.logits(shallow_hidden(model, batch, context))
-    right = right_drafts(logits, batch, config.num_settled, config.order, True, slots.vocabulary)
-    return torch.cat([right.new_ones(len(right), config.num_settled), right], dim=1), None
+    hidden = shallow_hidden(model, batch, context)
+    right = right_drafts(slots.logits, hidden, batch, config.num_settled, config.order, True, slots.vocabulary)
+    return torch.cat([right.new_ones(*right.shape[:2], config.num_settled), right], dim=-1), None
 
 
 SHALLOW = Reader(

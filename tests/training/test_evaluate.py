@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from support.windows import conversation
 
 from ptp_core import NoiseTape, SamplingConfig, generate
 from ptp_core.training.conversations import Conversation
 from ptp_core.training.evaluate import evaluate, walk
+from ptp_core.training.shallow import SHALLOW
 
 
 def test_evaluation_counts_runs(make_model):
@@ -20,6 +23,19 @@ def test_evaluation_counts_runs(make_model):
     assert len(evaluate(make_model(variant="c-ptp"), rows, length=4).draft_run) == 4
     with pytest.raises(ValueError, match="long enough"):
         evaluate(model, rows, length=40)
+
+
+@pytest.mark.parametrize("changes", [{"chain": 8}, {"variant": "c-ptp"}], ids=str)
+def test_several_answers_at_once_are_each_alone(make_model, changes, monkeypatch):
+    model = make_model(**changes)
+    rows = [conversation(model, seed=60 * i, temperature=t) for i, t in enumerate((0.7, 0.0, 1.0, 0.7, 0.3))]
+    rows[2] = replace(rows[2], ids=rows[2].ids[:-7])  # a shorter one, and one that is too short
+    rows.insert(1, replace(rows[0], ids=rows[0].ids[: rows[0].p + 1]))
+    alone = {reader: evaluate(model, rows, length=4, reader=reader) for reader in (None, SHALLOW)}
+    monkeypatch.setattr("ptp_core.training.evaluate._ANSWERS", {"cpu": 3})
+    for reader, expected in alone.items():
+        assert expected.windows > 60
+        assert evaluate(model, rows, length=4, reader=reader) == expected
 
 
 def test_a_walk_begins_each_call_behind_what_the_last_one_brought():
