@@ -1,7 +1,7 @@
 """The programme of a day with a GPU. It can be stopped at any moment and goes on where it was.
 
     python -m tools.gpu.day check   --timeout 200 --out OUT [--parts .gpu]
-    python -m tools.gpu.day measure --timeout 300 --out OUT [--parts .gpu]
+    python -m tools.gpu.day measure --timeout 330 --out OUT [--parts .gpu]
     python -m tools.gpu.day train   --timeout 600 --out OUT [--parts .gpu]
     python -m tools.gpu.day all --tiny --out OUT        a rehearsal on the CPU with a tiny model
 

@@ -14,7 +14,7 @@ export default {
       prose: [
         "Here are the lab's shipped results, draft by draft, on real questions. Open places, where many " +
           "words could follow, have a high [[entropy]] and stand to the right.",
-        "The [[u-blind]] draft is the [[baseline]]: trained on as much text, but never told the dice.",
+        "The [[u-blind]] draft is the [[baseline]]: trained on as many tokens, but never told the dice.",
       ],
       choices: [
         {
