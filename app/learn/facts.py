@@ -36,7 +36,7 @@ def facts() -> dict[str, str]:
 
 
 def _recorded() -> dict[str, str]:
-    strip, squares, dice, call = (recorded(name) for name in ("strip", "squares", "dice", "pqd"))
+    strip, squares, dice, call = (recorded(name) for name in ("strip", "squares", "dice", PAPER_METHOD))
     total = sum(share for _, share in strip["words"])
     odds = [f"“{word.strip()}” {_percent(share / total)}" for word, share in strip["words"][:2]]
     first, second = [share for _, share in squares["first"]], squares["second"]

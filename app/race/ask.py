@@ -13,6 +13,7 @@ from app.serving.values import as_value
 from app.settings import (
     BUDGETS,
     COUPLING_LABELS,
+    NAMES,
     PAGE_RANGES,
     RANGES,
     RunSettings,
@@ -206,12 +207,13 @@ def settings_of(race: Race | None) -> RunSettings | None:
 def show_link(ask: Ask, view: gr.HTML, query: dict[str, str]) -> tuple[dict[Any, Any], str]:
     """What fills the inputs, the sentence and the view as a link's query says, and the id of the run then shown.
 
-    That is a recorded race of those settings, or an event by which the browser runs it.
+    That is a recorded race of those settings, or an event by which the browser runs it. A link with settings and no
+    prompt takes the page's own.
     """
-    if "prompt" not in query:
+    if not NAMES & query.keys():
         return {view: gr.skip()}, f"recorded:{FIRST}"
     try:
-        settings = RunSettings.of_query(query)
+        settings = RunSettings.of_query({"prompt": ask.prompt.value, **query})
     except ValueError as error:
         return {view: as_value({"event": "error", "message": f"This link does not work: {error}"})}, ""
     name = recorded_for(settings)

@@ -163,9 +163,10 @@ def test_the_address_keeps_the_theme_and_no_link_that_is_too_long(call):
 
 
 def test_edits_of_a_link_come_back(call):
-    edits = {"0": 0.25, "7": 0.1234567, "90": 0.5}
-    assert call("noise/links.js", "m.editsIn(m.editsAsText(x, 90))", edits) == {"0": 0.25, "7": 0.1234567}
-    assert call("noise/links.js", "m.editsIn(x)", "1:0.5,2:1,-3:0.5,x:0.5,4,5:,6:nan,7.5:0.1") == {"1": 0.5}
+    edits = {"0": 0.25, "7": 0.1234567, "8.41": 0.75, "90": 0.5}  # 8.41: the clock of token 41 at position 8
+    kept = {"0": 0.25, "7": 0.1234567, "8.41": 0.75}
+    assert call("noise/links.js", "m.editsIn(m.editsAsText(x, 90))", edits) == kept
+    assert call("noise/links.js", "m.editsIn(x)", "1:0.5,2:1,-3:0.5,x:0.5,4,5:,6:nan,7.x:0.1,.5:0.1") == {"1": 0.5}
     assert call("noise/links.js", "m.editsIn('')") == {}
 
 

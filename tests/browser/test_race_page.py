@@ -99,7 +99,7 @@ def test_the_parallel_lane_drafts_as_the_visitor_chooses(open_page):
 
 def test_the_landing_plays_once_by_itself(open_page):
     page = open_page(width=1366, height=768, calm=False)
-    page.wait_for_function("PTPLab.raceState.playing && PTPLab.raceState.lanes.ar.calls > 1")
+    page.wait_for_function("PTPLab.raceState.playing && PTPLab.raceState.lanes.ar.calls > 24")
     assert page.locator(".ptp-transport select").input_value() == "0.25"
     ahead = page.evaluate("(s => [s.lanes.ptp.shown, s.lanes.ar.shown, s.axis])(PTPLab.raceState)")
     assert ahead[0] > ahead[1] and ahead[2] == "ms", "both lanes move, in measured time"
