@@ -23,7 +23,7 @@ MAX_PROMPT_TOKENS = int(os.environ.get("PTP_LAB_MAX_PROMPT_TOKENS", "2048"))
 MAX_PROMPT_CHARACTERS = 200_000
 U_DIGITS = 7  # of a u that a visitor sets: in links, and at most 0.9999999
 _BRANCH_BUDGET = 8  # keeps slots in branches in sight even where "auto" finds them too dear
-COUPLING_LABELS = {"inverse_cdf": "one u a position (inverse CDF)", "gumbel": "a race of clocks (Gumbel)"}
+COUPLING_LABELS = {"inverse_cdf": "one u (inverse CDF)", "gumbel": "a race of clocks (Gumbel)"}
 BUDGETS = ("auto", "0", "4", "6", "8", "12", "16", "24", "32", "48", "64")
 
 
