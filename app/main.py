@@ -59,7 +59,7 @@ OWN_HEADING = ("learn",)
 TEXT_PAGES = ("", "noise")  # they show a text, and lead to each other's
 
 EXPLAINED = {  # path: (step of the Learn page that explains what this page shows, the link's text)
-    "": ("trick", "New here? Twelve short chapters"),
+    "": ("trick", "New here? 12 chapters"),
     "noise": ("first", "Why text is a function of its dice"),
     "acceptance": ("fail", "Why drafts fail, explained"),
 }
