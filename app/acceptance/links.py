@@ -30,7 +30,7 @@ def race_query(shown: Shown, row: Row) -> str | None:
         return RunSettings.parse(
             prompt=prompts.get(row.question_id), seed=row.seed, max_new_tokens=config.max_new_tokens,
             temperature=config.temperature, top_k=config.top_k, top_p=config.top_p, draft_budget=config.draft_budget,
-            num_speculative_tokens=drafts, method=row.method if row.method in RACED else None,
+            num_speculative_tokens=drafts, method=row.method if row.method in RACED else None, coupling=config.coupling,
         ).query()  # fmt: skip
     except ValueError:
         return None

@@ -33,7 +33,7 @@ RULES = {
     "limit": "the best that any rule can do",
 }
 EDGES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0001)
-SPREAD = 6.0  # of the synthetic logits: their likeliest token then has three quarters, as of the real target
+SPREAD = 6.0  # of the synthetic logits: the likeliest token then has a probability of 0.75 on average
 _FEWEST = 8  # pairs in a bin that is shown
 
 
@@ -61,7 +61,8 @@ def _chart(name: str, bins: list[dict[str, Any]], source: str) -> dict[str, Any]
         "id": f"agreement-{name}", "kind": "lines", "drill": False, "items": [],
         "title": f"How often drafts agree: {'real pairs' if name == 'real' else 'synthetic pairs'}",
         "what": "Each point is the share of all noise on which draft and target pick one token. "
-        "To the right the draft's odds are closer to the target's (1 - total variation).",
+        "To the right the draft's odds are closer to the target's (1 - total variation). "
+        "Each rule raises the draft's odds to the power that suits it best.",
         "try": "Find where a line that uses the noise leaves the line that ignores it.",
         "says": f"{count:,} pairs of odds, {drawn}. {_together(shown, count)}",
         "over": "", "axis": "quality of the draft: 1 - total variation", "y": "share", "places": places, "lines": lines,

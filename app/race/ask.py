@@ -201,7 +201,9 @@ def settings_of(race: Race | None) -> RunSettings | None:
     found = {"seed": trace.noise.seed, "max_new_tokens": len(race.reference.tokens), **sampling}
     limits = {name: PAGE_RANGES.get(name, (RANGES[name].low, RANGES[name].high)) for name in found}
     shown = {name: min(max(value, limits[name][0]), limits[name][1]) for name, value in found.items()}
-    return RunSettings.parse(prompt=trace.prompt, method=method, **shown) if trace.prompt.strip() else None
+    if not trace.prompt.strip():
+        return None
+    return RunSettings.parse(prompt=trace.prompt, method=method, coupling=trace.sampling.coupling, **shown)
 
 
 def show_link(ask: Ask, view: gr.HTML, query: dict[str, str]) -> tuple[dict[Any, Any], str]:

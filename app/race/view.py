@@ -149,12 +149,11 @@ def _candidates(token: Emitted) -> list[list[Any]]:
 
     In a race the edges only lay the odds side by side: no u falls on them.
     """
-    rows, before = [], 0.0
+    rows: list[list[Any]] = []
+    before = 0.0
     for c in token.candidates:
-        raced = c.clock is not None
-        left = before if raced else c.left
-        rows.append([c.text, round(c.prob, 5), round(left, 6), c.token == token.token])
-        rows[-1] += [round(c.clock, 7), c.token] if c.clock is not None else []
+        left, more = (c.left, []) if c.clock is None else (before, [round(c.clock, 7), c.token])
+        rows.append([c.text, round(c.prob, 5), round(left, 6), c.token == token.token, *more])
         before += c.prob
     return rows
 
