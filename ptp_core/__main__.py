@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 from .cli.benchmark import BENCH_COMMANDS
 from .cli.generate import GENERATE_COMMANDS
+from .cli.pretraining import PRETRAINING_COMMANDS
 from .cli.training import TRAINING_COMMANDS
+from .decoding.thread_choice import take_asked_threads
 from .refusals import REFUSALS, sentence
 
 
@@ -24,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             add(command)
     options = parser.parse_args(arguments)
     try:
+        take_asked_threads()
         options.run(options)
     except REFUSALS as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
@@ -38,6 +41,7 @@ COMMANDS = {
     **GENERATE_COMMANDS,
     **BENCH_COMMANDS,
     **TRAINING_COMMANDS,
+    **PRETRAINING_COMMANDS,
 }
 
 

@@ -18,6 +18,11 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("ptp-lab"))
 
 
+def models_folder() -> Path:
+    """Where the targets that come with the project lie."""
+    return Path(os.environ.get("PTP_LAB_MODELS") or Path(__file__).resolve().parent.parent / "assets" / "models")
+
+
 def adapters_folder() -> Path:
     """Where the adapters that come with the project lie."""
     return Path(os.environ.get("PTP_LAB_ADAPTERS") or Path(__file__).resolve().parent.parent / "assets" / "adapters")

@@ -25,7 +25,7 @@ class Method:
     label     what readers see; short is for narrow places
     sentence  how it works, in one sentence
     drafts    one of the ways above
-    needs     what must be loaded: "adapter", "shallow" (an adapter with shallow slots), "assistant", or nothing ("")
+    needs     what must be loaded: "adapter", a part of one ("shallow" or "parallel"), "assistant", or nothing ("")
     options   the settings that it knows, besides max_new_tokens and details
     sees_u    whether its slots are told the noise
     raced     whether it can be the parallel lane of a race
@@ -48,7 +48,7 @@ class Method:
 
     @property
     def needs_adapter(self) -> bool:
-        return self.needs in ("adapter", "shallow")
+        return self.needs not in ("", "assistant")
 
     @property
     def by_slots(self) -> bool:
@@ -83,6 +83,17 @@ _ROWS = (
         "Shallow slots draft, or the text so far is looked up where it repeats itself: whichever saves more time.",
         AHEAD, "shallow", _BUDGET, raced=True,
     ),
+    # not raced: no shipped adapter has this part yet
+    Method(
+        "parallel_shallow", "parallel shallow PTP", "parallel PTP",
+        "After each call, slots in the last layers draft a few tokens in one pass. Each is told the one before it.",
+        AHEAD, "parallel", _BUDGET,
+    ),
+    Method(
+        "parallel_shallow_lookup", "parallel shallow PTP and lookup", "parallel PTP + lookup",
+        "Parallel shallow slots draft, or the text so far is looked up where it repeats itself.",
+        AHEAD, "parallel", _BUDGET,
+    ),
     Method(
         "independent", "u-blind drafts", "u-blind",
         "As PTP with branches, but the slots are not told the noise: they draft their likeliest token, or Pick.",
@@ -112,6 +123,8 @@ BASELINE = "ar"  # every other method is compared with it
 PAPER_METHOD = "pqd"  # the paper's own: the default of the library, the command line and /generate
 BLIND_METHOD = "independent"  # the same with drafts that do not see u
 AHEAD_METHOD = "shallow"  # drafts behind a call, by slots alone
+# of each part of an adapter whose slots draft behind a call, the method that uses them alone
+AHEAD_METHODS = {row.needs: row.name for row in reversed(_ROWS) if row.drafts == AHEAD}
 LOOKUP_METHOD = "prompt_lookup"
 PEER = "hf_generate"  # the baseline outside this project
 DEFAULT_METHOD = AHEAD_METHOD  # of a race

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .philox import philox_4x32
+from .refusals import quoted
 
 LARGEST_U = float(np.nextafter(np.float32(1), np.float32(0)))
 MAX_SEED = 2**63 - 1
@@ -28,7 +29,7 @@ def _as_u(value: float) -> float:
     """A number in [0, 1) as float32 holds it; raises ValueError for anything else."""
     u = float(value)
     if not 0.0 <= u < 1.0:  # NaN fails too
-        raise ValueError(f"A noise value must lie in [0, 1), got {value!r}.")
+        raise ValueError(f"A noise value must lie in [0, 1), got {quoted(value)}.")
     return min(float(np.float32(u)), LARGEST_U)  # rounding to float32 must not reach 1
 
 
@@ -36,7 +37,7 @@ def _as_clock(value: float) -> float:
     """A number in (0, 1) as float32 holds it; raises ValueError for anything else."""
     clock = float(np.float32(value))
     if not 0.0 < clock < 1.0:
-        raise ValueError(f"A clock's number must lie between 0 and 1, got {value!r}.")
+        raise ValueError(f"A clock's number must lie between 0 and 1, got {quoted(value)}.")
     return clock
 
 
@@ -57,7 +58,7 @@ class NoiseTape:
         try:
             seed = operator.index(self.seed)
         except TypeError:
-            raise ValueError(f"The seed must be a whole number, got {self.seed!r}.") from None
+            raise ValueError(f"The seed must be a whole number, got {quoted(self.seed)}.") from None
         if not 0 <= seed <= MAX_SEED:
             raise ValueError(f"The seed must lie between 0 and {MAX_SEED}, got {seed}.")
         edits = {operator.index(i): _as_u(u) for i, u in self.edits.items()}
@@ -85,6 +86,11 @@ class NoiseTape:
         """The same tape with one position edited."""
         return NoiseTape(self.seed, {**self.edits, position: u}, self.clock_edits)
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """The seed as the two words that the clocks' generator takes."""
+        return self.seed & 0xFFFFFFFF, self.seed >> 32
+
     def clocks(self, positions: ArrayLike, tokens: ArrayLike) -> NDArray[np.float64]:
         """The number in (0, 1) of each token at each position, exact in float32.
 
@@ -92,7 +98,7 @@ class NoiseTape:
         """
         place, token = np.broadcast_arrays(np.asarray(positions, np.uint64), np.asarray(tokens, np.uint64))
         zero = np.zeros((), np.uint64)
-        word = philox_4x32((token, place, zero, zero), (self.seed & 0xFFFFFFFF, self.seed >> 32))[0]
+        word = philox_4x32((token, place, zero, zero), self.key)[0]
         drawn = np.asarray(((word >> np.uint64(9)).astype(np.float64) + 0.5) * 2.0**-23)
         for (i, t), value in self.clock_edits.items():
             drawn[(place == i) & (token == t)] = value

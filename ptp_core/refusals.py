@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 REFUSALS = (ValueError, RuntimeError, OSError, ImportError, MemoryError)  # that end a run; others are faults of the lab
+_LONGEST_VALUE = 60  # characters of a value that a sentence quotes
 _LONGEST = 300  # characters of another library's text that a sentence quotes
 
 
@@ -22,6 +23,12 @@ def sentence(error: BaseException) -> str:
     if not text or isinstance(error, (KeyError, IndexError, AttributeError, AssertionError)):
         text = f"{type(error).__name__}{': ' * bool(text)}{text}"
     return text
+
+
+def quoted(value: object) -> str:
+    """A value as a sentence quotes it: cut off where a file holds something long in its place."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .refusals import quoted
+
 ORDERS = ("probability", "token_id")
 FILTERS = ("standard", "reference")
 COUPLINGS = ("inverse_cdf", "gumbel")  # maps from noise to tokens: a file each in coupling/
@@ -41,17 +43,17 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         if not _is_number(self.temperature) or not 0 <= self.temperature <= 100:
-            raise ValueError(f"The temperature must lie between 0 and 100, got {self.temperature!r}.")
+            raise ValueError(f"The temperature must lie between 0 and 100, got {quoted(self.temperature)}.")
         if not _is_number(self.top_k) or self.top_k != int(self.top_k) or self.top_k < 0:
-            raise ValueError(f"top_k must be a whole number, 0 (off) or more, got {self.top_k!r}.")
+            raise ValueError(f"top_k must be a whole number, 0 (off) or more, got {quoted(self.top_k)}.")
         if not _is_number(self.top_p) or not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must lie in (0, 1], 1 meaning off, got {self.top_p!r}.")
+            raise ValueError(f"top_p must lie in (0, 1], 1 meaning off, got {quoted(self.top_p)}.")
         if self.order not in ORDERS:
-            raise ValueError(f"The CDF order is one of {', '.join(ORDERS)}, got {self.order!r}.")
+            raise ValueError(f"The CDF order is one of {', '.join(ORDERS)}, got {quoted(self.order)}.")
         if self.filter not in FILTERS:
-            raise ValueError(f"The filter is one of {', '.join(FILTERS)}, got {self.filter!r}.")
+            raise ValueError(f"The filter is one of {', '.join(FILTERS)}, got {quoted(self.filter)}.")
         if self.coupling not in COUPLINGS:
-            raise ValueError(f"The coupling is one of {', '.join(COUPLINGS)}, got {self.coupling!r}.")
+            raise ValueError(f"The coupling is one of {', '.join(COUPLINGS)}, got {quoted(self.coupling)}.")
         cold = self.temperature < _GREEDY_BELOW
         object.__setattr__(self, "temperature", 0.0 if cold else float(self.temperature))
         object.__setattr__(self, "top_k", int(self.top_k))
@@ -88,7 +90,11 @@ class Candidates:
 
     def row(self, i: int) -> Candidates:
         """Position i alone."""
-        return Candidates(self.tokens[i : i + 1], self.probs[i : i + 1], self.right[i : i + 1], self.complete)
+        return self.part(i, i + 1)
+
+    def part(self, start: int, stop: int) -> Candidates:
+        """The positions start..stop."""
+        return Candidates(self.tokens[start:stop], self.probs[start:stop], self.right[start:stop], self.complete)
 
     def cpu(self) -> Candidates:
         """The same in the host's memory."""
@@ -175,36 +181,78 @@ def candidates(logits: Tensor, sampling: SamplingConfig, full: bool = True) -> C
     shortlist are the same either way. Raises ValueError on logits that are not finite.
     """
     logits = logits.float()
-    vocab = logits.shape[-1]
-    top = logits.amax(-1, keepdim=True)
-    if not bool(torch.isfinite(top).all()):
+    if not bool(torch.isfinite(logits.amax(-1)).all()):
         raise ValueError("The model returned logits that are not finite.")
-    columns = torch.arange(vocab, device=logits.device)
-    if sampling.temperature == 0:
+    found, sure = _enumerated(logits, sampling, full, _SHORTLIST)
+    if sure is not None and not bool(sure.all()):
+        found, _ = _enumerated(logits, sampling, full, logits.shape[-1])
+    return found
+
+
+def candidates_unseen(logits: Tensor, sampling: SamplingConfig, full: bool = True) -> tuple[Candidates, Tensor]:
+    """As candidates, without a look at the values, for which the host would have to wait; and which rows (R,) are sure.
+
+    Other rows hold numbers that are not finite, or need more tokens than the shortlist has: ask candidates.
+    """
+    logits = logits.float()
+    found, sure = _enumerated(logits, sampling, full, _SHORTLIST)
+    finite = torch.isfinite(logits.amax(-1))
+    return found, finite if sure is None else finite & sure
+
+
+def candidates_by_row(logits: Tensor, sampling: SamplingConfig, temperatures: Tensor) -> tuple[Candidates, Tensor]:
+    """As candidates, each row at its own temperature (R,), without a look at the values; and which rows are finite."""
+    found, _ = _enumerated(logits.float(), sampling, True, logits.shape[-1], temperatures[:, None])
+    return found, torch.isfinite(logits.amax(-1))
+
+
+def _enumerated(
+    logits: Tensor, sampling: SamplingConfig, full: bool, shortlist: int, temperatures: Tensor | None = None
+) -> tuple[Candidates, Tensor | None]:
+    """The candidates of float32 logits; and, where only top-p filters, whether the shortlist reaches it (R,).
+
+    temperatures (R, 1) take the place of the sampling's.
+    """
+    vocab = logits.shape[-1]
+    sure = None
+    temperature = sampling.temperature if temperatures is None else temperatures
+    if temperatures is None and temperature == 0:
+        top = logits.amax(-1, keepdim=True)
         columns = torch.arange(vocab, device=logits.device)
         token = torch.where(logits == top, columns, vocab).amin(-1, keepdim=True)
-        return Candidates(token, torch.ones_like(top), torch.ones_like(top))
+        return Candidates(token, torch.ones_like(top), torch.ones_like(top)), None
     if sampling.top_k == 0 and sampling.top_p == 1:
-        return _unfiltered(at_temperature(logits, sampling.temperature), sampling.order, full)
+        return _unfiltered(at_temperature(logits, temperature), sampling.order, full), None
     if sampling.top_k and sampling.filter == "standard":  # renormalised, so the rest of the vocabulary does not matter
-        shortlist, tokens = _sorted(logits, min(sampling.top_k, vocab))
-        ranked = at_temperature(shortlist, sampling.temperature)
+        largest, tokens = _sorted(logits, min(sampling.top_k, vocab))
+        ranked = at_temperature(largest, temperature)
     else:
-        probs = at_temperature(logits, sampling.temperature)
-        ranked, tokens = _sorted(probs, min(sampling.top_k or _SHORTLIST, vocab))
-        if sampling.top_k == 0 and bool((ranked.sum(-1) < sampling.top_p).any()):
-            ranked, tokens = _sorted(probs, vocab)
+        probs = at_temperature(logits, temperature)
+        depth = min(sampling.top_k or shortlist, vocab)
+        ranked, tokens = _sorted(probs, depth)
+        if sampling.top_k == 0 and depth < vocab:
+            sure = ranked.sum(-1) >= sampling.top_p
     if sampling.top_p < 1:
-        before = torch.cat([torch.zeros_like(top), _running_sum(ranked)[:, :-1]], dim=-1)
+        before = torch.cat([torch.zeros_like(ranked[:, :1]), _running_sum(ranked)[:, :-1]], dim=-1)
         before[:, 0] = -1.0  # the first token stays, however small top-p is
         ranked = torch.where(before < sampling.top_p, ranked, 0.0)
-    return _in_order(tokens, ranked / ranked.sum(-1, keepdim=True), sampling.order)
+    return _in_order(tokens, ranked / ranked.sum(-1, keepdim=True), sampling.order), sure
 
 
-def at_temperature(logits: Tensor, temperature: float) -> Tensor:
-    """Probabilities (..., V) before any filter. At temperature 0 the first maximum has probability 1."""
+def at_temperature(logits: Tensor, temperature: float | Tensor) -> Tensor:
+    """Probabilities (..., V) before any filter. At temperature 0 the first maximum has probability 1.
+
+    temperature may be a tensor that broadcasts against the logits.
+    """
+    if isinstance(temperature, Tensor):
+        cold = temperature == 0
+        return torch.where(cold, at_temperature(logits, 0), _tempered(logits, temperature.masked_fill(cold, 1)))
     if temperature == 0:
         return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
+    return _tempered(logits, temperature)
+
+
+def _tempered(logits: Tensor, temperature: float | Tensor) -> Tensor:
     return ((logits - logits.amax(-1, keepdim=True)) / temperature).softmax(-1)
 
 
@@ -220,9 +268,23 @@ def _unfiltered(probs: Tensor, order: str, full: bool) -> Candidates:
     return Candidates(tokens, ranked, _right_edges(ranked))
 
 
+def likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The likeliest token of each row of logits (R, V), and its probability at temperature 1."""
+    top, best = (logits - logits.logsumexp(-1, keepdim=True)).max(-1)
+    return best, top.exp()
+
+
+_AS_TRAINED = (1.0, 0, 1.0)  # slots' odds: at temperature 1 and unfiltered
+
+
+def slot_distribution_unseen(logits: Tensor, order: str) -> Candidates:
+    """The likeliest tokens of the distributions that slots' logits (R, V) stand for, without a look at the values."""
+    return candidates_unseen(logits, SamplingConfig(*_AS_TRAINED, order), full=False)[0]
+
+
 def slot_distribution(logits: Tensor, order: str, full: bool = False) -> Candidates:
     """The distributions that slots' logits (R, V) stand for: as trained, at temperature 1 and unfiltered."""
-    return candidates(logits, SamplingConfig(1.0, 0, 1.0, order), full=full)
+    return candidates(logits, SamplingConfig(*_AS_TRAINED, order), full=full)
 
 
 def warp(logits: Tensor, sampling: SamplingConfig) -> Tensor:
@@ -233,8 +295,7 @@ def warp(logits: Tensor, sampling: SamplingConfig) -> Tensor:
 
 def order_by(probs: Tensor, order: str) -> Candidates:
     """Probabilities (R, V) as candidates in CDF order; raises ValueError for an unknown order."""
-    if order not in ORDERS:
-        raise ValueError(f"The CDF order is one of {', '.join(ORDERS)}, got {order!r}.")
+    SamplingConfig(order=order)  # refuses an unknown one
     return _unfiltered(probs.float(), order, full=True)
 
 

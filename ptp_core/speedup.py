@@ -18,7 +18,7 @@ STRETCH = 8  # tokens: stretches of a plain lane count as repeats of each other
 ENOUGH = 16  # tokens behind the first calls; fewer give no figure
 
 CHANGED = "The machine's speed changed during the run, so there is no speed-up to give."
-SHORT = f"Fewer than {ENOUGH} tokens can be compared, too few for a speed-up."
+SHORT = f"A speed-up needs {ENOUGH} tokens after the first call of each lane."
 UNTIMED = "There are no times to compare."
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .json_text import parse_json
 from .noise import NoiseTape
+from .refusals import quoted
 from .sampling import SamplingConfig
 from .verify import ExtraKind
 
@@ -231,7 +232,7 @@ class Trace:
             raise ValueError("This is not a PTP Lab trace: it has no schema_version and steps.")
         if data["schema_version"] != SCHEMA_VERSION:
             raise ValueError(
-                f"This trace has schema version {data['schema_version']!r}; this lab reads version {SCHEMA_VERSION}."
+                f"This trace has schema version {quoted(data['schema_version'])}; this lab reads {SCHEMA_VERSION}."
             )
         from pydantic import ValidationError
 

@@ -52,7 +52,8 @@ class Drafter:
     def ahead_ms(self, drafts: float) -> float:
         """A call with drafts made ahead of it."""
         assert self.costs is not None
-        return self.costs.call + drafts * (self.costs.draft + self.costs.row)
+        opening = self.costs.opening if drafts else 0.0
+        return self.costs.call + opening + drafts * (self.costs.draft + self.costs.row)
 
 
 @dataclass(frozen=True)

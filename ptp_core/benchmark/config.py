@@ -9,6 +9,7 @@ import torch
 
 from ..decoding.settings import DecodeSettings
 from ..methods import BASELINE, PAPER_METHOD, SWEPT_FIELDS, TABLE
+from ..refusals import quoted
 from ..sampling import SamplingConfig
 
 MAX_REPEATS = 99
@@ -56,7 +57,7 @@ class BenchConfig:
             raise ValueError(f"repeats must lie between 1 and {MAX_REPEATS}, got {self.repeats}.")
         self.sampling()
         if self.chained not in (0, 1):
-            raise ValueError(f"chained is 0 or 1, got {self.chained!r}.")
+            raise ValueError(f"chained is 0 or 1, got {quoted(self.chained)}.")
         self.decoding()
         for point in self.sweep:
             self.at(point)
@@ -107,7 +108,7 @@ def parse_sweep(text: str) -> tuple[Point, ...]:
     name, _, values = text.partition("=")
     if name not in SWEPT_FIELDS or not values:
         raise ValueError(
-            f"A sweep reads FIELD=VALUE,VALUE,... with FIELD one of {', '.join(SWEPT_FIELDS)}; got {text!r}."
+            f"A sweep reads FIELD=VALUE,VALUE,... with FIELD one of {', '.join(SWEPT_FIELDS)}; got {quoted(text)}."
         )
     return tuple(Point(name, _value(name, part.strip())) for part in values.split(","))
 
@@ -118,7 +119,7 @@ def _value(name: str, text: str) -> float | int | str:
     try:
         return float(text) if name == "temperature" else int(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no value of {name}.") from None
+        raise ValueError(f"{quoted(text)} is no value of {name}.") from None
 
 
 def config_from_dict(data: dict[str, Any]) -> BenchConfig:

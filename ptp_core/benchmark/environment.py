@@ -13,6 +13,8 @@ import torch
 
 from ..decoding.costs import CostCurve
 from ..decoding.measure_costs import cost_curve, draft_costs, measure_cost_curve, measure_draft_costs
+from ..decoding.thread_choice import Choice
+from ..decoding.threads import call_threads
 from ..methods import AHEAD, TABLE
 from ..model.ptp_model import PTPModel
 
@@ -20,12 +22,13 @@ AHEAD_PARTS = sorted({row.needs for row in TABLE.values() if row.drafts == AHEAD
 
 
 def environment(
-    model: PTPModel, independent: PTPModel | None = None, assistant: str | None = None, fresh_costs: bool = True
-) -> dict[str, Any]:
+    model: PTPModel, independent: PTPModel | None = None, assistant: str | None = None, fresh_costs: bool = True,
+    choice: Choice | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """What a result must say about where it was made.
 
     fresh_costs measures what a call costs, which takes some seconds. Without it, the costs that decoding plans by
-    are taken, and none for a model without an adapter.
+    are taken, and none for a model without an adapter. choice: how the number of threads was found.
     """
     if fresh_costs:
         curve: CostCurve | None = measure_cost_curve(model)
@@ -36,6 +39,8 @@ def environment(
     return {
         **identity(model, independent, assistant),
         "fast_cpu": model.is_fast,
+        "engine": model.engine is not None,
+        "thread_choice": choice.facts() if choice else None,
         "python": platform.python_version(),
         "date": time.strftime("%Y-%m-%d"),
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
@@ -55,7 +60,7 @@ def identity(model: PTPModel, independent: PTPModel | None = None, assistant: st
         "independent_adapter": adapter_facts(independent) if independent else None,
         "assistant": assistant,
         "device": torch.cuda.get_device_name() if model.device.type == "cuda" else processor(),
-        "threads": torch.get_num_threads(),
+        "threads": call_threads(),
         "dtype": str(model.dtype).removeprefix("torch."),
         "torch": torch.__version__,
         "transformers": transformers.__version__,

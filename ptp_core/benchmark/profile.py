@@ -14,10 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..decoding.calls import PlainCalls
 from ..decoding.drafters import DRAFTERS, drive
 from ..decoding.session import Session
 from ..decoding.stopwatch import Laps
 from ..methods import AHEAD_METHOD, BASELINE, PAPER_METHOD, TABLE
+from ..model.layout import CallLayout
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..trace import DecodeStep, Draft
@@ -67,28 +69,30 @@ class _Tally(Session):
         self.laps = Laps(synchronize)
         self.extra = Laps(synchronize)
         self.calls = self.rows = self.slots = 0
+        self._is_plain = isinstance(self._calls, PlainCalls)  # the engine's calls all have one shape
+        if isinstance(self._calls, PlainCalls):
+            self._layers, self._calls.layers = self._calls.layers, self._timed  # type: ignore[method-assign]
 
     def call(self, drafts: Sequence[Draft], lengths: Sequence[int]) -> tuple[DecodeStep, list[Draft]]:
         reads_prompt = self.num_emitted == 0
-        found = super().call(drafts, lengths)
+        before = self.laps.seconds.get("body", 0.0)
+        step, kept = super().call(drafts, lengths)
         if reads_prompt:
             self.laps.seconds.clear()
-        return found
+            return step, kept
+        slots = sum(branch.num_slots or 0 for branch in step.branches)
+        self.calls, self.rows, self.slots = self.calls + 1, self.rows + step.num_positions, self.slots + slots
+        if not slots or not self._is_plain:  # such a call is its own comparison
+            took = self.laps.seconds["body"] - before
+            for part in ("without delta", "without slots"):
+                self.extra.seconds[part] = self.extra.seconds.get(part, 0.0) + took
+        return step, kept
 
-    def _forward(
-        self, drafts: Sequence[Draft], spec: Sequence[tuple[int, int]], positions: Tensor, mask: Tensor, first: int
-    ) -> Tensor:
-        before = self.laps.seconds.get("body", 0.0)
-        hidden = super()._forward(drafts, spec, positions, mask, first)
-        slots = sum(length for _, length in spec)
-        if self.num_emitted:
-            self.calls, self.rows, self.slots = self.calls + 1, self.rows + len(positions), self.slots + slots
-            if slots:
-                self._again(len(positions) - slots, slots, positions, mask)
-            else:  # such a call is its own comparison
-                took = self.laps.seconds["body"] - before
-                for part in ("without delta", "without slots"):
-                    self.extra.seconds[part] = self.extra.seconds.get(part, 0.0) + took
+    def _timed(self, tokens: Tensor, slots: Tensor | None, layout: CallLayout) -> Tensor:
+        hidden = self._layers(tokens, slots, layout)
+        self.laps.lap("body")
+        if self.num_emitted and slots is not None:
+            self._again(tokens.shape[1], slots.shape[1], layout.positions, layout.mask)
         self.laps.start()
         return hidden
 

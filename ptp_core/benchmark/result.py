@@ -5,10 +5,8 @@ Rows are the evidence; `methods`, `points` and `analysis` are computed from them
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
-import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,8 @@ from ..decoding.costs import CostCurve, DraftCosts
 from ..decoding.drafters.lookup import LOOKUP_DRAFTS
 from ..json_text import parse_json
 from ..methods import AHEAD, BASELINE, LOOKUP, TABLE
+from ..packed_files import packed, read_packed
+from ..refusals import quoted
 from .acceptance import analyse, drafting_methods
 from .bounds import Drafter
 from .comparison import compare
@@ -116,7 +116,7 @@ class BenchResult:
         }
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
-        """Writes the result, a question and a row per line, in one step; compressed if the name ends in .gz."""
+        """Writes the result, a question and a row per line, in one step; compressed if the name ends in .gz or .xz."""
         data = self.to_dict()
         lists = {name: data.pop(name) for name in ("questions", "rows")}
         text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)[:-2]
@@ -127,7 +127,7 @@ class BenchResult:
         out.parent.mkdir(parents=True, exist_ok=True)
         part = out.with_name(out.name + ".part")
         content = (text + "\n}\n").encode()
-        part.write_bytes(gzip.compress(content, 9, mtime=0) if out.suffix == ".gz" else content)
+        part.write_bytes(packed(content, out.suffix))
         part.replace(out)
 
     @classmethod
@@ -137,7 +137,7 @@ class BenchResult:
             raise ValueError("This is not a benchmark result of PTP Lab.")
         if data.get("schema_version") != SCHEMA_VERSION:
             raise ValueError(
-                f"This result has schema version {data.get('schema_version')!r}; this lab reads {SCHEMA_VERSION}."
+                f"This result has schema version {quoted(data.get('schema_version'))}; this lab reads {SCHEMA_VERSION}."
             )
         try:
             asked = data["questions"]
@@ -157,12 +157,7 @@ class BenchResult:
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> BenchResult:
         """Reads a result from a file; ValueError with a sentence on anything that is not a whole one."""
-        try:
-            opened = gzip.open if Path(path).suffix == ".gz" else open
-            with opened(path, "rb") as file:
-                content = file.read(MAX_FILE_BYTES + 1)
-        except (gzip.BadGzipFile, EOFError, zlib.error):
-            raise ValueError("This compressed file is damaged or cut off.") from None
+        content = read_packed(path, MAX_FILE_BYTES + 1)
         return cls.from_dict(parse_json(content, "benchmark result", MAX_FILE_BYTES))
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from ..decoding.drafters.branches import expected_gain
 from ..methods import TABLE
+from ..model.ptp_model import PTPModel
+from ..sampling import SamplingConfig, warp
 from ..trace import Branch, DecodeStep, Emitted, Trace, first_divergence
 
 TOKEN_CLASSES = {
@@ -85,6 +87,8 @@ class Row:
     seconds     0 where only counts were taken, beside other work: such a row has no speed
     tries       seconds of every try, of which `seconds` is the median; [] in older rows
     peak_memory_mb     the most that the process held while this answer was made, weights included
+    own_shape_ms       of ar by an engine: milliseconds a token of the same answer in calls of one row, ar's own best
+                shape. Its other figures are of the shape that all methods share
 
     Outside methods have no entropy, margin, classes and likeliest.
     """
@@ -111,6 +115,7 @@ class Row:
     draft_rule: str = ""
     likeliest: str = ""
     tries: list[float] = field(default_factory=list)
+    own_shape_ms: float | None = None
 
     @property
     def verified(self) -> list[tuple[int, int]]:
@@ -121,10 +126,23 @@ class Row:
         """As JSON: calls without the fields that say nothing."""
         data = asdict(self)
         always = ("start", "positions", "ms", "emitted")
+        if self.own_shape_ms is None:
+            del data["own_shape_ms"]
         data["calls"] = [
             {k: v for k, v in call.items() if k in always or v not in ("", [], 0, 0.0)} for call in data["calls"]
         ]
         return data
+
+
+def probability_gap(
+    model: PTPModel, ids: Sequence[int], tokens: Sequence[int], others: Sequence[int], sampling: SamplingConfig
+) -> float | None:
+    """|P(a) - P(b)| under the target, a and b the tokens at which two texts behind ids part; None if one just ends."""
+    place = first_divergence(tokens, others)
+    if place is None or place >= min(len(tokens), len(others)):
+        return None
+    probs = warp(model.target_logits([*ids, *tokens[:place]])[-1], sampling)
+    return float((probs[tokens[place]] - probs[others[place]]).abs())
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,16 @@ class RowsFile:
         self.rows.append(row)
 
 
+def kept_threads(path: Path | None) -> int | None:
+    """The number of threads of the run whose rows lie there; None where there is none."""
+    lines = _whole_lines(path) if path and path.exists() else []
+    try:
+        found = json.loads(lines[0])["settings"]["threads"]
+    except (IndexError, ValueError, KeyError, TypeError):
+        return None
+    return found if type(found) is int and found > 0 else None
+
+
 def row_from_dict(data: Any) -> Row:
     """The inverse of Row.to_dict; ValueError with a sentence on anything else. Rows without a draft rule are older
     than argmax: their u-blind drafts were picked."""

@@ -21,18 +21,18 @@ from typing import Any, Protocol
 from ..decoding.decode import new_trace, start_decoding
 from ..decoding.measure_costs import cost_curve, draft_costs
 from ..decoding.threads import fixed_threads
+from ..engine.switch import engine_is, one_row
 from ..methods import AHEAD, BASELINE, TABLE
 from ..model.parts import PARTS
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
-from ..sampling import SamplingConfig, warp
-from ..trace import Trace, first_divergence
+from ..trace import Trace
 from .bounds import gains_of
 from .config import BenchConfig, Job
 from .environment import PeakMemory, identity
 from .questions import Question
 from .row_checks import check_rows
-from .rows import Row, baseline_point, make_row
+from .rows import Row, baseline_point, make_row, probability_gap
 from .rows_file import RowsFile
 from .transformers_peers import Peers
 
@@ -200,6 +200,7 @@ class Bench:
         adapter = lineup.model.adapter
         self._order = adapter.order if adapter else "probability"
         self._memory = PeakMemory(lineup.model.device)
+        self._one_row = one_row(lineup.model)
 
     def warm_up(self, jobs: Sequence[Job]) -> None:
         """Every method once, and the cost curves that "auto" plans with: nobody's first call is timed."""
@@ -253,29 +254,24 @@ class Bench:
         )  # fmt: skip
         if compared and row.divergence is not None:
             row = replace(row, divergence_gap=probability_gap(model, ids, compared.tokens, row.tokens, sampling))
+        if job.method == BASELINE and self._one_row is not None:
+            with engine_is(model, self._one_row):
+                alone = self._decode(model, ids, job.method, NoiseTape(seed), config, most)
+            if alone is None:
+                return None
+            row = replace(row, own_shape_ms=1e3 * alone.stats.seconds / alone.stats.num_tokens)
         return row
 
-    @fixed_threads()
     def _decode(
         self, model: PTPModel, ids: Sequence[int], method: str, noise: NoiseTape, config: BenchConfig, most: int
     ) -> Trace | None:
         settings, sampling, steps = config.decoding(most), config.sampling(self._order), []
-        for step in start_decoding(model, ids, method, noise, sampling, settings):
-            steps.append(step)
-            if self._stop():
-                return None
+        with fixed_threads(config.threads):
+            for step in start_decoding(model, ids, method, noise, sampling, settings):
+                steps.append(step)
+                if self._stop():
+                    return None
         return new_trace(model, ids, method, noise, sampling, "", steps, settings)
-
-
-def probability_gap(
-    model: PTPModel, ids: Sequence[int], tokens: Sequence[int], others: Sequence[int], sampling: SamplingConfig
-) -> float | None:
-    """|P(a) - P(b)| under the target, a and b the tokens at which two texts behind ids part; None if one just ends."""
-    place = first_divergence(tokens, others)
-    if place is None or place >= min(len(tokens), len(others)):
-        return None
-    probs = warp(model.target_logits([*ids, *tokens[:place]])[-1], sampling)
-    return float((probs[tokens[place]] - probs[others[place]]).abs())
 
 
 class _Clock:

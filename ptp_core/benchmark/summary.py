@@ -73,6 +73,7 @@ def _figures(rows: Sequence[Row], base: Sequence[Row]) -> dict[str, Any]:
         "ms_per_token_median": float(np.median(per_token)) if per_token else None,
         "peak_memory_mb": max((r.peak_memory_mb for r in rows if r.peak_memory_mb is not None), default=None),
         **speedups(rows, ours, peers),
+        **_over_own_shape(rows, ours),
         "identical_to_ar": [sum(bool(r.identical_to_ar) for r in compared), len(compared)] if compared else None,
         "divergences": [
             {
@@ -85,6 +86,12 @@ def _figures(rows: Sequence[Row], base: Sequence[Row]) -> dict[str, Any]:
             if not r.identical_to_ar
         ],
     }
+
+
+def _over_own_shape(rows: Sequence[Row], ours: Sequence[Row]) -> dict[str, Any]:
+    """The speed-up over ar in calls of one row, ar's own best shape. Nothing where ar ran in one shape only."""
+    shaped = [replace(r, seconds=r.own_shape_ms * r.num_tokens / 1e3) for r in ours if r.own_shape_ms is not None]
+    return {"speedup_vs_own_shape": speedup(rows, shaped)} if shaped else {}
 
 
 _SPEEDUPS = (

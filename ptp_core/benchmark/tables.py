@@ -51,13 +51,20 @@ def made_where(result: BenchResult) -> str:
     stopped = "" if result.complete else " Stopped before the end."
     if (e.get("load_average") or 0) > e["threads"] + _IDLE_LOAD:
         stopped += f" The machine was busy with other work (load {e['load_average']:.1f}): mistrust the times."
-    threads = f"{e['threads']} thread" + "s" * (e["threads"] > 1)
+    threads = _thread_words(e)
     tries = f", median of {c.repeats} tries" if c.repeats > 1 else ""
     return (
         f"{e['model']} with {adapter}, {e['device']}, {threads}, {e['dtype']}, {e['date']}: "
         f"{len(result.questions)} questions, up to {c.max_new_tokens} new tokens, temperature {c.temperature:g}, "
         f"top-k {c.top_k}, top-p {c.top_p:g}, draft budget {c.draft_budget}{tries}{_rule_words(c)}.{stopped}"
     )
+
+
+def _thread_words(e: dict[str, Any]) -> str:
+    """How many threads, and the times by which they were chosen."""
+    words = f"{e['threads']} thread" + "s" * (e["threads"] > 1)
+    ms = (e.get("thread_choice") or {}).get("ms") or {}
+    return words + (f" ({', '.join(f'with {n} a call took {ms[n]} ms' for n in ms)})" if ms else "")
 
 
 def _rule_words(config: BenchConfig) -> str:
@@ -102,6 +109,7 @@ def replaced(text: str, tables: str, name: str) -> str:
 
 # ---- tables ----------------------------------------------------------------------------------------------
 
+_OWN_SHAPE = "speedup_vs_own_shape"
 _HEAD = (
     "tokens per call | accepted length | acceptance | ms per token | speed-up over ar | over hf_generate "
     "| identical to ar | peak MB"
@@ -110,8 +118,10 @@ _HEAD = (
 
 def markdown_table(summary: dict[str, Any]) -> str:
     """The headline figures as a Markdown table, a row per method."""
-    lines = [f"| method | {_HEAD} |", "|---" * 9 + "|"]
-    return "\n".join(lines + [f"| {method} | {_cells(f)} |" for method, f in summary.items()])
+    shapes = any(_OWN_SHAPE in f for f in summary.values())  # ar ran in two
+    head = _HEAD.replace("over ar |", "over ar, same shape | over ar, own best shape |") if shapes else _HEAD
+    lines = [f"| method | {head} |", "|---" * (9 + shapes) + "|"]
+    return "\n".join(lines + [f"| {method} | {_cells(f, shapes)} |" for method, f in summary.items()])
 
 
 def category_table(summary: dict[str, Any], methods: Sequence[str] | None = None) -> str:
@@ -126,7 +136,7 @@ def category_table(summary: dict[str, Any], methods: Sequence[str] | None = None
     return "\n".join(lines)
 
 
-def _cells(f: dict[str, Any]) -> str:
+def _cells(f: dict[str, Any], shapes: bool = False) -> str:
     same = f["identical_to_ar"]
     return " | ".join(
         [
@@ -135,6 +145,7 @@ def _cells(f: dict[str, Any]) -> str:
             "–" if f["acceptance_rate"] is None else f"{100 * f['acceptance_rate']:.0f} %",
             _number(f["ms_per_token"], 1),
             _number(f["speedup_vs_ar"]) + _range(f["speedup_interval"]),
+            *([_number(f.get(_OWN_SHAPE))] if shapes else []),
             _number(f["speedup_vs_hf"]),
             "–" if same is None else f"{same[0]} of {same[1]}",
             _number(f["peak_memory_mb"], 0),

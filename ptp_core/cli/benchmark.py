@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..methods import BASELINE, PAPER_METHOD, SETS, SWEPT_FIELDS, TABLE
+from ..methods import AHEAD_METHODS, BASELINE, PAPER_METHOD, SETS, SWEPT_FIELDS, TABLE
 from .options import Bar, from_options, load_for, model_options, parsed_budget, sampling_options
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from ..benchmark.questions import Question
     from ..benchmark.result import BenchResult
     from ..benchmark.runner import Lineup
+    from ..decoding.thread_choice import Choice
 
 
 # ---- bench -----------------------------------------------------------------------------------------------
@@ -53,7 +56,9 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 def _bench(options: argparse.Namespace) -> None:
     from ..benchmark.config import BenchConfig, parse_sweep
     from ..benchmark.questions import load_questions, typed_questions
+    from ..benchmark.rows_file import kept_threads
     from ..benchmark.runner import Lineup
+    from ..decoding.thread_choice import settle_threads
 
     sweep = tuple(point for text in options.sweep for point in parse_sweep(text))
     methods, budget = _methods(options.methods), parsed_budget(options.draft_budget)
@@ -69,7 +74,9 @@ def _bench(options: argparse.Namespace) -> None:
     independent = None
     if options.independent_adapter:
         independent = load_for(argparse.Namespace(**{**vars(options), "adapter": options.independent_adapter}))
-    result = _run(Lineup(model, independent, options.assistant), questions, config, options)
+    choice = settle_threads(model, None if options.fresh else kept_threads(_rows_file(options)))
+    config = replace(config, threads=choice.threads, methods=_methods(options.methods, model.offers))
+    result = _run(Lineup(model, independent, options.assistant), questions, config, options, choice)
     if options.profile:
         from ..benchmark.profile import profile_table
 
@@ -78,20 +85,33 @@ def _bench(options: argparse.Namespace) -> None:
     _write_outputs(options, result)
 
 
-def _methods(text: str) -> tuple[str, ...]:
-    """The methods that --methods names, those of a set in its place."""
-    return tuple(name for word in text.split(",") for name in SETS.get(word, (word,)))
+def _methods(text: str, offers: Callable[[str], bool] = lambda part: True) -> tuple[str, ...]:
+    """The methods that --methods names, those of a set in its place.
+
+    offers: whether an adapter has a part. Methods of a set whose part it lacks are left out.
+    """
+    found: list[str] = []
+    for word in text.split(","):
+        mine = [name for name in SETS.get(word, ()) if (part := TABLE[name].needs) not in AHEAD_METHODS or offers(part)]
+        found += mine if word in SETS else [word]
+    return tuple(found)
 
 
-def _run(lineup: Lineup, questions: list[Question], config: BenchConfig, options: argparse.Namespace) -> BenchResult:
+def _rows_file(options: argparse.Namespace) -> Path | None:
+    """Where the rows of a run lie that was stopped."""
+    return Path(options.json + ".rows.jsonl") if options.json else None
+
+
+def _run(
+    lineup: Lineup, questions: list[Question], config: BenchConfig, options: argparse.Namespace, choice: Choice
+) -> BenchResult:
     """Runs or goes on, writes the result if it has a place; says so where it stopped early."""
     from ..benchmark.environment import environment
     from ..benchmark.profile import profile_methods
     from ..benchmark.result import BenchResult
     from ..benchmark.runner import iter_bench
 
-    out = Path(options.json) if options.json else None
-    rows_file = out.with_name(out.name + ".rows.jsonl") if out else None
+    out, rows_file = Path(options.json) if options.json else None, _rows_file(options)
     if options.fresh and rows_file:
         rows_file.unlink(missing_ok=True)
     end = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
@@ -104,7 +124,7 @@ def _run(lineup: Lineup, questions: list[Question], config: BenchConfig, options
             bar.update(progress.done / total, progress.doing + (f", {left:.0f} s left" if left is not None else ""))
     complete = len(rows) == total
     profile = profile_methods(lineup.model, questions, config) if options.profile and complete else {}
-    facts = environment(lineup.model, lineup.independent, lineup.assistant)
+    facts = environment(lineup.model, lineup.independent, lineup.assistant, choice=choice)
     result = BenchResult(facts, config, questions, rows, complete, profile)
     if out:
         result.to_json(out)

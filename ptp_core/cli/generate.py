@@ -44,7 +44,9 @@ def _generate(options: argparse.Namespace) -> None:
     )
 
     from ..decoding.decode import generate
+    from ..decoding.thread_choice import watch_threads
 
+    watch_threads()
     model = load_for(options)
     order = options.order or (model.adapter.order if model.adapter else sampling.order)
     trace = generate(

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..decoding.settings import DRAFT_RULES
+from ..engine.switch import CHOICES
 from ..sampling import SamplingConfig
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ def model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--adapter", help='folder or hub id, or "none"')
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto", help="float32 (default: all methods agree exactly) or bfloat16")
+    parser.add_argument(
+        "--engine", default="auto", choices=CHOICES, help="calls of one fixed shape; auto: where there is CUDA"
+    )
 
 
 def sampling_options(parser: argparse.ArgumentParser) -> None:
@@ -87,13 +91,14 @@ def parsed_budget(text: str) -> int | str:
 
 
 def load_for(options: argparse.Namespace, **changes: bool) -> PTPModel:
-    """The model that --model, --adapter, --device and --dtype name, with a progress bar."""
+    """The model that the command's options name, loaded with a progress bar."""
     from ..storage.load import load_model
 
     with Bar() as bar:
         return load_model(
-            options.model, options.adapter, device=options.device, dtype=options.dtype, progress=bar.update, **changes
-        )
+            options.model, options.adapter, device=options.device, dtype=options.dtype,
+            engine=getattr(options, "engine", "off"), progress=bar.update, **changes,
+        )  # fmt: skip
 
 
 class Bar:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..sampling import SamplingConfig
 from .options import add_options, from_options, load_for
+from .pretraining import add_slots, add_target, train_slots, train_target
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -20,25 +21,49 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def _data(options: argparse.Namespace) -> None:
+    from ..decoding.thread_choice import settle_threads
     from ..training.conversations import data_sha256, load_conversations
     from ..training.writing import DataRecipe, generate_data
 
     options.adapter, options.dtype = "none", "bfloat16"
-    folder = generate_data(load_for(options, quick=False), from_options(DataRecipe, options), options.out)
+    model = load_for(options, quick=False)
+    settle_threads(model)
+    folder = generate_data(model, from_options(DataRecipe, options), options.out)
     rows = load_conversations(folder)
     answers = sum(len(row.ids) - row.p for row in rows)
     print(f"{len(rows)} conversations, {answers} answer tokens, sha256 {data_sha256(folder)}")
 
 
+_OBJECTIVES = {
+    "distill": "slots that read u learn what the target will pick",
+    "inverse": "the same from texts alone, without a teacher",
+    "independent": "the u-blind baseline",
+    "shallow": "slots that run through the last layers only",
+    "parallel": "the same, a window at once, with a Markov head behind them",
+}
+_DEFAULTS = {"parallel": {"u_embedding": "temperature"}}
+_SMALL = {
+    "target": (add_target, train_target, "a small target from scratch, with slots from the first step on"),
+    "slots": (add_slots, train_slots, "the slots of such a target"),
+}
+
+
 def _add_train(parser: argparse.ArgumentParser) -> None:
     from ..training.config import TrainConfig
 
-    parser.add_argument("objective", choices=("distill", "inverse", "independent", "shallow"),
-                        help="inverse: no teacher; independent: u-blind baseline; shallow: shallow slots")  # fmt: skip
-    add_options(parser, TrainConfig, skip=("objective",))
+    kinds = parser.add_subparsers(dest="objective", required=True, metavar="OBJECTIVE")
+    for name, text in _OBJECTIVES.items():
+        own = kinds.add_parser(name, help=text, description=text)
+        add_options(own, TrainConfig, skip=("objective",))
+        own.set_defaults(**_DEFAULTS.get(name, {}))
+    for name, (add, _, text) in _SMALL.items():
+        add(kinds.add_parser(name, help=text, description=text))
 
 
 def _train(options: argparse.Namespace) -> None:
+    if options.objective in _SMALL:
+        _SMALL[options.objective][1](options)
+        return
     from ..training.config import TrainConfig
     from ..training.train import train
 
@@ -61,12 +86,16 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
 
 def _calibrate(options: argparse.Namespace) -> None:
     from ..decoding.settings import DRAFT_RULES
+    from ..decoding.thread_choice import watch_threads
+    from ..methods import AHEAD_METHODS
+    from ..model.parts import PARTS
     from ..storage.adapter_files import rewrite_config
     from ..training.calibrate import SLOT_FIGURES, Calibration, calibrate, calibrate_shallow, with_calibration
     from ..training.conversations import load_conversations, split_held_out
 
     rows = split_held_out(load_conversations(options.data))[1][: options.limit]
     options.adapter, options.dtype = options.folder, "auto"
+    watch_threads()
     model = load_for(options)
     config = model.require_adapter()
     samplings = [SamplingConfig(row.temperature, order=config.order) for row in rows]
@@ -75,15 +104,18 @@ def _calibrate(options: argparse.Namespace) -> None:
     for name, (_, chained, rule) in SLOT_FIGURES.items():
         if (chained or config.chain) and (rule in (DRAFT_RULES[0], "race") or config.variant == "independent"):
             found[name] = calibrate(model, prompts, samplings, chained=chained, draft_rule=rule, seed=options.seed)
-    ahead = {
-        name: calibrate_shallow(model, prompts, samplings, raced=raced, seed=options.seed)
-        for name, raced in (("shallow", False), ("shallow_raced", True))
-        if config.shallow
-    }
-    rewrite_config(options.folder, with_calibration(config, **found, **ahead))
-    words = {"shallow": "shallow slots", "shallow_raced": "shallow slots in a race of clocks"}
     named = [(SLOT_FIGURES[name][0], each) for name, each in found.items()]
-    for name, each in (*named, *((words[name], each) for name, each in ahead.items())):
+    ahead: dict[str, tuple[Calibration, Calibration]] = {}
+    for part, method in AHEAD_METHODS.items():
+        if getattr(config, part):
+            told, raced = (
+                calibrate_shallow(model, prompts, samplings, raced=raced, seed=options.seed, method=method)
+                for raced in (False, True)
+            )
+            ahead[part] = told, raced
+            named += [(PARTS[part].title, told), (f"{PARTS[part].title} in a race of clocks", raced)]
+    rewrite_config(options.folder, with_calibration(config, **found, ahead=ahead))
+    for name, each in named:
         clean, rejected = ([round(p, 3) for p in run] for run in (each.draft_run, each.draft_run_rejected))
         print(f"{name}: P(N >= k) {clean}, after a rejection {rejected}")
         print(f"{name}: calibration error {each.error:.3f} over {each.drafts} drafts")

@@ -15,8 +15,11 @@ from torch import Tensor
 from ..noise import NoiseTape
 from ..sampling import Candidates, SamplingConfig
 from .noise_at import Joined, NoiseAt
+from .noise_on_device import NoiseOnDevice
 
 Read = list[tuple[int, float, float]]  # of each row: (token, probability, margin)
+Drawn = tuple[Tensor, Tensor, Tensor]  # the same as tensors (R,) each
+Noise = NoiseAt | Joined | NoiseOnDevice
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,11 @@ class Coupling:
     one_number: ClassVar[bool]
     shortlist: ClassVar[bool]
 
-    def clocks(self, found: Candidates, noise: NoiseAt | Joined) -> Tensor | None:
+    def clocks(self, found: Candidates, noise: Noise) -> Tensor | None:
         """Each candidate's own number (R, K); None where one number serves all."""
         return None
 
-    def columns(self, found: Candidates, noise: NoiseAt | Joined, clocks: Tensor | None = None) -> Tensor:
+    def columns(self, found: Candidates, noise: Noise, clocks: Tensor | None = None) -> Tensor:
         """The column (R,) of the token that the noise picks at each position, K where a shortlist misses it.
 
         clocks are those of `found`, if they are known already.
@@ -68,15 +71,29 @@ class Coupling:
         """How far the noise of a position may move; `found` has one row, `column` is its token's."""
         raise NotImplementedError
 
+    def runners(self, logits: Tensor, order: str, sharpness: float) -> Candidates:
+        """The tokens from which a draft is picked, of slots' logits (R, V), without a look at the values.
+
+        sharpness: the exponent of the odds that suits drafts (a coupling may have no use for it).
+        """
+        raise NotImplementedError
+
+    def drawn(self, found: Candidates, noise: Noise) -> Drawn:
+        """What the noise picks from slots' runners."""
+        raise NotImplementedError
+
     def read(
         self, logits: Tensor, noise: NoiseAt | Joined, order: str, sharpness: float, vocabulary: Tensor | None
     ) -> Read:
-        """What the noise picks from slots' logits (R, V), and how sure that is.
+        """What the noise picks from slots' logits (R, V), and how sure that is, as numbers of the host.
 
-        vocabulary (V,): the tokens that the columns stand for; None where those are all. sharpness: the exponent of
-        the odds that suits drafts (a coupling may have no use for it).
+        vocabulary (V,): the tokens that the columns stand for; None where those are all.
         """
-        raise NotImplementedError
+        found = self.runners(logits, order, sharpness).cpu()
+        if vocabulary is not None:
+            found = Candidates(vocabulary.cpu()[found.tokens], found.probs, found.right, found.complete)
+        tokens, probs, margins = self.drawn(found, noise)
+        return list(zip(tokens.tolist(), probs.tolist(), margins.tolist(), strict=True))
 
     def answers(
         self, found: Candidates, noise: NoiseTape, position: int, token: int, most: int

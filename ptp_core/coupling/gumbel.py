@@ -20,8 +20,8 @@ from torch import Tensor
 
 from ..noise import NoiseTape
 from ..sampling import Candidates
-from .base import Coupling, Read, Stay, couples
-from .noise_at import Joined, NoiseAt
+from .base import Coupling, Drawn, Noise, Stay, couples
+from .noise_at import NoiseAt
 
 MOST_RUNNERS = 64  # of a draft's tokens: the likeliest; the others hardly ever win
 
@@ -78,10 +78,10 @@ class Gumbel(Coupling):
 
     name, one_number, shortlist = "gumbel", False, False
 
-    def clocks(self, found: Candidates, noise: NoiseAt | Joined) -> Tensor:
+    def clocks(self, found: Candidates, noise: Noise) -> Tensor:
         return noise.clocks(found.tokens)
 
-    def columns(self, found: Candidates, noise: NoiseAt | Joined, clocks: Tensor | None = None) -> Tensor:
+    def columns(self, found: Candidates, noise: Noise, clocks: Tensor | None = None) -> Tensor:
         known = self.clocks(found, noise) if clocks is None else clocks
         return arrivals(found.probs, known).argmin(-1)
 
@@ -100,23 +100,17 @@ class Gumbel(Coupling):
         lefts[column] = left
         return Stay(number, left, 1.0, margin, lefts, torch.ones_like(lefts), numbers)
 
-    def read(
-        self, logits: Tensor, noise: NoiseAt | Joined, order: str, sharpness: float, vocabulary: Tensor | None
-    ) -> Read:
-        """The margin is how clear the win was: 1 - first arrival / second. The probability is of the sharper odds."""
+    def runners(self, logits: Tensor, order: str, sharpness: float) -> Candidates:
+        """The likeliest tokens, with the sharper odds; they have no bins."""
         top = logits.float().topk(min(MOST_RUNNERS, logits.shape[-1]), dim=-1)
-        probs = (top.values * sharpness).softmax(-1).cpu()
-        tokens = top.indices.cpu() if vocabulary is None else vocabulary[top.indices.to(vocabulary.device)].cpu()
-        finish = race(Candidates(tokens, probs, probs), noise.clocks(tokens))
+        probs = (top.values * sharpness).softmax(-1)
+        return Candidates(top.indices, probs, probs)
+
+    def drawn(self, found: Candidates, noise: Noise) -> Drawn:
+        """The margin is how clear the win was: 1 - first arrival / second. The probability is of the sharper odds."""
+        finish = race(found, noise.clocks(found.tokens))
         won = finish.columns[:, None]
-        return list(
-            zip(
-                tokens.gather(1, won).squeeze(1).tolist(),
-                probs.gather(1, won).squeeze(1).tolist(),
-                finish.lead.tolist(),
-                strict=True,
-            )
-        )
+        return found.tokens.gather(1, won).squeeze(1), found.probs.gather(1, won).squeeze(1), finish.lead
 
     def answers(
         self, found: Candidates, noise: NoiseTape, position: int, token: int, most: int

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from ..noise import NoiseTape
-from ..sampling import Candidates, slot_distribution
-from .base import Coupling, Read, Stay, couples
-from .noise_at import Joined, NoiseAt
+from ..sampling import Candidates, slot_distribution_unseen
+from .base import Coupling, Drawn, Noise, Stay, couples
 
 
 @couples
@@ -17,8 +16,8 @@ class InverseCDF(Coupling):
 
     name, one_number, shortlist = "inverse_cdf", True, True
 
-    def columns(self, found: Candidates, noise: NoiseAt | Joined, clocks: Tensor | None = None) -> Tensor:
-        return found.find(torch.tensor(noise.u, device=found.right.device))
+    def columns(self, found: Candidates, noise: Noise, clocks: Tensor | None = None) -> Tensor:
+        return found.find(torch.as_tensor(noise.u, device=found.right.device))
 
     def stay(
         self, found: Candidates, column: int, noise: NoiseTape, position: int, clocks: Tensor | None = None
@@ -28,18 +27,16 @@ class InverseCDF(Coupling):
         distances = [d for d, other in ((u - left, left > 0), (right - u, right < 1)) if other]
         return Stay(u, left, right, min(distances) if distances else None, lefts, rights, None)
 
-    def read(
-        self, logits: Tensor, noise: NoiseAt | Joined, order: str, sharpness: float, vocabulary: Tensor | None
-    ) -> Read:
+    def runners(self, logits: Tensor, order: str, sharpness: float) -> Candidates:
+        return slot_distribution_unseen(logits, order)
+
+    def drawn(self, found: Candidates, noise: Noise) -> Drawn:
         """The margin is u's distance to the nearer edge of the drafted bin."""
-        found = slot_distribution(logits, order).cpu()
-        u = torch.tensor(noise.u)
+        u = torch.as_tensor(noise.u, device=found.right.device)
         columns = found.find(u).clamp(max=found.tokens.shape[1] - 1)[:, None]
         left, right = found.left.gather(1, columns).squeeze(1), found.right.gather(1, columns).squeeze(1)
-        margins = torch.minimum(u - left, right - u).clamp(min=0).tolist()
-        tokens = found.tokens.gather(1, columns).squeeze(1)
-        tokens = tokens if vocabulary is None else vocabulary.cpu()[tokens]
-        return list(zip(tokens.tolist(), found.probs.gather(1, columns).squeeze(1).tolist(), margins, strict=True))
+        margins = torch.minimum(u - left, right - u).clamp(min=0)
+        return found.tokens.gather(1, columns).squeeze(1), found.probs.gather(1, columns).squeeze(1), margins
 
     def answers(
         self, found: Candidates, noise: NoiseTape, position: int, token: int, most: int

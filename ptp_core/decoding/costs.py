@@ -28,11 +28,15 @@ class CostCurve:
 
 @dataclass(frozen=True)
 class DraftCosts:
-    """Milliseconds of a call of one row, of each further row, and of a draft that is made behind a call."""
+    """Milliseconds of a call of one row, of each further row, and of a draft that is made behind a call.
+
+    opening: what the first draft behind a call takes besides.
+    """
 
     call: float
     row: float
     draft: float
+    opening: float = 0.0
 
 
 DEFAULT_RUN = (0.4, 0.2, 0.1, 0.05)  # P(N >= k) where slots bring no measurement of their own

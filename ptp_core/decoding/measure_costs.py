@@ -26,13 +26,20 @@ from ..model.attention import KVCache
 from ..model.chain_head import NUM_BEFORE
 from ..model.layout import call_layout
 from ..model.ptp_model import PTPModel
+from ..noise import NoiseTape
+from ..sampling import SamplingConfig
+from ..trace import Draft
 from .costs import CostCurve, DraftCosts
-from .threads import begin_call, fixed_threads
+from .engine_calls import EngineCalls
+from .settings import DecodeSettings
+from .stopwatch import Laps
+from .threads import begin_call, fixed_threads, measured_threads
 
 T = TypeVar("T")
 _SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
 _CONTEXT = 128
 _REPEATS = 5
+_ROUNDS = 3  # so often numbers of threads take turns
 _LARGE, _DRIFT = 16, 1.25  # a kept curve holds while a call of so many positions costs what it says, within this factor
 _TRUST_SECONDS = 600.0  # for so long it is not tried again
 
@@ -108,6 +115,9 @@ def _time(call: Callable[[], None]) -> float:
     return 1e3 * (time.perf_counter() - start)
 
 
+_LEAST_DRAFT = 0.01  # share of the first draft's time that a further one takes at least
+
+
 def measurements_folder() -> Path:
     return cache_folder() / "cost"
 
@@ -148,6 +158,8 @@ def measure_draft_costs(model: PTPModel, part: str) -> DraftCosts:
     slots, few, many = model.require_part(part), 1, 5
 
     def call_of(rows: int) -> Callable[[], None]:
+        if model.engine is not None:
+            return _engine_call(model, rows)
         layout, tokens = call_layout(cache.length, 1, rows - 1), _zeros(model, rows)
 
         def call() -> None:
@@ -156,17 +168,52 @@ def measure_draft_costs(model: PTPModel, part: str) -> DraftCosts:
 
         return call
 
-    def draft() -> None:
-        drafting = slots.drafting(hidden, [0.5] * many, 0.7, cache)
-        for _ in range(many):
-            drafting.next(0)[0].softmax(-1).max().item()
+    window = min(slots.config.window, many)  # slots that draft at once take as long as their whole window
 
-    timed = (call_of(few), call_of(many), draft)
+    def drafts_of(count: int) -> Callable[[], None]:
+        def draft() -> None:
+            drafting = slots.drafting(hidden, [0.5] * window, 0.7, cache)
+            for _ in range(count):
+                drafting.next(0)[0].softmax(-1).max().item()
+
+        return draft
+
+    timed = (call_of(few), call_of(many), drafts_of(1), drafts_of(window))
     for each in timed:
         each()
     rounds = [[_time(each) for each in timed] for _ in range(2 * _REPEATS)]
-    one, more, drafts = (median(times) for times in zip(*rounds, strict=True))
-    return DraftCosts(one, max(more - one, 0.0) / (many - few), drafts / many)
+    one, more, first, all_drafts = (median(times) for times in zip(*rounds, strict=True))
+    draft = (all_drafts - first) / (window - 1) if window > 1 else first
+    draft = max(draft, _LEAST_DRAFT * first)  # a small difference of two times may be measured as nothing
+    return DraftCosts(one, max(more - one, 0.0) / (many - few), draft, max(first - draft, 0.0))
+
+
+@torch.inference_mode()
+def measure_threads(model: PTPModel, most: int) -> dict[int, float]:
+    """Median milliseconds of a plain call with `most` threads and with one. They take turns, behind 128 tokens."""
+    cache, _ = _read_context(model)
+    call = _prepare_call(model, cache, 1)
+    times: dict[int, list[float]] = {most: [], 1: []}
+    for number in (most, 1) * _ROUNDS:
+        with fixed_threads(number):
+            _time(call)  # warms up: threads that slept must wake
+            times[number] += [_time(call) for _ in range(_REPEATS)]
+    return {number: median(found) for number, found in times.items()}
+
+
+def _engine_call(model: PTPModel, rows: int) -> Callable[[], None]:
+    """A call of the engine that verifies rows - 1 drafts."""
+    sampling, settings = SamplingConfig(), DecodeSettings(details=False)
+    length = _context(model)
+    calls = EngineCalls(model, NoiseTape(0), sampling, settings, None, rows, length + rows)
+    calls([0] * (length + 1), [], (), 0, Laps())
+    calls.cache.keep(length)
+    drafts = [Draft(0, "", 0.5, 0.5, 0.5, "pending")] * (rows - 1)
+
+    def call() -> None:
+        calls([0], drafts, (), 0, Laps())
+
+    return call
 
 
 def draft_costs(model: PTPModel, part: str) -> DraftCosts:
@@ -225,5 +272,5 @@ def _fingerprint(model: PTPModel) -> str:
     device = torch.cuda.get_device_name() if model.device.type == "cuda" else f"{platform.processor()}{os.cpu_count()}"
     size = (model.config.num_hidden_layers, model.config.hidden_size, model.config.vocab_size)
     parts = [model.name, size, model.is_fast, model.dtype, adapter, model.device.type, device]
-    parts += [torch.get_num_threads(), torch.__version__, platform.node()]
+    parts += [model.engine is not None, measured_threads(), torch.__version__, platform.node()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from ..model.ptp_model import PTPModel
+from ..refusals import quoted
 
 DRAFT_RULES = ("argmax", "pick")  # how a u-blind slot drafts: its likeliest token, or Pick(u, its distribution)
 MAX_SLOTS = 128  # u-slots of one call, whatever the budget
@@ -37,14 +38,16 @@ class DecodeSettings:
 
     def __post_init__(self) -> None:
         if not _whole(self.max_new_tokens) or self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be 1 or more, got {self.max_new_tokens!r}.")
+            raise ValueError(f"max_new_tokens must be 1 or more, got {quoted(self.max_new_tokens)}.")
         drafts, budget = self.num_speculative_tokens, self.draft_budget
         if drafts is not None and not (_whole(drafts) and 0 <= drafts <= MAX_DRAFTS):
-            raise ValueError(f"num_speculative_tokens must lie between 0 and {MAX_DRAFTS}, got {drafts!r}.")
+            raise ValueError(f"num_speculative_tokens must lie between 0 and {MAX_DRAFTS}, got {quoted(drafts)}.")
         if budget != "auto" and not (_whole(budget) and 0 <= int(budget) <= MAX_SLOTS):
-            raise ValueError(f'draft_budget is "auto" or a whole number between 0 and {MAX_SLOTS}, got {budget!r}.')
+            raise ValueError(
+                f'draft_budget is "auto" or a whole number between 0 and {MAX_SLOTS}, got {quoted(budget)}.'
+            )
         if self.draft_rule not in DRAFT_RULES:
-            raise ValueError(f"draft_rule is one of {', '.join(DRAFT_RULES)}, got {self.draft_rule!r}.")
+            raise ValueError(f"draft_rule is one of {', '.join(DRAFT_RULES)}, got {quoted(self.draft_rule)}.")
 
     def slots(self, longest: int) -> int:
         """The budget as a number; `longest` where it is "auto"."""

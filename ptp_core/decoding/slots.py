@@ -13,7 +13,7 @@ from ..coupling.noise_at import Joined, noise_from
 from ..model.config import DEFAULT_SHARPNESS, AdapterConfig
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
-from ..sampling import SamplingConfig, read_back
+from ..sampling import SamplingConfig, likeliest, read_back
 from ..trace import Branch, Draft, DraftStatus
 from .drafters.branches import branch_probabilities, calibrated
 
@@ -35,8 +35,7 @@ def read_slots(
     that the columns stand for; None where those are all.
     """
     if argmax or sampling.temperature == 0:
-        top, best = (logits - logits.logsumexp(-1, keepdim=True)).max(-1)
-        best, prob = read_back(best, top.exp())
+        best, prob = read_back(*likeliest(logits))
         tokens = best if vocabulary is None else vocabulary.cpu()[best]
         return list(zip(tokens.tolist(), prob.tolist(), [1.0] * len(best), strict=True))
     return coupling_of(sampling).read(logits, noise, sampling.order, sharpness, vocabulary)
@@ -133,13 +132,13 @@ class Slots:
         config = model.require_adapter()
         coupling = coupling_of(sampling)
         self._model, self._noise, self._sampling, self._coupling = model, noise, sampling, coupling
-        self._tells_u = rule.sees_u and coupling.one_number
+        self.tells_u = rule.sees_u and coupling.one_number
         self.lead, self.shift, self.num_settled = config.lead, config.position_shift, config.num_settled
         self.chained = model.chain is not None and rule.chained
         by = rule.kind(config, coupling)
-        self._argmax = (by == "told" and config.variant == "o-ptp") or by == "argmax"
+        self.argmax = (by == "told" and config.variant == "o-ptp") or by == "argmax"
         figures = config.figures(self.chained, by)
-        self._sharpness = figures.sharpness
+        self.sharpness = figures.sharpness
         # figures of an adapter that reads u say nothing about drafts without it
         fits = rule.calibrated and (by == "told" or by == "race" or not config.reads_u)
         self._weights = figures.confidence if fits else None
@@ -154,9 +153,16 @@ class Slots:
         for assumed, length in spec:
             firsts.append(len(u))
             anchors.append(ends[assumed])
-            u += self._noise.values(first + assumed, first + assumed + length) if self._tells_u else [UNTOLD] * length
+            u += self._noise.values(first + assumed, first + assumed + length) if self.tells_u else [UNTOLD] * length
         temperature = self._sampling.temperature
         return self._model.embed_slots(torch.tensor(u), temperature, torch.tensor(firsts), torch.tensor(anchors))
+
+    def kept(self, answer: Answer, branch: int, drawn: Sequence[tuple[int, float, float]] | None = None) -> list[Draft]:
+        """The drafts of the branch that came true; drawn: what its slots say, where the call has read it already."""
+        if drawn is None:
+            return self.read(answer, [branch])[0]
+        noise = self._noise_of(answer, branch, self.num_settled)
+        return self._as_drafts(noise, drawn[: len(noise)])
 
     def read(self, answer: Answer, branches: Sequence[int]) -> list[list[Draft]]:
         """The drafts of these branches, `pending`, without the slots that only stand for the settled token."""
@@ -167,13 +173,13 @@ class Slots:
                 ChainStart(slots, (answer.in_front[m], answer.settled[m]), answer.settling[m], noise)
                 for m, (slots, noise) in zip(outcomes, starts, strict=True)
             ]
-            found = read_chains(self._model, chains, self._sampling, self._argmax, self._sharpness)
+            found = read_chains(self._model, chains, self._sampling, self.argmax, self.sharpness)
         else:
             found = [self._read_rows(slots, noise) if len(noise) else [] for slots, noise in starts]
         return [self._as_drafts(noise, drawn) for (_, noise), drawn in zip(starts, found, strict=True)]
 
     def _read_rows(self, slots: Tensor, noise: NoiseAt | Joined) -> list[tuple[int, float, float]]:
-        return read_slots(slots, noise, self._sampling, self._argmax, self._sharpness)
+        return read_slots(slots, noise, self._sampling, self.argmax, self.sharpness)
 
     def records(
         self, answer: Answer, kept: int | None, pending: list[Draft], drafts: Sequence[Draft], details: bool
@@ -207,8 +213,11 @@ class Slots:
     def _slots_of(self, answer: Answer, branch: int, start: int, end: int | None = None) -> tuple[Tensor, NoiseAt]:
         """Slots start..end of a branch, and the noise of the tokens that they predict."""
         rows = answer.branch_rows[branch][start:end]
+        return answer.slots[rows.start : rows.stop], self._noise_of(answer, branch, start, end)
+
+    def _noise_of(self, answer: Answer, branch: int, start: int, end: int | None = None) -> NoiseAt:
         first = answer.first + answer.spec[branch][0] + self.lead + start
-        return answer.slots[rows.start : rows.stop], noise_from(self._noise, first, len(rows))
+        return noise_from(self._noise, first, len(answer.branch_rows[branch][start:end]))
 
     def _as_drafts(self, noise: NoiseAt, drawn: Sequence[tuple[int, float, float]]) -> list[Draft]:
         label, number = self._model.label, self._coupling.number

@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 FEW_ROWS = 16  # calls with more positions read a prompt; their time says nothing here
 _ROW = 0.03  # what a position more adds to a call, as a share of a call with one
 _TRIED = 5  # calls of a trial; the first one warms up
-_FIRST_TRIAL = 10  # calls before the other number is tried for the first time
+_FIRST_TRIAL = 4  # calls before the other number is tried for the first time
 _SLOWER = 1.4  # how much slower than its best a call must become for a new trial
 _LOST = 1.3  # a trial whose first calls are so much slower ends at once
 _AGAIN_ALL, _AGAIN_ONE = 512, 128  # calls between trials: while all threads are used, and while one is
@@ -71,7 +71,7 @@ class Watch:
         if better:
             self._seen[self.threads].clear()
             self._seen[self.threads].extend(tried)
-            _LOG.info("%d thread(s) a call: %.1f ms in place of %.1f", self.threads, median(tried), known)
+            _LOG.info("Calls take %d thread(s): %.1f ms in place of %.1f.", self.threads, median(tried), known)
         else:
             self.threads = self._before
         if self.threads == self.most:
@@ -81,8 +81,7 @@ class Watch:
 
 
 _watch: Watch | None = None
-_fixed = 0
-_here = threading.local()  # how many threads this thread's calls take: torch keeps that per thread
+_here = threading.local()  # "fixed": how many threads this thread's calls take meanwhile
 
 
 def start_watch(most: int | None = None, chooses: bool = True) -> Watch:
@@ -93,27 +92,37 @@ def start_watch(most: int | None = None, chooses: bool = True) -> Watch:
 
 
 @contextmanager
-def fixed_threads() -> Iterator[None]:
-    """Meanwhile the number stays at its most, as a measurement needs it."""
-    global _fixed
-    _fixed += 1
+def fixed_threads(number: int | None = None) -> Iterator[None]:
+    """Meanwhile this thread's calls take `number` threads, as a measurement needs it.
+
+    Without a number they take what is fixed around them, else the most that there are.
+    """
+    before = getattr(_here, "fixed", None)
+    _here.fixed = number or before or measured_threads()
     try:
         yield
     finally:
-        _fixed -= 1
+        _here.fixed = before
+
+
+def measured_threads() -> int:
+    """How many threads a measurement of this machine takes."""
+    return getattr(_here, "fixed", None) or (_watch.most if _watch else torch.get_num_threads())
+
+
+def call_threads() -> int:
+    """How many threads this thread's next call takes."""
+    return getattr(_here, "fixed", None) or (_watch.threads if _watch else torch.get_num_threads())
 
 
 def begin_call() -> None:
     """Sets the number of threads for the call that this thread is about to make."""
-    if _watch is None:
-        return
-    wanted = _watch.most if _fixed else _watch.threads
-    if getattr(_here, "threads", None) != wanted:
+    wanted = call_threads()
+    if torch.get_num_threads() != wanted:  # torch keeps its number per thread
         torch.set_num_threads(wanted)
-        _here.threads = wanted
 
 
 def end_call(positions: int, ms: float) -> None:
     """Tells the watch how long the call took."""
-    if _watch is not None and not _fixed:
+    if _watch is not None and not getattr(_here, "fixed", None):
         _watch.observe(positions, ms)

@@ -12,12 +12,12 @@ from weakref import WeakKeyDictionary
 from ..folders import adapters_folder
 from ..model.ptp_model import PTPModel
 from ..model.second_adapter import with_adapter
-from ..storage.adapter_files import load_adapter
+from ..storage.adapter_files import load_adapter, trained_for
+from ..storage.built_in import BUILT_IN
 from ..trace import Trace
 from .contexts import Contexts
 from .position import Place
 
-BLIND_ADAPTER = "smollm2-135m-u-blind"
 _BESIDE: WeakKeyDictionary[PTPModel, PTPModel] = WeakKeyDictionary()
 
 
@@ -36,12 +36,11 @@ def blind_model(model: PTPModel) -> PTPModel:
     """
     if not model.require_adapter().reads_u:
         return model
-    folder = adapters_folder() / BLIND_ADAPTER
-    if model not in _BESIDE and folder.is_dir():
-        adapter = load_adapter(folder)
-        weights = adapter.config.target.get("sha256")
-        if weights is not None and weights == model.target_info.get("sha256"):
-            _BESIDE[model] = with_adapter(model, adapter)
+    if model not in _BESIDE:
+        weights = model.target_info.get("sha256")
+        for folder in (adapters_folder() / known.blind_adapter for known in BUILT_IN.values()):
+            if weights is not None and folder.is_dir() and trained_for(folder) == weights:
+                _BESIDE[model] = with_adapter(model, load_adapter(folder))
     return _BESIDE.get(model, model)
 
 

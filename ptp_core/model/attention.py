@@ -55,6 +55,7 @@ class KVCache:
         assert keys is not None and values is not None, "nothing was cached yet"
         return keys[:, :, : self.length], values[:, :, : self.length]
 
+    @torch.inference_mode()  # what is written to may have been made so
     def copy_from(self, other: KVCache, length: int) -> None:
         """Begins with the first `length` rows of another cache, which stays as it is."""
         for i in range(len(self._keys) if length else 0):
@@ -122,15 +123,19 @@ def attend_grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Non
     batch, heads, rows, size = query.shape
     groups = key.shape[1]
     q = query.reshape(batch * groups, heads // groups * rows, size)
-    keys = key.flatten(0, 1).transpose(1, 2)  # (B G, D, K)
-    if mask is None:
-        scores = torch.bmm(q, keys).mul_(scale)  # (B G, H/G T, K)
-    else:
+    bias = None
+    if mask is not None:
         bias = mask.repeat(1, 1, heads // groups, 1)
         bias = bias[0] if len(bias) == 1 else bias.expand(-1, groups, -1, -1).flatten(0, 1)
-        scores = torch.baddbmm(bias, q, keys, alpha=scale)
-    weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)
-    return torch.bmm(weights, value.flatten(0, 1)).view(batch, heads, rows, value.shape[-1])
+    out = attend_shared(q, key.flatten(0, 1), value.flatten(0, 1), bias, scale)
+    return out.view(batch, heads, rows, value.shape[-1])
+
+
+def attend_shared(q: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None, scale: float) -> Tensor:
+    """q (N, T, D) with N sets of keys and values (N, K, D) -> (N, T, D). bias (N or 1, T, K) is added to the scores."""
+    turned = keys.transpose(1, 2)
+    scores = torch.bmm(q, turned).mul_(scale) if bias is None else torch.baddbmm(bias, q, turned, alpha=scale)
+    return torch.bmm(scores.softmax(-1, dtype=torch.float32).to(q.dtype), values)
 
 
 def _tiled(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
@@ -140,9 +145,24 @@ def _tiled(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale
     """
     if query.device.type == "cpu":
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, enable_gqa=True)
-    shared = query.shape[1] // key.shape[1]
-    keys, values = (part.repeat_interleave(shared, 1) for part in (key, value))
+    keys, values = _repeated(query, key, value)
     return F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=scale)
+
+
+def attend_causal(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+    """(B, H, T, D) with (B, G, T, D) -> (B, H, T, D): each row sees those up to its own, of its text alone.
+
+    No mask is needed, so on a GPU torch has its fastest kernels for it. What fills a text up must stand behind it.
+    """
+    if query.device.type == "cpu":
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale, enable_gqa=True)
+    keys, values = _repeated(query, key, value)
+    return F.scaled_dot_product_attention(query, keys, values, is_causal=True, scale=scale)
+
+
+def _repeated(query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
+    """Keys and values, one of each for each query head."""
+    return [part.repeat_interleave(query.shape[1] // key.shape[1], 1) for part in (key, value)]
 
 
 def avoid_cudnn() -> None:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from ..refusals import quoted
 from ..sampling import ORDERS
 from .checked_types import check_types
 from .u_embedding import U_EMBEDDINGS
@@ -43,7 +44,7 @@ class LoraConfig:
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(f"The LoRA's pattern {pattern!r} is no regular expression: {error}.") from None
+                raise ValueError(f"The LoRA's pattern {quoted(pattern)} is no regular expression: {error}.") from None
 
     def carries(self, layer: str) -> bool:
         """Whether the layer of this name carries a delta."""
@@ -115,7 +116,9 @@ class ShallowConfig:
         if max(self.rank, self.window) > _WIDEST:
             raise ValueError(f"Rank and window of shallow slots end at {_WIDEST}.")
         if self.u_embedding.get("kind") not in U_EMBEDDINGS:
-            raise ValueError(f"Unknown u embedding {self.u_embedding.get('kind')!r}; known: {', '.join(U_EMBEDDINGS)}.")
+            raise ValueError(
+                f"Unknown u embedding {quoted(self.u_embedding.get('kind'))}; known: {', '.join(U_EMBEDDINGS)}."
+            )
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
@@ -135,6 +138,22 @@ class ShallowConfig:
         return (self.raced or replace(own, confidence=None)) if rule == "race" else own
 
 
+@dataclass(frozen=True)
+class ParallelConfig(ShallowConfig):
+    """Everything about an adapter's parallel shallow slots besides their weights. Their window is drafted at once.
+
+    markov   width of the Markov head, which tells a draft the token before it
+    """
+
+    u_embedding: Mapping[str, Any] = field(default_factory=lambda: {"kind": "temperature"})
+    markov: int = 256
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.markov <= _WIDEST:
+            raise ValueError(f"The width of a Markov head must lie between 1 and {_WIDEST}.")
+
+
 FIGURES = ("unchained", "picked", "picked_unchained", "raced", "raced_unchained")  # of AdapterConfig, besides its own
 VARIANTS = O_PTP, C_PTP, U_BLIND = ("o-ptp", "c-ptp", "independent")
 
@@ -145,13 +164,14 @@ class AdapterConfig:
 
     variant          o-ptp: the argmax at the slot that carries u_k. c-ptp: a distribution from the slot that carries
                      u_{k-1}. independent: a distribution from a slot without u
-    start_slot       c-ptp only: windows begin with a slot that carries a learned vector and predicts the first token,
+    start_slot       not o-ptp: windows begin with a slot that carries a learned vector and predicts the first token,
                      as in the paper. Otherwise the target's own row does that for nothing
     window           most slots in a row that it was trained for
     order            CDF order of the tokens
     anchor           whether a window's first slot also gets the embedding of the last token before it
     chain            width of the chain head, 0 where there is none
     shallow          what its shallow slots are, None where it has none
+    parallel         what its parallel shallow slots are, None where it has none
     position_shift   RoPE position of a slot minus the position of the token that it predicts
     draft_run        P(N >= k) for k = 1, 2, ...: how far the drafts behind a settled token stay right
     draft_run_rejected  the same where that token replaced a wrong draft (empty: not measured)
@@ -173,6 +193,7 @@ class AdapterConfig:
     anchor: bool = False
     chain: int = 0
     shallow: ShallowConfig | None = None
+    parallel: ParallelConfig | None = None
     position_shift: int = -1
     u_embedding: Mapping[str, Any] = field(default_factory=lambda: {"kind": "fourier"})
     lora: LoraConfig = field(default_factory=LoraConfig)
@@ -194,17 +215,19 @@ class AdapterConfig:
     def __post_init__(self) -> None:
         check_types(self)
         if self.variant not in VARIANTS:
-            raise ValueError(f"Unknown adapter variant {self.variant!r}; known: {', '.join(VARIANTS)}.")
+            raise ValueError(f"Unknown adapter variant {quoted(self.variant)}; known: {', '.join(VARIANTS)}.")
         if self.order not in ORDERS:
-            raise ValueError(f"Unknown CDF order {self.order!r}; known: {', '.join(ORDERS)}.")
+            raise ValueError(f"Unknown CDF order {quoted(self.order)}; known: {', '.join(ORDERS)}.")
         if self.u_embedding.get("kind") not in U_EMBEDDINGS:
-            raise ValueError(f"Unknown u embedding {self.u_embedding.get('kind')!r}; known: {', '.join(U_EMBEDDINGS)}.")
-        if self.start_slot and self.variant != "c-ptp":
-            raise ValueError(f"Only c-ptp adapters have a start slot, not {self.variant}.")
+            raise ValueError(
+                f"Unknown u embedding {quoted(self.u_embedding.get('kind'))}; known: {', '.join(U_EMBEDDINGS)}."
+            )
+        if self.start_slot and self.variant == "o-ptp":
+            raise ValueError("An o-ptp adapter has no start slot: its first slot carries the first u.")
         if not 0 <= self.chain <= _WIDEST or abs(self.position_shift) > _WIDEST:
             raise ValueError(f"The width of a chain head and the shift of positions end at {_WIDEST}.")
         if not 1 <= self.window <= 1024:
-            raise ValueError(f"The adapter's window must lie between 1 and 1024, got {self.window!r}.")
+            raise ValueError(f"The adapter's window must lie between 1 and 1024, got {quoted(self.window)}.")
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any], lora: LoraConfig) -> Self:
@@ -213,7 +236,7 @@ class AdapterConfig:
         Unknown fields are left out. KeyError, TypeError or ValueError if the rest is no configuration.
         """
         figures = dict.fromkeys(FIGURES, DraftFigures)
-        nested: dict[str, Any] = {**figures, "shallow": ShallowConfig}
+        nested: dict[str, Any] = {**figures, "shallow": ShallowConfig, "parallel": ParallelConfig}
         values = _known_fields(cls, raw)
         parsed = {key: kind.from_json(values[key]) for key, kind in nested.items() if values.get(key) is not None}
         found = cls(**{**values, **parsed, "lora": lora})
@@ -286,3 +309,4 @@ class Adapter:
     sha256: str = ""
     chain: Mapping[str, Tensor] = field(default_factory=dict)
     shallow: Mapping[str, Tensor] = field(default_factory=dict)
+    parallel: Mapping[str, Tensor] = field(default_factory=dict)

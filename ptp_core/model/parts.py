@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .chain_head import ChainHead
 from .config import Adapter, AdapterConfig
 from .gated_lora import Gate, GatedLoraLinear, add_gated_lora, layers_to_adapt
+from .parallel_slots import ParallelSlots
 from .shallow_slots import ShallowSlots
 from .u_embedding import build_u_embedding
 
@@ -172,7 +173,10 @@ class _Chain(Part):
 
 class _Shallow(Part):
     setting, file, title = "shallow", "shallow.safetensors", "shallow slots"
-    exact = ("entry.", "u_embed.")  # an entry in eight bits changes five times as many drafts as all the deltas
+    exact: Sequence[str] = (
+        "entry.",
+        "u_embed.",
+    )  # an entry in eight bits changes five times as many drafts as all the deltas
 
     def obstacle(self, target: nn.Module) -> str | None:
         if len({parameter.device for parameter in target.parameters()}) <= 1:
@@ -190,8 +194,23 @@ class _Shallow(Part):
         return module.unfreeze()
 
 
+class _Parallel(_Shallow):
+    setting, file, title = "parallel", "parallel.safetensors", "parallel slots"
+    exact = ("entry.", "u_embed.", "masks")
+
+    def build(self, config: AdapterConfig, target: Any) -> nn.Module:
+        assert config.parallel is not None
+        return ParallelSlots(config.parallel, target)
+
+
 # By the part's name: its attribute of Adapter and PTPModel, and save_adapter's keyword. In the order of the hash.
-PARTS: dict[str, Part] = {"lora": _Lora(), "u_embed": _UEmbedding(), "chain": _Chain(), "shallow": _Shallow()}
+PARTS: dict[str, Part] = {
+    "lora": _Lora(),
+    "u_embed": _UEmbedding(),
+    "chain": _Chain(),
+    "shallow": _Shallow(),
+    "parallel": _Parallel(),
+}
 
 
 def attach(target: Any, adapter: Adapter, gate: Gate) -> tuple[dict[str, Any], list[str]]:

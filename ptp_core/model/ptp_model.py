@@ -39,6 +39,7 @@ class PTPModel(TextSide, nn.Module):
     lora: dict[str, GatedLoraLinear]  # by the layer's name
     u_embed: UEmbedding
     chain: ChainHead | None
+    engine: Any = None  # an engine.Engine that makes the calls of decoding; None: forward does
 
     def __init__(
         self,
@@ -291,6 +292,7 @@ class PTPModel(TextSide, nn.Module):
         there = {name: module for name in parts if (module := getattr(self, name)) is not None}
         parameters = [p for name, module in there.items() for p in PARTS[name].unfreeze(module)]
         self._lean = lean_layers(self.target.base_model, self._embed)  # takes the new matrices
+        self.engine = None  # it holds the old ones
         return parameters
 
     def adapter_weights(self) -> dict[str, Any]:

@@ -43,4 +43,5 @@ def with_adapter(model: PTPModel, adapter: Adapter) -> PTPModel:
         packed = model._packed_chain
         output = model.target.get_output_embeddings()
         twin._packed_chain = packed.beside(twin.chain) if packed else PackedChain(twin.chain, output)
+    twin.engine = None if model.engine is None else model.engine.beside(twin)
     return twin

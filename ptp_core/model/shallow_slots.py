@@ -146,7 +146,7 @@ class ShallowSlots(nn.Module):
         """
         frozen = self._layers[0].frozen
         batch, count, length = u.shape
-        x = self.enter(self._embed[0](tokens), settling[:, :, None].expand(-1, -1, length, -1), u, temperature)
+        x = self.enter(self._told(tokens), settling[:, :, None].expand(-1, -1, length, -1), u, temperature)
         mask = additive(seen, frozen.device, frozen.dtype)[:, :, None].expand(-1, -1, length, -1)
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
@@ -158,6 +158,10 @@ class ShallowSlots(nn.Module):
         rows = x.flatten(0, 2).to(frozen.device, frozen.dtype)
         out = self._run(rows, positions.flatten(), [layer.trained() for layer in self._layers], attend)
         return out.view(batch, count, length, -1)
+
+    def _told(self, tokens: Tensor) -> Tensor:
+        """What stands for the tokens (..., L) in front of the slots of windows: (..., L, E)."""
+        return self._embed[0](tokens)
 
     def enter(self, embeddings: Tensor, settling: Tensor, u: Tensor, temperature: Tensor | float) -> Tensor:
         """What slots begin with (..., E), float32; embeddings of the tokens in front and settling states (..., E)."""
@@ -193,17 +197,23 @@ class ShallowSlots(nn.Module):
 
     def _packed(self) -> PackedShallow:
         if self._merged is None:
-            products = [{name: layer.merged(name) for name in PRODUCTS} for layer in self._layers]
-            self._merged = PackedShallow(
-                self.vocabulary,
-                self.entry,
-                (self.heads, self.groups, self.size),
-                self._layers,
-                products,
-                self._norm[0],
-                self._output[0],
-            )
+            self._merged = self._pack()
         return self._merged
+
+    def _pack(self) -> PackedShallow:
+        return PackedShallow(**self._packing())
+
+    def _packing(self) -> dict[str, Any]:
+        """What PackedShallow is made of."""
+        return {
+            "vocabulary": self.vocabulary,
+            "entry": self.entry,
+            "sizes": (self.heads, self.groups, self.size),
+            "layers": self._layers,
+            "products": [{name: layer.merged(name) for name in PRODUCTS} for layer in self._layers],
+            "norm": self._norm[0],
+            "head": self._output[0],
+        }
 
     def drafting(self, settling: Tensor, u: Sequence[float], temperature: float, cache: KVCache) -> Drafting:
         """Slots with noise u behind the cached text and one token more, which the state settling (E,) chose."""

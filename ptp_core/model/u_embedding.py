@@ -1,8 +1,9 @@
 """How a uniform u becomes the input embedding of a u-slot: one module per kind.
 
 All of them map u (...,) in [0, 1) and the sampling temperature (a number or a tensor like u) to
-(..., H) float32. Only `fourier` reads the temperature, only `blank` ignores u. The first five are
-the embeddings of the paper's reference code, feature by feature, so that its checkpoints load.
+(..., H) float32. `fourier` and `temperature` read the temperature, the others ignore it. `blank` and
+`temperature` ignore u. The first five are the embeddings of the paper's reference code, feature by
+feature, so that its checkpoints load.
 """
 
 from __future__ import annotations
@@ -132,12 +133,10 @@ class Fourier(UEmbedding):
         )
 
     def forward(self, u: Tensor, temperature: Tensor | float) -> Tensor:
-        t = torch.as_tensor(temperature, dtype=torch.float32, device=u.device).expand(u.shape)
-        t = t.clamp(min=MIN_TEMPERATURE)
+        heat = _heat(u, temperature)
         u = u.float()[..., None]
         waves = math.pi * self.frequencies * u
         ends = [torch.log(u + self.offsets) / 4, torch.log(1 - u + self.offsets) / 4]
-        heat = [2 * (t - 0.7)[..., None], t.log()[..., None]]
         return self.net(torch.cat([u, waves.cos(), waves.sin(), *ends, *heat], dim=-1))
 
 
@@ -154,6 +153,26 @@ class Blank(UEmbedding):
         return self.vector.expand(*u.shape, -1)
 
 
+class Temperature(UEmbedding):
+    """The temperature alone, whatever u is, through a small network: for slots that race, and never see u."""
+
+    reads_u = False
+
+    def __init__(self, hidden_size: int, hidden: int = 64) -> None:
+        super().__init__(hidden_size, hidden=hidden)
+        self.net = nn.Sequential(nn.Linear(2, hidden), nn.SiLU(), nn.Linear(hidden, hidden_size))
+
+    def forward(self, u: Tensor, temperature: Tensor | float) -> Tensor:
+        return self.net(torch.cat(_heat(u, temperature), dim=-1))
+
+
+def _heat(u: Tensor, temperature: Tensor | float) -> list[Tensor]:
+    """Two features (..., 1) of the temperature, which is a number or a tensor like u."""
+    t = torch.as_tensor(temperature, dtype=torch.float32, device=u.device).expand(u.shape)
+    t = t.clamp(min=MIN_TEMPERATURE)
+    return [2 * (t - 0.7)[..., None], t.log()[..., None]]
+
+
 U_EMBEDDINGS: dict[str, type[UEmbedding]] = {
     "linear_interpolation": LinearInterpolation,
     "round": Round,
@@ -163,6 +182,7 @@ U_EMBEDDINGS: dict[str, type[UEmbedding]] = {
     "quarter_cos": QuarterCos,
     "fourier": Fourier,
     "blank": Blank,
+    "temperature": Temperature,
 }
 
 

@@ -79,6 +79,12 @@ def adapter_hashes(folder: Path) -> tuple[str, ...]:
     return tuple(found for found in (adapter_sha256(folder), config.get("previous_sha256")) if found)
 
 
+def trained_for(folder: Path) -> str | None:
+    """The hash of the target that an adapter's folder names; None if it names none. It reads no weights."""
+    found = read_json(folder / "ptp_config.json", "configuration").get("target") or {}
+    return found.get("sha256")
+
+
 def save_adapter(
     folder: str | os.PathLike[str],
     config: AdapterConfig,
@@ -86,12 +92,15 @@ def save_adapter(
     u_embed: Mapping[str, Tensor],
     chain: Mapping[str, Tensor] | None = None,
     shallow: Mapping[str, Tensor] | None = None,
+    parallel: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Writes an adapter; each file replaces its predecessor in one step.
 
     Raises ValueError if weights are missing that the configuration describes, or the other way about.
     """
-    weights: dict[str, Any] = {"lora": lora, "u_embed": u_embed, "chain": chain, "shallow": shallow}
+    weights: dict[str, Any] = {
+        "lora": lora, "u_embed": u_embed, "chain": chain, "shallow": shallow, "parallel": parallel
+    }  # fmt: skip
     for name, part in PARTS.items():
         if part.wanted(config) != bool(weights[name]):
             raise ValueError(f"The adapter {config.name!r} has {part.title} in its configuration or its weights only.")

@@ -45,15 +45,25 @@ class WeightsMissing(RuntimeError):
     """The default weights are not here and could not be brought; the message says how to provide them."""
 
 
+def _folder() -> Path:
+    return cache_folder() / f"{TARGET_NAME}-{GGUF_SHA256[:12]}"
+
+
+def kept_target() -> Path | None:
+    """Folder of the default target if an earlier start made it."""
+    return _folder() if (_folder() / _COMPLETE).is_file() else None
+
+
 def default_target(progress: Progress = silent) -> Path:
     """Folder of the default target as bf16 safetensors, made on the first call.
 
     Safe when several processes start together: one converts, the others wait for it. Raises
     WeightsMissing if there is neither a cached copy nor a way to bring one.
     """
-    folder = cache_folder() / f"{TARGET_NAME}-{GGUF_SHA256[:12]}"
-    if (folder / _COMPLETE).is_file():
-        return folder
+    found = kept_target()
+    if found is not None:
+        return found
+    folder = _folder()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not (folder / _COMPLETE).is_file():

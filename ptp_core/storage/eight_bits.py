@@ -6,7 +6,7 @@ name gains ".int8" and ".scale". So a reader that knows no such matrices misses 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -44,6 +44,11 @@ def decode(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             raise ValueError(f"The matrix {name} is stored in eight bits without its scales.")
         out[name] = numbers.float() * scale.float()
     return out
+
+
+def is_encoded(names: Iterable[str]) -> bool:
+    """Whether one of these tensors is stored in eight bits."""
+    return any(name.endswith(_NUMBERS) for name in names)
 
 
 def _bytes(tensor: Tensor) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from ..engine.switch import is_wanted, switch_on
 from ..folders import adapters_folder
 from ..model import attention
 from ..model.config import Adapter
@@ -18,11 +19,11 @@ from ..model.ptp_model import PTPModel
 from ..model.target_facts import pin_rotary
 from ..refusals import REFUSALS, reason
 from .adapter_files import load_adapter
-from .default_target import TARGET_INFO, TARGET_NAME, Progress, default_target, silent
+from .built_in import DEFAULT, built_in, in_eight_bits, load_eight_bits, target_folder, target_info
+from .default_target import TARGET_NAME, Progress, default_target, silent
 from .hub import resolve_folder
 from .target_checks import NotAsItself, check_as_itself, probe_logits, refuse_missing, refuse_state
 
-DEFAULT_ADAPTER = "smollm2-135m-ptp"
 _MODEL_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 
 
@@ -34,32 +35,37 @@ def load_model(
     dtype: str = "auto",
     quick: bool = True,
     cpu_first: bool = False,
+    engine: str = "auto",
     progress: Progress = silent,
 ) -> PTPModel:
     """A target with its PTP adapter, ready to decode.
 
-    name      None: the default target; otherwise a folder or a hub id of any Llama-like causal LM
-    adapter   None: the default adapter for the default target, no adapter for others; otherwise a
-              folder or hub id, or "none"
+    name      None: the default target; otherwise one of BUILT_IN, a folder, or a hub id of any Llama-like causal LM
+    adapter   None: a built-in target's own adapter, no adapter for others; otherwise a folder or hub id, or "none"
     device    "auto" takes CUDA, then MPS, then the CPU
     dtype     "auto" is float32, in which all exact methods agree (TF32 is switched off); or "bfloat16"
     quick     on the CPU, use inference kernels (the target can then not be trained)
+    engine    "on": calls of one fixed shape, on a GPU as CUDA graphs; "auto": on CUDA; $PTP_LAB_ENGINE says otherwise
     cpu_first read the weights onto the CPU, then move them, all in the calling thread (ZeroGPU needs that)
 
     Raises WeightsMissing, FileNotFoundError (no such model or adapter) or ValueError (it does not fit). What other
     libraries raise on the way becomes a ValueError with the cause.
     """
+    by_engine = is_wanted(engine, resolve_device(device))
     try:
-        found = _find_adapter(adapter, is_default=name is None)
+        found = _find_adapter(adapter, name)
         target = load_target(name, device, dtype, progress, cpu_first)
         try:
-            model = assemble(target, found, quick)
+            model = assemble(target, found, quick and not by_engine)
         except NotAsItself:
             if not quick:
                 raise  # otherwise a layout that only looks like Llama's: transformers' own layers know better
             return load_model(
-                name, adapter, device=device, dtype=dtype, quick=False, cpu_first=cpu_first, progress=progress
-            )
+                name, adapter, device=device, dtype=dtype, quick=False, cpu_first=cpu_first, engine=engine,
+                progress=progress,
+            )  # fmt: skip
+        refused = switch_on(model) if by_engine else None
+        model.notes += [refused] if refused else []
     except REFUSALS:
         raise
     except Exception as error:
@@ -87,8 +93,10 @@ def load_target(
     """The causal LM alone; arguments and errors are those of load_model."""
     place, kind = resolve_device(device), resolve_dtype(dtype)
     info: Mapping[str, Any] = {}
-    if name is None:
-        source, shown, info = str(default_target(progress)), TARGET_NAME, TARGET_INFO
+    if name is None or str(name) == DEFAULT:
+        source, shown, info = str(default_target(progress)), TARGET_NAME, target_info(DEFAULT)
+    elif (own := target_folder(str(name))) is not None:
+        source, shown, info = str(own), str(name), target_info(str(name))
     else:
         folder = resolve_folder(str(name), "model", _MODEL_FILES)
         source, shown = str(folder), Path(name).name if folder == Path(name) else str(name)
@@ -101,7 +109,7 @@ def load_target(
     model.set_attn_implementation(attention.NAME)
     if place.startswith("cuda"):
         attention.avoid_cudnn()
-    return Target(model, tokenizer, shown, None if name is None else source, info, probe)
+    return Target(model, tokenizer, shown, None if shown == TARGET_NAME and info else source, info, probe)
 
 
 def assemble(target: Target, adapter: Adapter | None, quick: bool) -> PTPModel:
@@ -150,9 +158,10 @@ def resolve_dtype(dtype: str = "auto") -> torch.dtype:
     return kinds[dtype]
 
 
-def _find_adapter(adapter: str | os.PathLike[str] | None, is_default: bool) -> Adapter | None:
+def _find_adapter(adapter: str | os.PathLike[str] | None, name: str | os.PathLike[str] | None) -> Adapter | None:
     if adapter is None:
-        return load_adapter(adapters_folder() / DEFAULT_ADAPTER) if is_default else None
+        known = built_in(name)
+        return load_adapter(adapters_folder() / known.adapter) if known else None
     if str(adapter) == "none":
         return None
     shipped = adapters_folder() / str(adapter)
@@ -180,6 +189,8 @@ def _from_pretrained(source: str, device: str, dtype: torch.dtype, shown: str) -
     placement = "auto" if device == "cuda" and torch.cuda.device_count() > 1 else {"": device}
     try:
         tokenizer = _tokenizer_of(source)
+        if in_eight_bits(source):
+            return load_eight_bits(source, dtype).to(device).eval(), tokenizer
         target, told = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]  # with what was found in the files
             source, dtype=dtype, device_map=placement, output_loading_info=True
         )

@@ -1,25 +1,40 @@
 """Batched sampling from the target: many continuations at once, each from its own noise.
 
+On a GPU the engine's seats write (engine/seats.py), where the target is of a kind that it knows. Everywhere else
+batches of similar length run to their end: on the CPU a smaller batch costs less, and starting a kernel nothing.
+
 B rows of a batch    T new tokens of each row    K tokens so far, padding on the left included
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from ..coupling import NoiseAt, coupling_of
 from ..coupling.noise_at import Joined
+from ..decoding.decode import start_decoding
+from ..decoding.known_texts import KnownText, decode_known
+from ..decoding.settings import DecodeSettings
+from ..engine.many_texts import columns_of_texts
+from ..engine.network import obstacle
+from ..engine.pen import Pen
+from ..engine.seats import Report, Rules, Text
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig, candidates
+from ..trace import DecodeStep
 
 _MAX_CELLS = {"cpu": 48_000}  # tokens of a batch, padding included: bounds the memory of the first call
 _MAX_CELLS_ELSEWHERE = 400_000
 _SHRINK_AT = 0.75  # finished rows leave the cache when fewer than this share are going on
+_pens: WeakKeyDictionary[PTPModel, Pen] = WeakKeyDictionary()  # what the engine needs to write, by model
+_pens_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -38,29 +53,93 @@ def complete(
     batch_size: int,
     stop: bool = True,
     report: Callable[[int], None] | None = None,
+    seated: bool | None = None,
 ) -> list[list[int]]:
-    """The continuation of every request, its end-of-text token included, in batches of similar length.
+    """The continuation of every request, its end-of-text token included, up to batch_size at once.
 
-    stop=False never ends a text before its limit. report(n) hears how many tokens each step brought.
+    stop=False never ends a text before its limit. report(n) hears how many tokens each step, or each look, brought.
+    seated: by the engine's seats; None: where the model is not on the CPU and the engine knows its layers. ValueError
+    where it cannot.
     """
     order = sorted(range(len(requests)), key=lambda i: (len(requests[i].prompt) + requests[i].limit, i))
+    order.reverse()  # longest first: memory runs out at once or never
+    if seated is None:
+        seated = model.device.type != "cpu" and obstacle(model) is None
+    write = _complete_seated if seated else _complete_in_batches
+    texts = write(model, [requests[i] for i in order], batch_size, stop, report)
+    found = dict(zip(order, texts, strict=True))
+    return [found[i] for i in range(len(requests))]
+
+
+def write_texts(model: PTPModel, requests: Sequence[Request]) -> list[KnownText]:
+    """The requests' texts with what picked them, each within the model's context."""
+    asked = [replace(r, limit=model.token_limit(r.prompt, r.limit)) for r in requests]
+    texts = complete(model, asked, len(asked))
+    return [KnownText(r.prompt, found, NoiseTape(r.seed), r.sampling) for r, found in zip(asked, texts, strict=True)]
+
+
+def decode_at_once(
+    model: PTPModel, texts: Sequence[KnownText], method: str, settings: DecodeSettings, at_once: int | None = None
+) -> list[list[DecodeStep]]:
+    """The steps of decoding each text by a method, counts without times: see decode_known, which raises ValueError.
+
+    A text that rounding parts from the method's own is decoded call by call.
+    """
+    found = []
+    for text, steps in zip(texts, decode_known(model, texts, method, settings, at_once), strict=True):
+        if steps is None:
+            alone = start_decoding(model, text.ids, method, text.noise, text.sampling, settings)
+            steps = [replace(step, seconds=0.0) for step in alone]
+        found.append(steps)
+    return found
+
+
+def _complete_seated(
+    model: PTPModel, requests: Sequence[Request], batch_size: int, stop: bool, report: Report | None
+) -> list[list[int]]:
+    """Of requests in order of length, longest first."""
+    groups: dict[tuple[SamplingConfig, int], list[int]] = {}
+    for i, request in enumerate(requests):
+        columns = columns_of_texts(len(request.prompt) + request.limit)
+        groups.setdefault((replace(request.sampling, temperature=1.0), columns), []).append(i)
+    ends = tuple(sorted(model.eos_tokens))
     found: list[list[int]] = [[] for _ in requests]
-    most = _MAX_CELLS.get(model.device.type, _MAX_CELLS_ELSEWHERE)
-    while order:
-        chosen = [order.pop()]  # longest first: memory runs out at once or never
-        width = len(requests[chosen[0]].prompt) + requests[chosen[0]].limit
-        while order and len(chosen) < batch_size and width * (len(chosen) + 1) <= most:
-            chosen.append(order.pop())
-        texts = _complete_batch(model, [requests[i] for i in chosen], stop, report)
-        for i, tokens in zip(chosen, texts, strict=True):
-            found[i] = tokens
+    with _pens_lock:
+        if model not in _pens:
+            _pens[model] = Pen(model)
+        pen = _pens[model]
+        for (sampling, columns), mine in groups.items():
+            rules = Rules(sampling, ends if stop else (), () if stop else ends)
+            texts = [_as_text(requests[i]) for i in mine]
+            most = min(batch_size, max(most_cells(model) // columns, 1))
+            for i, tokens in zip(mine, pen.write(texts, rules, columns, most, report), strict=True):
+                found[i] = tokens
+    return found
+
+
+def _as_text(request: Request) -> Text:
+    return Text(request.prompt, request.sampling.temperature, request.limit, NoiseTape(request.seed))
+
+
+def most_cells(model: PTPModel) -> int:
+    """Tokens of a batch, filling included: bounds the memory of keys and values, and of the first call."""
+    return _MAX_CELLS.get(model.device.type, _MAX_CELLS_ELSEWHERE)
+
+
+def _complete_in_batches(
+    model: PTPModel, requests: Sequence[Request], batch_size: int, stop: bool, report: Report | None
+) -> list[list[int]]:
+    """Of requests in order of length, longest first."""
+    most, found = most_cells(model), list[list[int]]()
+    while len(found) < len(requests):
+        first = requests[len(found)]
+        count = min(batch_size, max(most // (len(first.prompt) + first.limit), 1))
+        found += _complete_batch(model, requests[len(found) : len(found) + count], stop, report)
     return found
 
 
 @torch.inference_mode()
-def _complete_batch(
-    model: PTPModel, requests: Sequence[Request], stop: bool, report: Callable[[int], None] | None
-) -> list[list[int]]:
+def _complete_batch(model: PTPModel, requests: Sequence[Request], stop: bool, report: Report | None) -> list[list[int]]:
     """All on the model's device; the host waits once a step for the tokens, and once more per kind of sampling."""
     width, limit = max(len(r.prompt) for r in requests), max(r.limit for r in requests)
     cache, device = model.new_cache(width + limit), model.device

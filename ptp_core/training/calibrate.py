@@ -3,12 +3,13 @@
     python -m ptp_core calibrate ADAPTER --data FOLDER
 
 It decodes prompts with a fixed budget. It counts how far drafts stay right: after drafts that were all right, and after
-a rejection, when the text took an unlikely turn. It also fits how confidence relates to truth.
+a rejection, when the text took an unlikely turn. It also fits how confidence relates to truth. No time counts in it, so
+elsewhere than on the CPU it decodes many texts at once (decoding/known_texts.py), with the same result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -17,13 +18,14 @@ import numpy as np
 from ..decoding.decode import generate
 from ..decoding.drafters.branches import calibrated
 from ..decoding.settings import DecodeSettings
-from ..methods import AHEAD_METHOD, BLIND_METHOD, PAPER_METHOD
+from ..methods import AHEAD_METHOD, BLIND_METHOD, PAPER_METHOD, TABLE
 from ..model.config import DEFAULT_SHARPNESS, U_BLIND, AdapterConfig, DraftFigures
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig
 from ..statistics import expected_calibration_error, survival
 from ..trace import DecodeStep, Draft
+from .batch_sampling import Request, decode_at_once, write_texts
 
 _RIDGE = 1e-3
 # what is measured of slots, by its name in with_calibration: in words, with the chain head or not, by which rule
@@ -66,24 +68,28 @@ def calibrate(
     chained: bool = True,
     draft_rule: str = "argmax",
     seed: int = 0,
+    at_once: bool | None = None,
 ) -> Calibration:
     """Decodes every prompt with its sampling, and with drafts' odds as slots say them.
 
     chained=False leaves the chain head aside. draft_rule is how the drafts of a u-blind adapter are made. With "race"
-    the drafts of any adapter run a race of clocks, at each exponent of SHARPNESS. The best one counts.
+    the drafts of any adapter run a race of clocks, at each exponent of SHARPNESS. The best one counts. at_once: many
+    prompts together; None: where the model is not on the CPU.
     """
     config, raced = model.require_adapter(), draft_rule == "race"
     method = BLIND_METHOD if config.variant == U_BLIND else PAPER_METHOD
     rule = "pick" if raced else draft_rule
     settings = DecodeSettings(max_new_tokens, None, draft_budget, chained, rule, details=False, calibrated=False)
+    together = model.device.type != "cpu" if at_once is None else at_once
     if not raced:
-        return summarise_runs(_decode(model, prompts, samplings, method, seed, settings), longest=config.window)
+        runs = _decode(model, prompts, samplings, method, seed, settings, together)
+        return summarise_runs(runs, longest=config.window)
 
     def told(figures: DraftFigures) -> None:
         model.adapter = replace(config, raced=figures, raced_unchained=figures)
 
     try:
-        return _sharpest(model, prompts, samplings, method, seed, settings, config.window, told)
+        return _sharpest(model, prompts, samplings, method, seed, settings, config.window, told, together)
     finally:
         model.adapter = config
 
@@ -96,34 +102,38 @@ def calibrate_shallow(
     max_new_tokens: int = 48,
     raced: bool = False,
     seed: int = 0,
+    method: str = AHEAD_METHOD,
 ) -> Calibration:
-    """The same for shallow slots, which always draft a whole window meanwhile."""
-    window = model.require_part("shallow").config.window
+    """The same for the shallow slots that this method needs. They always draft a whole window meanwhile.
+
+    One text at a time.
+    """
+    slots = model.require_part(TABLE[method].needs)
+    window = slots.config.window
     settings = DecodeSettings(max_new_tokens, None, window, details=False, calibrated=False)
     if not raced:
-        return summarise_runs(_decode(model, prompts, samplings, AHEAD_METHOD, seed, settings), longest=window)
-    slots = model.require_part("shallow")
+        return summarise_runs(_decode(model, prompts, samplings, method, seed, settings), longest=window)
     config = slots.config
 
     def told(figures: DraftFigures) -> None:
         slots.config = replace(config, raced=figures)
 
     try:
-        return _sharpest(model, prompts, samplings, AHEAD_METHOD, seed, settings, window, told)
+        return _sharpest(model, prompts, samplings, method, seed, settings, window, told)
     finally:
         slots.config = config
 
 
 def _sharpest(
     model: PTPModel, prompts: Sequence[Sequence[int]], samplings: Sequence[SamplingConfig], method: str, seed: int,
-    settings: DecodeSettings, longest: int, told: Callable[[DraftFigures], None],
+    settings: DecodeSettings, longest: int, told: Callable[[DraftFigures], None], together: bool = False,
 ) -> Calibration:  # fmt: skip
     """Races at each exponent; that with the most right drafts a call. `told` sets the exponent."""
     racing = [replace(sampling, coupling="gumbel") for sampling in samplings]
     found = []
     for sharpness in SHARPNESS:
         told(DraftFigures(sharpness=sharpness))
-        runs = _decode(model, prompts, racing, method, seed, settings)
+        runs = _decode(model, prompts, racing, method, seed, settings, together)
         found.append(replace(summarise_runs(runs, longest), sharpness=sharpness))
     return max(found, key=lambda each: sum(each.draft_run))
 
@@ -135,9 +145,13 @@ def _decode(
     method: str,
     seed: int,
     settings: DecodeSettings,
+    together: bool = False,
 ) -> list[list[DecodeStep]]:
     """The steps of every prompt."""
     asked = enumerate(zip(prompts, samplings, strict=True))
+    if together:
+        requests = [Request(list(p), s, settings.max_new_tokens, seed + i) for i, (p, s) in asked]
+        return decode_at_once(model, write_texts(model, requests), method, settings)
     return [
         generate(model, p, method, NoiseTape(seed + i), s, settings=settings, prompt="").steps for i, (p, s) in asked
     ]
@@ -179,32 +193,32 @@ def fit_confidence(
 
 def with_calibration(
     config: AdapterConfig,
-    slots: Calibration,
+    slots: Calibration | None = None,
     unchained: Calibration | None = None,
-    shallow: Calibration | None = None,
     picked: Calibration | None = None,
     picked_unchained: Calibration | None = None,
     raced: Calibration | None = None,
     raced_unchained: Calibration | None = None,
-    shallow_raced: Calibration | None = None,
+    ahead: Mapping[str, tuple[Calibration, Calibration]] | None = None,
 ) -> AdapterConfig:
     """The configuration with these figures to plan with.
 
-    slots             its drafts
+    slots             its drafts; without them, all figures stay but those of `ahead`
     unchained         those without its chain head
-    shallow           those of its shallow slots
     picked            a u-blind adapter's drafts by Pick
     raced             drafts in a race of clocks
+    ahead             by the part that holds them, those of its shallow slots, and those in a race of clocks
     """
-    if shallow is not None:
-        assert config.shallow is not None
-        ahead = replace(
-            config.shallow, draft_run=shallow.draft_run, confidence=shallow.confidence, raced=_figures(shallow_raced)
+    for part, (told, racing) in (ahead or {}).items():
+        own = replace(
+            getattr(config, part), draft_run=told.draft_run, confidence=told.confidence, raced=_figures(racing)
         )
-        config = replace(config, shallow=ahead)
-    own = slots.figures
+        config = replace(config, **{part: own})
+    if slots is None:
+        return config
+    deep = slots.figures
     return replace(
-        config, draft_run=own.draft_run, draft_run_rejected=own.draft_run_rejected, confidence=own.confidence,
+        config, draft_run=deep.draft_run, draft_run_rejected=deep.draft_run_rejected, confidence=deep.confidence,
         unchained=_figures(unchained), picked=_figures(picked), picked_unchained=_figures(picked_unchained),
         raced=_figures(raced), raced_unchained=_figures(raced_unchained),
     )  # fmt: skip

@@ -23,9 +23,10 @@ class TrainConfig:
     anchor: bool = False
     depth: int = 8  # last layers that slots run through which do not run through all
     vocabulary: int = 8192  # tokens that such slots can draft
+    markov: int = 256  # width of the Markov head behind slots that draft a window at once
     chain: int = 0  # width of the chain head, 0 for none; added to an adapter that has none
-    loss: str = ""  # empty: cross_entropy for o-ptp, kl for the others
-    u_embedding: str = "fourier"  # "blank" for independent
+    loss: str = ""  # empty: cross_entropy for o-ptp, kl for the others; total_variation for parallel slots
+    u_embedding: str = "fourier"  # "blank" for independent, "temperature" for slots that race
     rank: int = 32
     alpha: float = 32.0
     window: int = 4

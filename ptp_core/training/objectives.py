@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from ..model.config import Adapter, AdapterConfig, LoraConfig, ShallowConfig
+from ..model.config import Adapter, AdapterConfig, LoraConfig, ParallelConfig, ShallowConfig
 from ..model.parts import PARTS, new_adapter
 from ..model.ptp_model import DEEP_PARTS, PTPModel
 from ..storage.adapter_files import load_adapter
@@ -20,7 +20,7 @@ from .conversations import Conversation
 from .evaluate import DEEP, Reader
 from .inverse import draw_inverse_windows
 from .losses import default_loss, distillation_loss, restricted_vocabulary
-from .shallow import SHALLOW, prepare_shallow, shallow_loss
+from .shallow import PARALLEL, SHALLOW, prepare_shallow, shallow_loss
 from .windows import IGNORE, draw_windows, window_hidden
 
 
@@ -88,7 +88,7 @@ class _Distillation(Objective):
     ) -> tuple[Tensor, int]:
         batch, context = draw_windows(model, rows, config.windows, generator)
         hidden = window_hidden(model, batch, context)
-        vocabulary = None if config.whole_vocabulary else restricted_vocabulary(batch)
+        vocabulary = None if config.whole_vocabulary else restricted_vocabulary(batch, model.num_tokens)
         loss = config.loss or default_loss(config.variant)
         value = distillation_loss(model, batch, hidden, loss, config.decay, vocabulary)
         return value, int((batch.targets != IGNORE).sum())
@@ -118,10 +118,26 @@ class _Inverse(Objective):
         return value, int((batch.targets != IGNORE).sum())
 
 
+T = TypeVar("T", Adapter, AdapterConfig)
+
+
+def _with(whole: T, **parts: Any) -> T:
+    """The same with other parts, by their names."""
+    return replace(whole, **parts)
+
+
 class _Shallow(Objective):
     """Shallow slots learn what the target will pick. The rest of the adapter stays as it is."""
 
-    parts, reader = ("shallow",), SHALLOW
+    parts, reader, loss_name = ("shallow",), SHALLOW, "cross_entropy"
+
+    @property
+    def part(self) -> str:
+        return self.parts[0]
+
+    def fresh(self, found: AdapterConfig, config: TrainConfig) -> ShallowConfig:
+        """The slots of an adapter that has none."""
+        return ShallowConfig(config.depth, config.rank, config.vocabulary, config.window, {"kind": config.u_embedding})
 
     def check(self, config: TrainConfig) -> None:
         if config.init is None or config.chain:
@@ -129,35 +145,67 @@ class _Shallow(Objective):
 
     def start_from(self, adapter: Adapter, target: Target, config: TrainConfig) -> tuple[Adapter, TrainConfig]:
         found = adapter.config
-        if found.shallow is None:
-            options = {"kind": config.u_embedding}
-            fresh = ShallowConfig(config.depth, config.rank, config.vocabulary, config.window, options)
-            found = replace(found, shallow=fresh)
-            adapter = replace(adapter, shallow=PARTS["shallow"].fresh(found, target.model))
-        assert found.shallow is not None
-        slots = replace(found.shallow, window=config.window, confidence=None)
+        if getattr(found, self.part) is None:
+            found = _with(found, **{self.part: self.fresh(found, config)})
+            weights = PARTS[self.part].fresh(found, target.model)
+            adapter = _with(adapter, **{self.part: self.first_weights(weights, adapter)})
+        slots = replace(getattr(found, self.part), window=config.window, confidence=None)
         config = replace(
             config, depth=slots.depth, rank=slots.rank, vocabulary=slots.vocabulary,
             u_embedding=slots.u_embedding["kind"], order=found.order, variant=found.variant,
         )  # fmt: skip
-        return replace(adapter, config=replace(found, shallow=slots)), config
+        return replace(adapter, config=_with(found, **{self.part: slots})), config
+
+    def first_weights(self, weights: Mapping[str, Tensor], adapter: Adapter) -> Mapping[str, Tensor]:
+        """What fresh slots begin with."""
+        return weights
 
     def prepare(self, model: PTPModel, rows: Sequence[Conversation]) -> None:
-        if not model.require_part("shallow").config.training:
-            prepare_shallow(model, rows)
+        if not model.require_part(self.part).config.training:
+            prepare_shallow(model, rows, self.part)
 
     def loss(
         self, model: PTPModel, rows: Sequence[Conversation], config: TrainConfig, generator: torch.Generator
     ) -> tuple[Tensor, int]:
-        loss, restricted = config.loss or "cross_entropy", not config.whole_vocabulary
-        return shallow_loss(model, rows, config.windows, generator, loss, config.decay, restricted)
+        loss, restricted = config.loss or self.loss_name, not config.whole_vocabulary
+        return shallow_loss(model, rows, config.windows, generator, loss, config.decay, restricted, self.part)
 
     def recorded(self, settings: AdapterConfig, config: TrainConfig, found: Mapping[str, Any]) -> AdapterConfig:
-        assert settings.shallow is not None
-        return replace(settings, shallow=replace(settings.shallow, **found))
+        return _with(settings, **{self.part: replace(getattr(settings, self.part), **found)})
 
 
-OBJECTIVES: dict[str, Objective] = {"distill": _Distillation(), "inverse": _Inverse(), "shallow": _Shallow()}
+class _Parallel(_Shallow):
+    """The same for slots that draft a window at once. They begin as the adapter's shallow slots, where it has some."""
+
+    parts, reader, loss_name = ("parallel",), PARALLEL, "total_variation"
+
+    def fresh(self, found: AdapterConfig, config: TrainConfig) -> ShallowConfig:
+        own = found.shallow or super().fresh(found, config)
+        return ParallelConfig(
+            own.depth, own.rank, own.vocabulary, config.window, {"kind": config.u_embedding}, markov=config.markov
+        )
+
+    def start_from(self, adapter: Adapter, target: Target, config: TrainConfig) -> tuple[Adapter, TrainConfig]:
+        adapter, config = super().start_from(adapter, target, config)
+        masks = adapter.parallel["masks"]  # one for each place of the window: the last one also for new places
+        places = torch.arange(max(config.window - 1, 1)).clamp(max=len(masks) - 1)
+        return replace(adapter, parallel={**adapter.parallel, "masks": masks[places]}), config
+
+    def first_weights(self, weights: Mapping[str, Tensor], adapter: Adapter) -> Mapping[str, Tensor]:
+        taken = {name: part for name, part in adapter.shallow.items() if not name.startswith("u_embed.")}
+        return {**weights, **taken}
+
+    def prepare(self, model: PTPModel, rows: Sequence[Conversation]) -> None:
+        if model.require_adapter().shallow is None:
+            super().prepare(model, rows)
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "distill": _Distillation(),
+    "inverse": _Inverse(),
+    "shallow": _Shallow(),
+    "parallel": _Parallel(),
+}
 
 
 def objective_of(config: TrainConfig) -> Objective:

@@ -22,12 +22,13 @@ from .windows import IGNORE, Batch, WindowConfig, draw_windows
 _FIT_ROWS = 24  # conversations that the entry's least squares read
 
 
-def shallow_hidden(model: PTPModel, batch: Batch, context: KVCache) -> Tensor:
+def shallow_hidden(model: PTPModel, batch: Batch, context: KVCache, part: str = "shallow") -> Tensor:
     """Last hidden states (B, N, L - s, E) of shallow slots in place of those behind the s settled ones.
 
-    Each slot is told the text's own token before its own.
+    Each slot, or the Markov head behind it, is told the text's own token before its own. part: which of the adapter's
+    parts holds the slots.
     """
-    slots, settled = model.require_part("shallow"), model.require_adapter().num_settled
+    slots, settled = model.require_part(part), model.require_adapter().num_settled
     u = batch.own_u[..., settled:]
     device = batch.starts.device
     places = batch.starts[..., None] + torch.arange(u.shape[-1], device=device)  # (B, N, L - s)
@@ -46,43 +47,54 @@ def shallow_loss(
     loss: str = "cross_entropy",
     decay: float = 0.75,
     restricted: bool = True,
+    part: str = "shallow",
 ) -> tuple[Tensor, int]:
-    """Loss of windows of drawing.length shallow slots at random starts, and how many targets it counts."""
+    """Loss of windows of drawing.length shallow slots at random starts, and how many targets it counts.
+
+    By total variation the softmax runs over the tokens that the slots can draft, as in decoding.
+    """
     settled = model.require_adapter().num_settled
     batch, context = draw_windows(model, rows, replace(drawing, length=drawing.length + settled), generator)
-    hidden = shallow_hidden(model, batch, context)
-    vocabulary = restricted_vocabulary(batch) if restricted else None
+    hidden = shallow_hidden(model, batch, context, part)
+    vocabulary = restricted_vocabulary(batch, model.num_tokens) if restricted else None
+    if loss == "total_variation":
+        vocabulary = model.require_part(part).vocabulary
     found = slot_loss(model, batch, hidden, settled, loss, decay, vocabulary)
     return found, int((batch.targets[..., settled:] != IGNORE).sum())
 
 
-def _shallow_right(model: PTPModel, batch: Batch, context: KVCache) -> tuple[Tensor, None]:
-    """Settled slots are not asked and count as right."""
-    slots, config = model.require_part("shallow"), model.require_adapter()
-    hidden = shallow_hidden(model, batch, context)
-    right = right_drafts(slots.logits, hidden, batch, config.num_settled, config.order, True, slots.vocabulary)
-    return torch.cat([right.new_ones(*right.shape[:2], config.num_settled), right], dim=-1), None
+def shallow_reader(part: str) -> Reader:
+    """Reads the likeliest tokens of the shallow slots in this part. Settled slots are not asked and count as right."""
+
+    def length(model: PTPModel) -> int:
+        return model.require_part(part).config.window + model.require_adapter().num_settled
+
+    def right(model: PTPModel, batch: Batch, context: KVCache) -> tuple[Tensor, None]:
+        slots, config = model.require_part(part), model.require_adapter()
+        hidden = shallow_hidden(model, batch, context, part)
+        found = right_drafts(slots.logits, hidden, batch, config.num_settled, config.order, True, slots.vocabulary)
+        return torch.cat([found.new_ones(*found.shape[:2], config.num_settled), found], dim=-1), None
+
+    return Reader(length, right)
 
 
-SHALLOW = Reader(
-    lambda model: model.require_part("shallow").config.window + model.require_adapter().num_settled, _shallow_right
-)
+SHALLOW, PARALLEL = shallow_reader("shallow"), shallow_reader("parallel")
 
 
-def prepare_shallow(model: PTPModel, rows: Sequence[Conversation]) -> float:
+def prepare_shallow(model: PTPModel, rows: Sequence[Conversation], part: str = "shallow") -> float:
     """Makes fresh shallow slots ready for training: vocabulary from the rows' tokens, entry by least squares.
     Returns the share of variance that the entry explains."""
-    slots = model.require_part("shallow")
+    slots = model.require_part(part)
     texts = [row.ids for row in rows]
     size = int(model.target_info["vocab_size"])
     slots.vocabulary.copy_(frequent_tokens(texts, slots.config.vocabulary, sorted(model.eos_tokens), size))
-    return fit_entry(slots, [_entering(model, ids) for ids in texts[:_FIT_ROWS]])
+    return fit_entry(slots, [_entering(model, ids, slots.config.depth) for ids in texts[:_FIT_ROWS]])
 
 
 @torch.no_grad()
-def _entering(model: PTPModel, ids: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-    """Of tokens 1..: embeddings, last states one row before, and what enters the first layer of shallow slots."""
-    first = int(model.config.num_hidden_layers) - model.require_part("shallow").config.depth
+def _entering(model: PTPModel, ids: Sequence[int], depth: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Of tokens 1..: embeddings, last states one row before, and what enters the first of the last `depth` layers."""
+    first = int(model.config.num_hidden_layers) - depth
     tokens = torch.tensor([list(ids)], device=model.device)
     embeddings = model.target.get_input_embeddings()(tokens)
     causal = torch.ones(len(ids), len(ids), dtype=torch.bool).tril()

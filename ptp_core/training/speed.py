@@ -66,7 +66,7 @@ def measure_train_speed(distiller: Distiller, rows: Sequence[Conversation], seed
         batch, context = draw_windows(model, [row], config.windows, generator)
         marks.append(time.perf_counter())
         hidden = window_hidden(model, batch, context)
-        vocabulary = restricted_vocabulary(batch)
+        vocabulary = restricted_vocabulary(batch, model.num_tokens)
         loss = distillation_loss(model, batch, hidden, kind, config.decay, vocabulary)
         marks.append(time.perf_counter())
         loss.backward()

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from ..model.attention import KVCache
 from ..model.chain_head import NUM_BEFORE
-from ..model.layout import additive
 from ..model.ptp_model import PTPModel
+from ..model.text_windows import read_texts, rows_before, slot_windows
 from ..sampling import Candidates, SamplingConfig, candidates
 from .conversations import Conversation
 
@@ -84,19 +84,7 @@ def draw_windows(
 @torch.no_grad()
 def real_rows(model: PTPModel, rows: Sequence[Conversation]) -> tuple[Tensor, KVCache, Tensor]:
     """The target's pass over the conversations: input_ids (B, S), their cache, hidden states (B, S, E)."""
-    width = max(len(row.ids) for row in rows)
-    input_ids = torch.tensor([row.ids + [0] * (width - len(row.ids)) for row in rows], device=model.device)
-    context = model.new_cache(width)
-    causal = torch.ones(width, width, dtype=torch.bool).tril()
-    mask = additive(causal, model.device, model.dtype)[None, None]
-    hidden = model(input_ids, positions=torch.arange(width), mask=mask, cache=context)
-    context.keep(width)
-    return input_ids, context, hidden
-
-
-def rows_before(hidden: Tensor, starts: Tensor) -> Tensor:
-    """hidden (B, S, E), starts (B, N) -> (B, N, E): the rows that decide the tokens at the starts."""
-    return hidden.gather(1, (starts - 1)[..., None].expand(-1, -1, hidden.shape[-1]))
+    return read_texts(model, [row.ids for row in rows])
 
 
 @dataclass(frozen=True)
@@ -239,19 +227,7 @@ def sample_beta(beta: float, count: int, generator: torch.Generator) -> Tensor:
 
 def window_hidden(model: PTPModel, batch: Batch, context: KVCache) -> Tensor:
     """Last hidden states (B, N, L, E) of all slots; differentiable in the adapter."""
-    assert model.adapter is not None
-    config = model.adapter
-    length = batch.u.shape[-1]
-    temperature = batch.temperature.to(model.device)[:, None, None].expand_as(batch.u).flatten()
-    anchors = batch.input_ids.gather(1, batch.starts - 1).flatten()
-    firsts = torch.arange(0, batch.u.numel(), length)
-    slots = model.embed_slots(batch.u.flatten(), temperature, firsts, anchors).view(*batch.u.shape, -1)
-    offsets = torch.arange(length, device=model.device)
-    positions = (batch.starts[..., None] + config.lead + config.position_shift + offsets).flatten(1)
-    columns = torch.arange(context.length, device=model.device)
-    seen = columns < batch.starts[..., None, None].expand(-1, -1, length, -1).flatten(1, 2)  # (B, N L, S)
-    mask = additive(seen, model.device, model.dtype)[:, None]
-    return model.forward_windows(slots, positions=positions, mask=mask, context=context)
+    return slot_windows(model, batch.input_ids, batch.starts, batch.u, batch.temperature, context)
 
 
 def chained_hidden(model: PTPModel, batch: Batch, hidden: Tensor) -> Tensor:

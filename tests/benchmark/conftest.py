@@ -22,7 +22,7 @@ def result(make_model):
     )
     rows = run_bench(Lineup(make_model()), questions, config)
     adapter = {"name": "tiny-1", "sha256": "tiny", "window": 5, "num_settled": 1, "draft_run": [0.5, 0.3, 0.2, 0.1]}
-    adapter["shallow"] = {"window": 4, "draft_run": [0.5, 0.3, 0.2, 0.1]}
+    adapter["shallow"] = adapter["parallel"] = {"window": 4, "draft_run": [0.5, 0.3, 0.2, 0.1]}
     facts = {
         "model": "tiny",
         "adapter": adapter,
@@ -32,4 +32,5 @@ def result(make_model):
         "date": "2026-01-01",
     }
     costs = {"call": 1.0, "row": 0.02, "draft": 0.1}
-    return BenchResult({**facts, "cost_curve": CURVE, "shallow_costs": costs}, config, questions, rows)
+    told = {"cost_curve": CURVE, "shallow_costs": costs, "parallel_costs": {**costs, "opening": 0.1}}
+    return BenchResult({**facts, **told}, config, questions, rows)

@@ -7,6 +7,7 @@ import pytest
 
 from ptp_core.benchmark.result import BenchResult
 from ptp_core.benchmark.tables import tables_of
+from ptp_core.methods import BASELINE, METHODS
 
 
 def test_results_survive_the_disk(result, tmp_path):
@@ -27,7 +28,7 @@ def test_results_survive_the_disk(result, tmp_path):
 
 def test_the_analysis_needs_no_model_and_filters_by_category(result):
     found = result.analysis()
-    assert list(found) == ["ptp", "pqd", "shallow", "shallow_lookup", "independent", "prompt_lookup"]
+    assert list(found) == [name for name in METHODS if name != BASELINE]
     for method, f in found.items():
         assert f["num_drafts"] == result.methods[method]["num_drafted"] > 0
         slots = sum(b.num_slots for r in result.select(method) for c in r.calls for b in c.branches)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from support.bench import QUESTIONS, SHORT
+from support.tiny_model import make_adapter
 
 from ptp_core import NoiseTape, SamplingConfig, warp
 from ptp_core.benchmark import runner as bench_module
@@ -12,9 +13,13 @@ from ptp_core.benchmark.config import BenchConfig, parse_sweep
 from ptp_core.benchmark.environment import PeakMemory, environment
 from ptp_core.benchmark.questions import Question
 from ptp_core.benchmark.result import BenchResult
-from ptp_core.benchmark.rows_file import MixedSettings
-from ptp_core.benchmark.runner import Lineup, iter_bench, probability_gap, run_bench
+from ptp_core.benchmark.rows import probability_gap
+from ptp_core.benchmark.rows_file import MixedSettings, row_from_dict
+from ptp_core.benchmark.runner import Lineup, iter_bench, run_bench
 from ptp_core.benchmark.summary import csv_text, summarise
+from ptp_core.benchmark.tables import markdown_table
+from ptp_core.engine.engine import Engine
+from ptp_core.model.ptp_model import PTPModel
 
 ALL = ("ar", "ptp", "pqd", "independent", "prompt_lookup")
 
@@ -51,6 +56,29 @@ def test_a_text_that_differs_is_counted_with_its_place_and_margin(make_model, mo
     assert any(d["gap"] for d in figures["divergences"])
     assert len(figures["divergences"]) == total - same
     assert all(d["position"] is not None and d["margin"] is not None for d in figures["divergences"])
+
+
+def test_with_an_engine_ar_has_two_shapes_and_the_table_both(make_model):
+    """Ratios to ar in the shape of all methods, and to ar in calls of one row, which may be quicker."""
+    plain = run_bench(Lineup(make_model(context=512)), QUESTIONS, SHORT)
+    assert all(row.own_shape_ms is None and "own_shape_ms" not in row.to_dict() for row in plain)
+    assert "own best shape" not in markdown_table(summarise(plain))
+    target = make_model(context=512)
+    model = PTPModel(target.target, target.tokenizer, make_adapter(), name="tiny").eval()
+    model.engine = engine = Engine(model)
+    rows = run_bench(Lineup(model), QUESTIONS, SHORT)
+    assert model.engine is engine
+    assert [r.tokens for r in rows] == [r.tokens for r in plain]
+    assert all((row.own_shape_ms is not None) == (row.method == "ar") for row in rows)
+    assert row_from_dict(rows[0].to_dict()) == rows[0]
+    rows = [replace(r, seconds=0.006 * r.num_tokens, own_shape_ms=r.own_shape_ms and 3.0) for r in rows]
+    figures = summarise(rows)
+    assert figures["pqd"]["speedup_vs_own_shape"] == pytest.approx(0.5)
+    assert figures["ar"]["speedup_vs_own_shape"] == pytest.approx(0.5)
+    head, line, *methods = markdown_table(figures).splitlines()
+    assert "| speed-up over ar, same shape | over ar, own best shape |" in head
+    assert {text.count("|") for text in (head, line, *methods)} == {11}
+    assert methods[1].split(" | ")[6] == "0.50"
 
 
 def test_methods_are_interleaved_question_by_question(make_model):

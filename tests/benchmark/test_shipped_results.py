@@ -9,7 +9,7 @@ from ptp_core.benchmark.result import BenchResult
 from ptp_core.benchmark.tables import readme_tables, replaced
 from ptp_core.folders import adapters_folder
 from ptp_core.storage.adapter_files import adapter_hashes
-from ptp_core.storage.load import DEFAULT_ADAPTER
+from ptp_core.storage.built_in import BUILT_IN, DEFAULT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = sorted((ROOT / "assets" / "benchmarks").glob("*.json*"))
@@ -23,15 +23,17 @@ def shipped():
 def test_results_belong_to_the_shipped_adapter(shipped):
     assert set(shipped) >= {"default", "default-budget-32", "default-sweeps"}
     # Weights in eight bits still answer to their earlier hash: docs/log.md says how little they differ
-    hashes = adapter_hashes(adapters_folder() / DEFAULT_ADAPTER)
     for name, result in shipped.items():
+        target = BUILT_IN.get(result.environment["model"], BUILT_IN[DEFAULT])
+        hashes = adapter_hashes(adapters_folder() / target.adapter)
         assert result.environment["adapter"]["sha256"] in hashes, f"{name}: run `make results` for this adapter"
         assert result.complete
         assert result.environment["date"] and result.environment["device"]
 
 
 def test_results_are_whole_and_exact(shipped):
-    questions = {q.question_id: q for q in load_questions(ROOT / "assets" / "questions" / "spec-bench-dev.jsonl")}
+    files = (ROOT / "assets" / "questions").glob("*.jsonl")
+    questions = {q.question_id: q for file in files for q in load_questions(file)}
     for result in shipped.values():
         assert all(questions[q.question_id] == q for q in result.questions)
         assert len(result.rows) == len(result.questions) * len(result.config.jobs())

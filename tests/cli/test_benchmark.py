@@ -83,6 +83,35 @@ def test_command_with_an_adapter_in_two_parts(tiny_folder, tmp_path, capsys, qui
     assert parts["slots"] > 0 and parts["positions"] > parts["slots"]
 
 
+def test_a_run_chooses_its_threads_once_and_keeps_them_where_it_goes_on(
+    tiny_folder, tmp_path, capsys, quick_curve, monkeypatch
+):
+    took = {2: 82.0, 1: 63.0}  # as beside a busy process
+    monkeypatch.setattr("ptp_core.decoding.thread_choice.measure_threads", lambda model, most: took)
+    monkeypatch.setattr("ptp_core.decoding.threads._watch", None)  # of other tests in this process
+    number = [2]
+    monkeypatch.setattr("torch.get_num_threads", lambda: number[0])
+    monkeypatch.setattr("torch.set_num_threads", lambda found: number.__setitem__(0, found))
+    out = tmp_path / "result.json"
+    arguments = ["bench", "--model", str(tiny_folder), "--max-new-tokens", "4", "--methods", "ar,prompt_lookup"]
+    arguments += ["--prompt", "abc", "--json", str(out)]
+    assert main([*arguments, "--minutes", "1e-9"]) == 0
+    first = json.loads(out.read_text())
+    assert (first["environment"]["threads"], first["config"]["threads"]) == (1, 1)
+    assert first["environment"]["thread_choice"]["how"] == "measured"
+    assert first["environment"]["thread_choice"]["ms"] == {"2": 82.0, "1": 63.0}
+    assert "1 thread (with 2 a call took 82.0 ms, with 1 a call took 63.0 ms)" in capsys.readouterr().out
+    took.update({2: 40.0, 1: 58.0})  # the machine is quiet again, and each command is a process of its own
+    number[0] = 2
+    assert main(arguments) == 0
+    again = BenchResult.from_json(out)
+    assert again.complete and again.environment["threads"] == 1
+    assert again.environment["thread_choice"]["how"] == "kept"
+    number[0] = 2
+    assert main([*arguments, "--fresh"]) == 0
+    assert BenchResult.from_json(out).environment["threads"] == 2
+
+
 def test_answers_of_one_token_have_a_result_and_an_empty_profile(tiny_folder, tmp_path, capsys, quick_curve):
     save_whole(tmp_path / "a", make_adapter())
     out = tmp_path / "result.json"
@@ -104,6 +133,10 @@ def test_the_command_asks_for_questions(capsys):
 def test_a_set_of_methods_stands_for_its_members():
     assert _methods("blind,prompt_lookup") == ("ar", "independent", "prompt_lookup")
     assert _methods("counted") == SETS["counted"]
+    assert _methods("timed", lambda part: part != "parallel") == tuple(
+        name for name in SETS["timed"] if not name.startswith("parallel")
+    )
+    assert "parallel_shallow" in _methods("parallel_shallow", lambda part: False)  # named alone, it is asked for
     with pytest.raises(ValueError, match="named twice"):
         BenchConfig(_methods("blind,ar"))
     with pytest.raises(ValueError, match="Unknown methods: nonsense"):

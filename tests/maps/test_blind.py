@@ -7,8 +7,8 @@ from support.stories import VARIANTS, dense_agreement, long_story
 from support.tiny_model import make_adapter, make_target, make_tokenizer, save_whole
 
 from ptp_core import analysis
-from ptp_core.maps.blind import BLIND_ADAPTER
 from ptp_core.model.ptp_model import PTPModel
+from ptp_core.storage.built_in import BUILT_IN, DEFAULT
 
 
 def likeliest_without_u(model, trace, position, count):
@@ -66,7 +66,7 @@ def test_sweep_and_staircase_show_the_draft_without_u(make_model, variant):
 def test_an_adapter_trained_without_u_draws_beside_the_models_own(make_model, tmp_path, monkeypatch):
     """The shipped one, on the same weights, and only there."""
     blind = make_adapter(seed=9, kind="blank", variant="independent", shallow=None, target={"sha256": "these"})
-    save_whole(tmp_path / BLIND_ADAPTER, blind)
+    save_whole(tmp_path / BUILT_IN[DEFAULT].blind_adapter, blind)
     monkeypatch.setattr("ptp_core.maps.blind.adapters_folder", lambda: tmp_path)
     for weights, trained in (("these", True), ("others", False)):
         model = PTPModel(make_target(), make_tokenizer(), make_adapter(), name="tiny", target_info={"sha256": weights})

@@ -144,6 +144,6 @@ def test_a_start_slot_makes_the_first_token_the_drafts_own_and_withholds_its_u(m
         assert k == 2 or not torch.equal(rows[k + 1], other[k + 1])
 
 
-def test_only_c_ptp_has_start_slots():
+def test_an_o_ptp_adapter_has_no_start_slot():
     with pytest.raises(ValueError, match="start slot"):
         make_adapter(variant="o-ptp", start_slot=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from peft import PeftModel
-from support.tiny_model import SHALLOW, make_adapter, make_target, make_tokenizer, save_whole
+from support.tiny_model import PARALLEL, SHALLOW, make_adapter, make_target, make_tokenizer, save_whole
 
 from ptp_core import NoiseTape, SamplingConfig, generate, load_adapter, save_adapter
 from ptp_core.model.config import DraftFigures
@@ -44,7 +44,7 @@ def test_a_loaded_adapter_decodes_as_the_saved_one(saved):
 
 def test_older_adapters_without_u_were_measured_by_pick(tmp_path):
     weights, figures = (0.9, 0.1, 0.4), DraftFigures((0.3,), (0.2,), (0.8, 0.0, 0.1))
-    adapter = make_adapter(variant="independent", kind="blank", shallow=None, confidence=weights)
+    adapter = make_adapter(variant="independent", kind="blank", shallow=None, parallel=None, confidence=weights)
     save_adapter(tmp_path, replace(adapter.config, unchained=figures), adapter.lora, adapter.u_embed)
     written = json.loads((tmp_path / "ptp_config.json").read_text())
     del written["picked"], written["picked_unchained"]
@@ -75,10 +75,10 @@ def test_peft_loads_the_lora_part(saved):
 
 
 def test_what_peft_saves_comes_back(saved, tmp_path):
-    """Our files into PEFT, PEFT's files back to us, beside the three that PEFT does not know."""
+    """Our files into PEFT, PEFT's files back to us, beside the four that PEFT does not know."""
     adapter, folder = saved
     PeftModel.from_pretrained(make_target(), folder, is_trainable=True).save_pretrained(tmp_path / "back")
-    for name in ("ptp_config.json", "u_embed.safetensors", "shallow.safetensors"):
+    for name in ("ptp_config.json", "u_embed.safetensors", "shallow.safetensors", "parallel.safetensors"):
         shutil.copy(folder / name, tmp_path / "back")
     read = load_adapter(tmp_path / "back")
     assert (read.config.lora.rank, read.config.lora.alpha) == (adapter.config.lora.rank, adapter.config.lora.alpha)
@@ -88,8 +88,8 @@ def test_what_peft_saves_comes_back(saved, tmp_path):
 
 def test_no_half_written_files_stay_behind(saved):
     assert sorted(p.name for p in saved[1].iterdir()) == [
-        "adapter_config.json", "adapter_model.safetensors", "ptp_config.json", "shallow.safetensors",
-        "u_embed.safetensors",
+        "adapter_config.json", "adapter_model.safetensors", "parallel.safetensors", "ptp_config.json",
+        "shallow.safetensors", "u_embed.safetensors",
     ]  # fmt: skip
 
 
@@ -165,17 +165,18 @@ def test_on_disk(tmp_path):
     assert not (tmp_path / "a" / "chain.safetensors").exists()
 
 
-def test_shallow_slots_are_saved_and_loaded(tmp_path):
-    adapter = make_adapter()
-    save_adapter(tmp_path / "a", adapter.config, adapter.lora, adapter.u_embed, adapter.chain, adapter.shallow)
+@pytest.mark.parametrize(("name", "config"), [("shallow", SHALLOW), ("parallel", PARALLEL)])
+def test_shallow_slots_are_saved_and_loaded(tmp_path, name, config):
+    adapter = make_adapter(**{"shallow": None, "parallel": None, name: config})
+    slots = getattr(adapter, name)
+    save_whole(tmp_path / "a", adapter)
     found = load_adapter(tmp_path / "a")
-    assert found.config.shallow == replace(SHALLOW, u_embedding=dict(SHALLOW.u_embedding))
-    assert all(torch.equal(found.shallow[k], v.to(found.shallow[k].dtype)) for k, v in adapter.shallow.items())
+    assert getattr(found.config, name) == replace(config, u_embedding=dict(config.u_embedding))
+    assert all(torch.equal(getattr(found, name)[k], v.to(getattr(found, name)[k].dtype)) for k, v in slots.items())
     with pytest.raises(ValueError, match="configuration or its weights only"):
         save_adapter(tmp_path / "b", adapter.config, adapter.lora, adapter.u_embed)
-    (tmp_path / "a" / "shallow.safetensors").unlink()
-    with pytest.raises(ValueError, match=r"shallow\.safetensors missing"):
+    (tmp_path / "a" / f"{name}.safetensors").unlink()
+    with pytest.raises(ValueError, match=rf"{name}\.safetensors missing"):
         load_adapter(tmp_path / "a")
-    bare = make_adapter(shallow=None)
-    save_adapter(tmp_path / "a", bare.config, bare.lora, bare.u_embed)
-    assert load_adapter(tmp_path / "a").config.shallow is None
+    save_whole(tmp_path / "a", make_adapter(shallow=None, parallel=None))
+    assert getattr(load_adapter(tmp_path / "a").config, name) is None

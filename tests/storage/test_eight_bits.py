@@ -8,7 +8,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from support.tiny_model import make_adapter, make_target, make_tokenizer, save_whole
 
-from ptp_core import NoiseTape, generate, load_adapter, save_adapter
+from ptp_core import NoiseTape, generate, load_adapter
 from ptp_core.__main__ import main
 from ptp_core.model.parts import PARTS
 from ptp_core.model.ptp_model import PTPModel
@@ -101,7 +101,7 @@ def test_the_earlier_hash_still_names_the_weights(folders, tmp_path):
     assert adapter_hashes(folders[0]) == (whole.sha256,)
     store_adapter(folders[1], folders[1])  # in place, and once more: nothing changes
     assert adapter_hashes(folders[1]) == (small.sha256, whole.sha256)
-    save_adapter(tmp_path / "new", small.config, small.lora, small.u_embed, small.chain, small.shallow)
+    save_whole(tmp_path / "new", small)
     assert load_adapter(tmp_path / "new").config.previous_sha256 == ""  # other weights
 
 

@@ -28,6 +28,7 @@ def test_what_the_inverse_model_reads_is_noise_alone():
     assert 0.2 < u.mean() < 0.8
 
 
+@pytest.mark.slow
 def test_inverse_autoregressive_training_reaches_an_autoregressive_model():
     """Walks of two symbols; within 2 % of the same network trained autoregressively."""
     plain = train_sequence(SequenceConfig("autoregressive", length=2, steps=400))

@@ -48,6 +48,7 @@ def test_the_best_independent_prediction_by_brute_force():
     assert found == pytest.approx(best, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["o-ptp", "c-ptp"])
 def test_ptp_reaches_the_joint(variant):
     seen = []
@@ -58,6 +59,7 @@ def test_ptp_reaches_the_joint(variant):
     assert last.invalid < 0.01
 
 
+@pytest.mark.slow
 def test_independent_prediction_cannot():
     world = make_world()
     limit = best_independent(world)
@@ -91,6 +93,7 @@ def test_the_measurement_itself_is_right(monkeypatch):
     assert total_variation(drafted_joint(model, world), world.joint) == pytest.approx(grid_error, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_toy_run_is_a_function_of_its_seed():
     runs = [[step.to_json() for step in run_toy(ToyConfig(steps=20, measure_every=10, seed=3))] for _ in range(2)]
     assert runs[0] == runs[1]

@@ -66,6 +66,27 @@ def test_calibrating_leaves_the_model_as_it_was(make_model):
     assert len(found.draft_run) == model.adapter.window
 
 
+@pytest.mark.parametrize(
+    ("changes", "options"),
+    [
+        ({"chain": 16, "seed": 5}, {}),
+        ({"chain": 16, "seed": 5}, {"chained": False}),
+        ({"variant": "c-ptp", "chain": 0}, {}),
+        ({"variant": "independent", "kind": "blank"}, {"draft_rule": "pick"}),
+        ({"variant": "independent", "kind": "blank"}, {"draft_rule": "race"}),
+    ],
+    ids=str,
+)
+def test_many_prompts_at_once_give_the_figures_of_one_by_one(make_model, changes, options):
+    model = make_model(**changes)
+    prompts, samplings = [[3, 4, 5], [6, 7], [8, 9, 10, 11], [5, 4]], [SamplingConfig(t) for t in (0.3, 0.7, 0.3, 0.0)]
+    options = {"max_new_tokens": 30, "draft_budget": 9, **options}
+    alone, together = (calibrate(model, prompts, samplings, at_once=many, **options) for many in (False, True))
+    assert together.drafts == alone.drafts > 10
+    for name in ("draft_run", "draft_run_rejected", "confidence", "error", "sharpness"):
+        assert getattr(together, name) == pytest.approx(getattr(alone, name), abs=1e-4), name
+
+
 def test_drafts_without_the_chain_head_have_figures_of_their_own(make_model, tmp_path):
     """Trained or not, chained drafts differ from the slots' own; each kind is planned with what was seen of it."""
     model = make_model(chain=16, seed=5)

@@ -8,7 +8,7 @@ from ptp_core.coupling.noise_at import noise_from
 from ptp_core.decoding.slots import ChainStart, read_chains, read_slots
 from ptp_core.model.ptp_model import PTPModel
 from ptp_core.training.evaluate import draft_tokens, evaluate
-from ptp_core.training.losses import DIRECT_SHARE, distillation_loss, divergence, restricted_vocabulary
+from ptp_core.training.losses import DIRECT_SHARE, disagreement, distillation_loss, divergence, restricted_vocabulary
 from ptp_core.training.windows import IGNORE, WindowConfig, chained_hidden, draw_windows, window_hidden
 
 
@@ -63,7 +63,9 @@ def test_position_weights_and_the_restricted_vocabulary(make_model):
     model = make_model()
     batch, context = windows(model, [conversation(model)])
     hidden = window_hidden(model, batch, context)
-    vocabulary = restricted_vocabulary(batch)
+    vocabulary = restricted_vocabulary(batch, model.num_tokens)
+    used = {*batch.support.flatten().tolist(), *batch.targets[batch.targets != IGNORE].tolist()}
+    assert vocabulary.tolist() == sorted(used)
     assert set(batch.targets[batch.targets != IGNORE].tolist()) <= set(vocabulary.tolist())
     whole = torch.arange(13)
     assert torch.allclose(
@@ -148,3 +150,16 @@ def test_a_model_that_learned_its_predecessors_accepts_more():
     assert found[32].tokens_per_call > found[0].tokens_per_call + 0.1
     assert found[32].without_chain is not None
     assert found[0].without_chain is None
+
+
+def test_total_variation_is_what_the_best_coupling_cannot_agree_on():
+    ids = torch.tensor([2, 5, 7])
+    odds = torch.tensor([[0.5, 0.25, 0.25], [0.2, 0.3, 0.5]])
+    support, probs = torch.tensor([[5, 2, 0], [9, 7, 2]]), torch.tensor([[0.6, 0.4, 0.0], [0.3, 0.6, 0.1]])
+    targets = torch.tensor([5, 9])  # the draft cannot say 9
+    found = disagreement(odds.log(), ids, targets, support, probs)
+    shared = torch.tensor([0.25 + 0.4, 0.5 + 0.1])
+    surprise = torch.tensor([-torch.log(odds[0, 1]), 0.0])
+    assert torch.allclose(found, 0.9 * (1 - shared) + 0.1 * surprise, atol=1e-6)
+    same = disagreement(odds[:1].log(), ids, targets[:1], ids[None], odds[:1])
+    assert torch.allclose(same, 0.1 * surprise[:1], atol=1e-6)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from support.training_runs import config, losses, stop_after
 
-from ptp_core import NoiseTape, generate, load_adapter, load_model
+from ptp_core import NoiseTape, SamplingConfig, generate, load_adapter, load_model
 from ptp_core.training.train import train
 
 
@@ -49,6 +49,46 @@ def test_shallow_slots_are_added_to_an_adapter(folders, tmp_path):
     assert shallow.tokens == generate(model, [3, 4], "ar", NoiseTape(1), max_new_tokens=12).tokens
     with pytest.raises(ValueError, match="name it with init"):
         train(config(folders, tmp_path / "none", objective="shallow"))
+
+
+def test_slots_that_draft_at_once_begin_as_the_adapters_shallow_ones(folders, tmp_path):
+    """They learn beside it: nothing else of the adapter changes. They are told the temperature, and no u."""
+    train(config(folders, tmp_path / "deep", steps=2))
+    shallow = {"objective": "shallow", "init": str(tmp_path / "deep" / "adapter"), "depth": 1, "vocabulary": 9}
+    train(config(folders, tmp_path / "shallow", steps=3, **shallow))
+    before = load_adapter(tmp_path / "shallow" / "adapter")
+    asked = {"objective": "parallel", "init": str(tmp_path / "shallow" / "adapter"), "u_embedding": "temperature"}
+    first = train(config(folders, tmp_path / "still", steps=1, learning_rate=1e-12, markov=8, **asked))
+    still = load_adapter(tmp_path / "still" / "adapter")
+    assert torch.allclose(still.parallel["deltas.0.down.B"].float(), before.shallow["deltas.0.down.B"].float())
+    assert torch.equal(still.parallel["vocabulary"], before.shallow["vocabulary"])
+    result = train(config(folders, tmp_path / "run", steps=60, learning_rate=1e-2, markov=8, **asked))
+    adapter = load_adapter(tmp_path / "run" / "adapter")
+    assert result.even > first.even + 0.2
+    assert (adapter.config.parallel.depth, adapter.config.parallel.vocabulary) == (1, 9)
+    assert not adapter.config.parallel.reads_u and adapter.config.parallel.training["loss"] == ""
+    assert all(torch.equal(adapter.shallow[name], tensor) for name, tensor in before.shallow.items())
+    model = load_model(folders / "model", tmp_path / "run" / "adapter")
+    for coupling in ("inverse_cdf", "gumbel"):
+        sampling = SamplingConfig(coupling=coupling)
+        found = generate(model, [3, 4], "parallel_shallow", NoiseTape(1), sampling, max_new_tokens=12, draft_budget=3)
+        assert found.tokens == generate(model, [3, 4], "ar", NoiseTape(1), sampling, max_new_tokens=12).tokens
+
+
+def test_slots_that_draft_at_once_need_no_shallow_ones(folders, tmp_path):
+    train(config(folders, tmp_path / "deep", steps=2))
+    asked = {"objective": "parallel", "init": str(tmp_path / "deep" / "adapter"), "depth": 1, "vocabulary": 7}
+    train(config(folders, tmp_path / "run", steps=2, **asked))
+    first = load_adapter(tmp_path / "run" / "adapter")
+    found = first.config
+    assert found.shallow is None
+    for window in (6, 2):  # from there on with more places, and with fewer
+        again = {"objective": "parallel", "init": str(tmp_path / "run" / "adapter"), "window": window}
+        train(config(folders, tmp_path / f"run{window}", steps=1, learning_rate=1e-12, **again))
+        masks = load_adapter(tmp_path / f"run{window}" / "adapter").parallel["masks"]
+        assert len(masks) == window - 1
+        assert torch.equal(masks[-1], first.parallel["masks"][min(window - 2, 2)])
+    assert (found.parallel.vocabulary, found.parallel.reads_u) == (7, True)  # told u, if one asks for it
 
 
 def test_training_without_a_teacher(folders, tmp_path):

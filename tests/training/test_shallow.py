@@ -22,12 +22,12 @@ def test_the_entry_is_least_squares():
     rows = [conversation(model)]
     explained = prepare_shallow(model, rows)
     assert explained > 0.9  # what enters the first layer is the token's embedding, normalised in the entry
-    tokens, _settling, entering = _entering(model, rows[0].ids)
+    tokens, _settling, entering = _entering(model, rows[0].ids, 2)
     assert torch.allclose(entering, tokens, atol=1e-5)
     one = PTPModel(make_target(), make_tokenizer(), make_adapter(), name="tiny")
     assert 0 < prepare_shallow(one, rows) <= 1
     with torch.no_grad():
-        noise = one.shallow.enter(*_entering(one, rows[0].ids)[:2], torch.rand(len(tokens)), 0.7)
+        noise = one.shallow.enter(*_entering(one, rows[0].ids, SHALLOW.depth)[:2], torch.rand(len(tokens)), 0.7)
     assert torch.isfinite(noise).all()
 
 

@@ -25,6 +25,7 @@ def test_a_run_writes_an_adapter_that_decodes_exactly(folders, tmp_path):
     assert pqd.tokens == generate(model, [3, 4], "ar", NoiseTape(1), max_new_tokens=12).tokens
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_uninterrupted_one(folders, tmp_path):
     train(config(folders, tmp_path / "whole", ema=0.9))
     train(config(folders, tmp_path / "parts", ema=0.9, steps=5))  # ends between two checkpoints of the other
@@ -87,6 +88,7 @@ def test_short_conversations_are_left_out(folders, tmp_path):
         train(config(folders, tmp_path / "run", data=str(tmp_path / "d.jsonl")))
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_run(folders, tmp_path):
     """Each process reads its own conversations, gradients are averaged, one process writes.
 

@@ -1,6 +1,17 @@
 """The drafters, one family a file. Importing a file registers its drafters."""
 
-from . import autoregressive, lookup, shallow, slots
+from . import autoregressive, lookup, parallel, shallow, slots
 from .base import DRAFTERS, Drafter, Times, drafts, drive
 
-__all__ = ["DRAFTERS", "Drafter", "Times", "autoregressive", "drafts", "drive", "lookup", "shallow", "slots"]
+__all__ = [
+    "DRAFTERS",
+    "Drafter",
+    "Times",
+    "autoregressive",
+    "drafts",
+    "drive",
+    "lookup",
+    "parallel",
+    "shallow",
+    "slots",
+]

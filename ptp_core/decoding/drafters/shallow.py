@@ -31,7 +31,8 @@ class DraftDepth:
     """Decides draft by draft whether another one pays, and learns from results and times.
 
     A fixed budget makes that many drafts. With measured costs, another draft must save more time on average than it
-    takes. It takes the time to make it, and its row in the next call.
+    takes. It takes the time to make it, and its row in the next call. The first takes the opening besides, which the
+    drafts behind it must help to pay.
     """
 
     def __init__(self, run: Sequence[float], longest: int, budget: int, costs: DraftCosts | None) -> None:
@@ -50,7 +51,17 @@ class DraftDepth:
         count = len(confidences)
         if count >= self.longest:
             return False
-        return self._costs is None or self._gain(confidences, self.rate(count)) > self._draft.value + self._costs.row
+        if self._costs is None:
+            return True
+        price = self._draft.value + self._costs.row
+        if count:
+            return self._gain(confidences, self.rate(count)) > price
+        saved, best, sure = 0.0, 0.0, 1.0
+        for k in range(self.longest):
+            sure *= self.rate(k)
+            saved += self._gain([], sure) - price
+            best = max(best, saved)
+        return best > self._opening(self._costs)
 
     def lookup_pays(self, confidences: Sequence[float], size: int) -> bool:
         """The same for a draft that is looked up and costs its row alone, where `size` tokens matched."""
@@ -66,7 +77,9 @@ class DraftDepth:
         if self._costs is None:
             return looked > slot
         two = looked * (1 + self.looked_rate(size + 1))
-        return self._gain([], two) - self._costs.row > self._gain([], slot) - self._draft.value
+        return self._gain([], two) - self._costs.row > self._gain([], slot) - self._draft.value - self._opening(
+            self._costs
+        )
 
     def rate(self, k: int) -> float:
         """Share of right drafts k, from 0, behind right ones: as measured, then more and more as in this run."""
@@ -74,6 +87,10 @@ class DraftDepth:
 
     def looked_rate(self, size: int) -> float:
         return self._looked[min(size, max(self._looked))].value
+
+    def _opening(self, costs: DraftCosts) -> float:
+        """Milliseconds of the opening. They rise and fall with those of a draft."""
+        return costs.opening * self._draft.value / max(costs.draft, 1e-9)
 
     def _gain(self, confidences: Sequence[float], rate: float) -> float:
         """Milliseconds that a draft behind these saves on average: what a token costs at the pace of this run."""
@@ -92,7 +109,8 @@ class DraftDepth:
             self._call.see(call_ms - len(drafts) * self._costs.row)
             self._pace.see((call_ms + draft_ms) / emitted, emitted)
             if made:
-                self._draft.see(draft_ms / made, made)
+                expected = self._costs.opening + made * self._costs.draft
+                self._draft.see(self._costs.draft * draft_ms / max(expected, 1e-9), made)
 
 
 @drafts("shallow")
@@ -101,17 +119,19 @@ class Shallow(Drafter):
 
     draft_budget is the number of drafts per call, or "auto": as long as they pay on this machine. ValueError without
     shallow slots.
+
+    part: which of the adapter's parts holds the slots.
     """
 
-    looks_up = False
+    part, looks_up = "shallow", False
 
     def __init__(self, model: PTPModel, settings: DecodeSettings, sampling: SamplingConfig) -> None:
-        config, given = model.require_part("shallow").config, settings.num_speculative_tokens
+        config, given = model.require_part(self.part).config, settings.num_speculative_tokens
         self._tells_u = config.reads_u and coupling_of(sampling).one_number
         figures = config.figures("told" if coupling_of(sampling).one_number else "race")
         self._sharpness = figures.sharpness
         self.max_drafts = config.window if given is None else given
-        costs = draft_costs(model, "shallow") if settings.is_auto else None
+        costs = draft_costs(model, self.part) if settings.is_auto else None
         run = figures.draft_run or DEFAULT_RUN
         self._weights = figures.confidence if settings.calibrated else None
         self._depth = DraftDepth(run, self.max_drafts, settings.slots(self.max_drafts), costs)
@@ -129,7 +149,7 @@ class Shallow(Drafter):
     def propose(self, session: Session, kept: list[Draft]) -> list[Draft]:
         """Drafts behind the text, as many as are worth their time."""
         model, depth = session.model, self._depth
-        slots = model.require_part("shallow")
+        slots = model.require_part(self.part)
         first = session.num_emitted
         noise = noise_from(session.noise, first, min(depth.longest, session.remaining - 1))
         made: list[Draft] = []

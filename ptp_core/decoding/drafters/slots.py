@@ -9,6 +9,7 @@ from ...model.ptp_model import PTPModel
 from ...sampling import SamplingConfig
 from ...trace import DecodeStep, Draft
 from ..costs import DEFAULT_RUN
+from ..engine_calls import engine_rows
 from ..measure_costs import cost_curve
 from ..session import Session
 from ..settings import DecodeSettings, window_of
@@ -56,10 +57,12 @@ class InBranches(BySlots):
 
     def __init__(self, model: PTPModel, settings: DecodeSettings, sampling: SamplingConfig) -> None:
         super().__init__(model, settings, sampling)
-        curve = cost_curve(model) if settings.is_auto else None
+        by_engine = model.engine is not None  # its calls have room for slots, whether there are any or not
+        curve = cost_curve(model) if settings.is_auto and not by_engine else None
+        budget = engine_rows(model, settings) if settings.is_auto and by_engine else settings.draft_budget
         rule = self._rule.kind(model.require_adapter(), coupling_of(sampling))
         self._runs = allocator_runs(model, settings.chained, rule)
-        self._budget = DraftBudget(*self._runs, self.num_settled, self.longest, settings.draft_budget, curve)
+        self._budget = DraftBudget(*self._runs, self.num_settled, self.longest, budget, curve)
         self._was_clean = self._is_first = True
 
     def plan(self, session: Session, drafts: Sequence[Draft]) -> Sequence[int]:

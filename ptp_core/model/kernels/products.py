@@ -107,6 +107,7 @@ def rms_norm(x: Tensor, norm: Any) -> Tensor:
 Linear = Callable[[Tensor], Tensor]
 Weights = tuple[Tensor, Tensor | None]
 _EIGHT_BITS = 127
+_LANES = 16  # numbers of a row that the kernel for eight bits reads at once
 _CLOSE = 0.05  # relative: what eight bits and bfloat16 may change in a product
 
 
@@ -127,6 +128,8 @@ class Int8Linear:
     def suits(weight: Tensor) -> bool:
         """Whether this machine multiplies such a weight so, and rightly."""
         if weight.device.type != "cpu" or not hasattr(torch, "_weight_int8pack_mm"):
+            return False
+        if weight.shape[1] % _LANES:  # torch's kernel reads past the end of such a row
             return False
         x = torch.sin(torch.arange(weight.shape[1]).float())[None].bfloat16()
         expected = x.float() @ weight.t()
@@ -154,6 +157,11 @@ def unit(x: Tensor, eps: float) -> Tensor:
     """RMS norm of a row (1, E) without its weight, in fewer operations than torch's for so little."""
     row = x[0]
     return x * torch.rsqrt(torch.dot(row, row) / len(row) + eps)
+
+
+def units(x: Tensor, eps: float) -> Tensor:
+    """The same of many rows (R, E)."""
+    return unit(x, eps) if len(x) == 1 else F.rms_norm(x, x.shape[-1:], None, eps)
 
 
 def normed(heads: Tensor, norm: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Drafting with shallow slots, one row at a time, with everything merged beforehand that can be merged.
+"""Drafting with shallow slots, with everything merged beforehand that can be merged.
 
     E hidden size    D head size    G key/value heads    J query heads to each    K rows that a slot sees
 
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..attention import KVCache
-from .products import Weights, normed, product, rotate, side_by_side, unit
+from .products import Weights, normed, product, rotate, side_by_side, unit, units
 
 
 class _PackedLayer:
@@ -61,6 +61,32 @@ class PackedShallow:
         self.heads, self.groups, self.size = sizes
 
 
+def through(packed: PackedShallow, layer: _PackedLayer, x: Tensor, cos: Tensor, turn: Tensor, cache: KVCache) -> Tensor:
+    """x (R, E), float32, through a layer, each row behind those before it; their keys and values are cached.
+
+    cos, turn: rotary tables (R, 1, D), or (1, D) for a single row.
+    """
+    dtype, rows = packed.dtype, len(x)
+    heads = layer.qkv(units(x, layer.eps[0]).to(dtype)).float().view(rows, -1, packed.size)  # (R, J G + 2 G, D)
+    split = packed.heads + packed.groups
+    qk = heads[:, :split]
+    if layer.q_norm is not None:
+        qk = torch.cat([normed(qk[:, : packed.heads], layer.q_norm), normed(qk[:, packed.heads :], layer.k_norm)], 1)
+    qk = rotate(qk, cos, turn)
+    key, value = (part.transpose(0, 1)[None] for part in (qk[:, packed.heads :], heads[:, split:]))
+    keys, values = cache.update(key, value, layer.index)  # (1, G, K, D)
+    query = qk[:, : packed.heads].unflatten(1, (packed.groups, -1)).permute(1, 2, 0, 3)  # (G, J, R, D)
+    shape = query.shape
+    weights = torch.bmm(query.flatten(1, 2).to(keys.dtype), keys[0].transpose(1, 2)).mul_(layer.scale)  # (G, J R, K)
+    if rows > 1:
+        ahead = torch.ones(rows, rows, dtype=torch.bool, device=x.device).triu(1)
+        weights.view(*shape[:3], -1)[..., -rows:].masked_fill_(ahead, -torch.inf)
+    mixed = torch.bmm(weights.softmax(-1), values[0]).view(shape).permute(2, 0, 1, 3).reshape(rows, -1)
+    x = x + layer.out(mixed.to(dtype))
+    gate, up = layer.gate_up(units(x, layer.eps[1]).to(dtype)).chunk(2, dim=-1)
+    return x + layer.down(F.silu(gate) * up)
+
+
 class Drafting:
     """One window of shallow slots, slot by slot. Their keys lie in the run's cache behind its text, where the next
     call's rows overwrite them.
@@ -91,25 +117,8 @@ class Drafting:
         cache.length = start + k
         try:
             for layer in packed.layers:
-                x = self._through(layer, x, cos, turn)
+                x = through(packed, layer, x, cos, turn, cache)
         finally:
             cache.length = start
         self._length += 1
         return packed.output(unit(x, packed.eps).to(packed.dtype)).float()
-
-    def _through(self, layer: _PackedLayer, x: Tensor, cos: Tensor, turn: Tensor) -> Tensor:
-        """x (1, E), float32, through a layer; its key and value are cached."""
-        packed, dtype = self._packed, self._packed.dtype
-        heads = layer.qkv(unit(x, layer.eps[0]).to(dtype)).float().view(-1, packed.size)  # (J G + 2 G, D)
-        split = packed.heads + packed.groups
-        qk = heads[:split]
-        if layer.q_norm is not None:
-            qk = torch.cat([normed(qk[: packed.heads], layer.q_norm), normed(qk[packed.heads :], layer.k_norm)])
-        qk = rotate(qk, cos, turn)
-        key, value = (part.view(1, packed.groups, 1, -1) for part in (qk[packed.heads :], heads[split:]))
-        keys, values = self._cache.update(key, value, layer.index)  # (1, G, K, D)
-        query = qk[: packed.heads].view(packed.groups, -1, packed.size).to(keys.dtype)
-        weights = torch.bmm(query, keys[0].transpose(1, 2)).mul_(layer.scale).softmax(-1)  # (G, J, K)
-        x = x + layer.out(torch.bmm(weights, values[0]).view(1, -1).to(dtype))
-        gate, up = layer.gate_up(unit(x, layer.eps[1]).to(dtype)).chunk(2, dim=-1)
-        return x + layer.down(F.silu(gate) * up)

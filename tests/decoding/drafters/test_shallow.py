@@ -87,6 +87,20 @@ def test_drafting_stops_where_it_no_longer_pays():
     assert [fixed.pays([0.0] * n) for n in range(4)] == [True, True, False, False]
 
 
+def test_the_first_draft_pays_the_opening_with_the_help_of_those_behind_it():
+    def pays(opening, run=(0.6, 0.4, 0.25)):
+        return DraftDepth(run, 3, 0, DraftCosts(call=10.0, row=0.3, draft=0.2, opening=opening)).pays([])
+
+    # a token saves 10 / 1.6 ms; three drafts save 1.25 tokens and cost 1.5 ms
+    assert pays(0.0) and pays(4.0) and pays(6.0)
+    assert not pays(6.5)
+    assert not pays(4.0, (0.6, 0.0, 0.0))  # the first alone saves 3.75 ms, less its 0.5
+    slow = DraftDepth((0.6, 0.4, 0.25), 3, 0, DraftCosts(call=10.0, row=0.3, draft=0.2, opening=4.0))
+    for _ in range(60):  # it takes four times as long as measured
+        slow.observe([None] * 3, accepted=1, emitted=2, call_ms=10.9, draft_ms=4 * 4.6)
+    assert not slow.pays([])
+
+
 def test_drafting_learns_what_comes_true():
     costs = DraftCosts(call=10.0, row=0.5, draft=1.0)
     unlucky, lucky = DraftDepth((0.4, 0.1), 4, 0, costs), DraftDepth((0.1, 0.02), 4, 0, costs)
