@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from secrets import token_urlsafe
 from typing import Any
 
 from ptp_core.methods import METHODS, PAPER_METHOD, RACED
 from ptp_core.sampling import COUPLINGS
+from ptp_core.storage.built_in import BUILT_IN, is_here
 from ptp_core.trace import Trace
 
 from .race.events import RaceRunner
 from .race.races import Race
-from .serving.models import ModelChoice, ModelShelf
+from .serving.line import LINE
+from .serving.models import ModelChoice, ModelShelf, model_for
 from .settings import MAX_NEW_TOKENS, RunSettings
 
 # What both say about the settings that they share, in the words that Gradio and MCP clients show.
@@ -23,7 +26,8 @@ _SETTINGS = f"""seed: the seed of the noise tape; the same seed gives the same t
             num_speculative_tokens: the most drafts one call verifies; null: what the adapter was trained for
             draft_budget: u-slots per call, or drafts where those are made behind it; a number or "auto"
             chat: put the prompt into the model's chat template
-            coupling: the map from noise to tokens, one of {", ".join(COUPLINGS)}"""
+            coupling: the map from noise to tokens, one of {", ".join(COUPLINGS)}
+            model: one of {", ".join(filter(is_here, BUILT_IN))}"""
 
 
 def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
@@ -42,6 +46,7 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         chat: bool = True,
         method: str = RunSettings.method,
         coupling: str = RunSettings.sampling.coupling,
+        model: str = RunSettings.model,
     ) -> dict[str, Any]:
         """Decodes one prompt twice from the same noise: autoregressively and by Parallel Token Prediction.
 
@@ -56,11 +61,13 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         settings = RunSettings.parse(
             prompt=prompt, chat=chat, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k,
             top_p=top_p, num_speculative_tokens=num_speculative_tokens, draft_budget=draft_budget, method=method,
-            coupling=coupling,
+            coupling=coupling, model=model,
         )  # fmt: skip
-        result = Race()
-        for _ in runner.steps(ModelChoice(), settings, result):
-            pass
+        result = Race(limit=settings.decoding.max_new_tokens)
+        with LINE.run(token_urlsafe()) as running:  # its time counts for those who wait
+            running.may_write(settings.decoding.max_new_tokens)
+            for _ in runner.steps(model_for(ModelChoice(), model), settings, result):
+                running.reached(result.reached)
         place = result.first_divergence
         lanes = {lane: trace.to_dict() for lane, trace in result.lanes.items()}
         return {**lanes, "identical": place is None, "first_divergence": place}
@@ -77,6 +84,7 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         draft_budget: str = "auto",
         chat: bool = True,
         coupling: str = RunSettings.sampling.coupling,
+        model: str = RunSettings.model,
     ) -> dict[str, Any]:
         """Decodes one prompt by one method and returns the whole trace: every call, draft, branch and bin.
 
@@ -91,14 +99,17 @@ def endpoints(shelf: ModelShelf) -> list[Callable[..., dict[str, Any]]]:
         settings = RunSettings.parse(
             prompt=prompt, chat=chat, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, top_k=top_k,
             top_p=top_p, num_speculative_tokens=num_speculative_tokens, draft_budget=draft_budget,
-            method=method, coupling=coupling, among=METHODS,
+            method=method, coupling=coupling, model=model, among=METHODS,
         )  # fmt: skip
         trace: Trace | None = None
-        for _, part in runner.decode(ModelChoice(), [settings]):
-            if isinstance(part, Trace):
-                trace = part
-            elif trace is not None:
-                trace.steps.append(part)
+        with LINE.run(token_urlsafe()) as running:
+            running.may_write(settings.decoding.max_new_tokens)
+            for _, part in runner.decode(model_for(ModelChoice(), model), [settings]):
+                if isinstance(part, Trace):
+                    trace = part
+                elif trace is not None:
+                    trace.steps.append(part)
+                    running.reached(len(trace.tokens) / settings.decoding.max_new_tokens)
         assert trace is not None
         return trace.to_dict()
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
-import torch
 from starlette.middleware import Middleware
 
-from ptp_core.decoding.threads import start_watch
+from ptp_core.decoding import thread_choice
 
 from . import api, modules
 from .acceptance import page as acceptance
@@ -21,9 +20,14 @@ from .learn.data import glossary
 from .noise import page as noise
 from .race import page as race
 from .serving import theme
-from .serving.head import Heads, PageHeads
-from .serving.models import CONCURRENCY_ID, ModelShelf
+from .serving.head import Heads, PageHeads, gradio_preloads
+from .serving.limits import ClientLimits, Limits
+from .serving.line import CONCURRENCY_ID
+from .serving.models import ModelShelf
 from .serving.values import as_value
+from .tab import export as tab_copy
+from .tab import page as tab_page
+from .tab.files import TabFiles, shipped
 
 Build = Callable[[ModelShelf, Results], None]
 
@@ -55,6 +59,9 @@ PAGES: dict[str, tuple[str, str, Build]] = {  # path: (name, what it shows with 
     "learn": ("Learn", "How a model can write ahead, in twelve short chapters.", lambda *_: learn.build()),
 }
 
+TAB = "tab"  # the page that is there only where its model is
+TAB_NAME, TAB_SHOWS = "Tab", "A small [[target]] runs in this browser tab. It completes Python code."
+
 OWN_HEADING = ("learn",)
 TEXT_PAGES = ("", "noise")  # they show a text, and lead to each other's
 
@@ -62,6 +69,7 @@ EXPLAINED = {  # path: (step of the Learn page that explains what this page show
     "": ("trick", "New here? 12 chapters"),
     "noise": ("first", "Why text is a function of its dice"),
     "acceptance": ("fail", "Why drafts fail, explained"),
+    TAB: ("trick", "New here? 12 chapters"),
 }
 
 FOOTER = f"""<footer class="ptp-footer">Parallel Token Prediction (Draxler et al., ICLR 2026):
@@ -69,16 +77,25 @@ FOOTER = f"""<footer class="ptp-footer">Parallel Token Prediction (Draxler et al
 <details><summary>Cite</summary><pre>{CITATION}</pre></details></footer>"""
 
 
-def build_demo(shelf: ModelShelf | None = None, results: Results | None = None) -> gr.Blocks:
-    """The whole app, ready to launch with launch_options().
+def pages(tab: TabFiles | None) -> dict[str, tuple[str, str, Build]]:
+    """PAGES, and the page whose model runs in the browser where there is one."""
+    return PAGES if tab is None else {**PAGES, TAB: (TAB_NAME, TAB_SHOWS, lambda *_: tab_page.build(tab))}
 
-    shelf holds the models, results what the Acceptance page shows; by default those that come with the lab.
+
+def build_demo(
+    shelf: ModelShelf | None = None, results: Results | None = None, tab: TabFiles | None = None
+) -> gr.Blocks:
+    """The whole app, ready to launch with launch_options(tab).
+
+    shelf holds the models, results what the Acceptance page shows, tab the model that runs in the browser. By default
+    they are those that come with the lab.
     """
     shelf, results = shelf or ModelShelf(), results or Results()
+    shown = pages(tab or shipped())
     demo = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True)
-    for path, (name, _, build) in PAGES.items():
+    for path, (name, _, build) in shown.items():
         with demo.route(name, path, show_in_navbar=False) if path else demo:
-            gr.HTML(header(path), apply_default_css=False)
+            gr.HTML(header(path, shown), apply_default_css=False)
             gr.HTML(
                 as_value({"entries": glossary()}),
                 html_template="<div></div>",
@@ -91,21 +108,21 @@ def build_demo(shelf: ModelShelf | None = None, results: Results | None = None) 
             if not path:
                 for endpoint in api.endpoints(shelf):
                     gr.api(endpoint, concurrency_id=CONCURRENCY_ID, concurrency_limit=1)
-    demo.queue(max_size=64)
+    demo.queue(max_size=64, api_open=False)  # a call that skips the queue would run beside the others
     return demo
 
 
-def header(current: str) -> str:
+def header(current: str, pages: Mapping[str, tuple[str, str, Build]]) -> str:
     """Brand, links to the pages, and what the page of this path shows."""
 
     def link(path: str) -> str:
         mark = ' aria-current="page"' if path == current else ""
         text = " data-text" if path in TEXT_PAGES else ""
-        return f'<a href="./{path}"{mark}{text}>{PAGES[path][0]}</a>'
+        return f'<a href="./{path}"{mark}{text}>{pages[path][0]}</a>'
 
-    links = "".join(link(path) for path in PAGES)
+    links = "".join(link(path) for path in pages)
     # the Learn page has a heading of its own; the others are headed by the brand and their name
-    name = f' <span class="ptp-page-name">{PAGES[current][0]}</span>'
+    name = f' <span class="ptp-page-name">{pages[current][0]}</span>'
     brand = (
         '<span class="ptp-brand">⚅ PTP Lab</span>'
         if current in OWN_HEADING
@@ -115,7 +132,7 @@ def header(current: str) -> str:
     explained = f'<a class="ptp-explained" href="./learn#{step}">{text}</a>' if step else ""
     return (
         f'<header class="ptp-header">{brand}<nav aria-label="Pages">{links}</nav>'
-        f'<span class="ptp-sub">{with_terms(PAGES[current][1])}</span>{explained}</header>'
+        f'<span class="ptp-sub">{with_terms(pages[current][1])}</span>{explained}</header>'
     )
 
 
@@ -123,7 +140,10 @@ def heads() -> Heads:
     """The title and the description of each page by its path."""
     return {
         path: (f"{name} · {TITLE}" if path else f"{TITLE}: Parallel Token Prediction", re.sub(r"\[\[|]]", "", text))
-        for path, (name, text, _) in PAGES.items()
+        for path, (name, text) in {
+            **{path: page[:2] for path, page in PAGES.items()},
+            TAB: (TAB_NAME, TAB_SHOWS),
+        }.items()
     }
 
 
@@ -133,27 +153,25 @@ def with_terms(text: str) -> str:
 
 
 def watch_threads() -> None:
-    """Lets calls take all threads or one, whichever is quicker, unless PTP_LAB_THREADS gives a number.
-
-    On a GPU there is nothing to choose.
-    """
-    wanted = os.environ.get("PTP_LAB_THREADS", "auto")
-    if wanted != "auto":
-        if not wanted.isdigit() or int(wanted) < 1:
-            raise SystemExit(f'PTP_LAB_THREADS is "auto" or a number of threads, got {wanted!r}.')
-        start_watch(int(wanted), chooses=False)
-    elif not torch.cuda.is_available():
-        start_watch()
+    """Lets calls take all threads or one, as ptp_core.decoding.thread_choice says; a bad setting ends the program."""
+    try:
+        thread_choice.watch_threads()
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
 
 
-def launch_options() -> dict[str, Any]:
-    """Arguments of launch(): look, privacy (nothing logged, nothing sent), MCP."""
+def launch_options(tab: TabFiles | None = None) -> dict[str, Any]:
+    """Arguments of launch(): look, privacy (nothing logged, nothing sent), MCP. tab: as build_demo's."""
+    tab = tab or shipped()
     return {
         "theme": theme.theme(),
         "css": theme.css(),
         "app_kwargs": {
-            "routes": modules.routes(),
-            "middleware": [Middleware(PageHeads, heads=heads(), config_title=TITLE)],
+            "routes": [*modules.routes(), *([*tab.routes(), *tab_copy.routes(tab)] if tab else [])],
+            "middleware": [
+                Middleware(ClientLimits, limits=Limits()),
+                Middleware(PageHeads, heads=heads(), config_title=TITLE, more=modules.preload() + gradio_preloads()),
+            ],
         },
         "footer_links": ["api", "settings"],
         "run_history": False,

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from ptp_core import SamplingConfig
 from ptp_core.decoding.settings import DecodeSettings
 from ptp_core.methods import AHEAD, DEFAULT_METHOD, RACED, TABLE
+from ptp_core.storage.built_in import BUILT_IN, DEFAULT, is_here
 from ptp_core.text_files import whole_characters
 
 MAX_NEW_TOKENS = 256
@@ -24,6 +25,7 @@ MAX_PROMPT_CHARACTERS = 200_000
 U_DIGITS = 7  # of a u that a visitor sets: in links, and at most 0.9999999
 _BRANCH_BUDGET = 8  # keeps slots in branches in sight even where "auto" finds them too dear
 COUPLING_LABELS = {"inverse_cdf": "one u (inverse CDF)", "gumbel": "a race of clocks (Gumbel)"}
+MODEL_LABELS = {name: f"{model.short}: {'chat' if model.chats else 'Python'}" for name, model in BUILT_IN.items()}
 BUDGETS = ("auto", "0", "4", "6", "8", "12", "16", "24", "32", "48", "64")
 
 
@@ -71,9 +73,10 @@ _SAMPLING, _DECODING = SamplingConfig(), DecodeSettings(num_speculative_tokens=5
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What one run does: the text to continue, its noise, how it is sampled and decoded."""
+    """What one run does: the text to continue, by which of the lab's models, its noise, how it is decoded."""
 
     prompt: str
+    model: str = DEFAULT
     chat: bool = True
     seed: int = 7
     method: str = DEFAULT_METHOD
@@ -85,6 +88,7 @@ class RunSettings:
         cls,
         *,
         prompt: Any = "",
+        model: str | None = None,
         chat: Any = chat,
         seed: Any = seed,
         method: str | None = None,
@@ -102,6 +106,9 @@ class RunSettings:
         No method means the default one; no draft budget, or an empty one, the method's own. among: the methods
         that may be asked for.
         """
+        model = model or cls.model
+        if model not in BUILT_IN or not is_here(model):
+            raise ValueError(f"The lab has no model {model!r}; choose one of {', '.join(filter(is_here, BUILT_IN))}.")
         method = method or cls.method
         if method not in among:
             raise ValueError(f"Unknown method {method!r}; choose one of {', '.join(among)}.")
@@ -109,6 +116,7 @@ class RunSettings:
         drafts = num_speculative_tokens
         return cls(
             prompt=checked_prompt(prompt),
+            model=model,
             chat=bool(chat),
             seed=RANGES["seed"].check(seed),
             method=method,
@@ -144,7 +152,7 @@ class RunSettings:
     def values(self) -> dict[str, Any]:
         """The settings by the names that links, the API and the page's inputs use; the inverse of `parse`."""
         return {
-            **{name: getattr(self, name) for name in ("prompt", "chat", "seed", "method")},
+            **{name: getattr(self, name) for name in ("prompt", "model", "chat", "seed", "method")},
             **{name: getattr(self.sampling, name) for name in ("temperature", "top_k", "top_p", "coupling")},
             **{name: getattr(self.decoding, name) for name in _DECODING_NAMES},
         }
@@ -158,6 +166,10 @@ class RunSettings:
 
 _DECODING_NAMES = ("max_new_tokens", "num_speculative_tokens", "draft_budget")  # what a visitor sets of DecodeSettings
 NAMES = frozenset(RunSettings("").values())
+ASKED = (  # the inputs of the line on which a visitor asks, in their order
+    "prompt", "model", "seed", "method", "coupling", "temperature", "top_k", "top_p", "max_new_tokens",
+    "num_speculative_tokens", "draft_budget", "chat",
+)  # fmt: skip
 
 
 def checked_prompt(prompt: Any) -> str:

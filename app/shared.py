@@ -7,12 +7,14 @@ from typing import Any
 
 from ptp_core.json_text import too_large
 from ptp_core.methods import AHEAD, LOOKUP, TABLE
+from ptp_core.storage.built_in import BUILT_IN
 
 from .learn.events import MAX_SEED
+from .race.examples import examples_of
 from .race.races import BASELINE, PARALLEL
 from .serving.theme import STATUS
 from .serving.uploads import LARGEST
-from .settings import U_DIGITS
+from .settings import ASKED, U_DIGITS
 
 
 def shared() -> dict[str, Any]:
@@ -21,6 +23,8 @@ def shared() -> dict[str, Any]:
         "STATUS": {status: {"glyph": glyph, "says": says} for status, (glyph, _, says) in STATUS.items()},
         "LARGEST": {what: {"bytes": most, "says": too_large(what, most)} for what, most in LARGEST.items()},
         "U_DIGITS": U_DIGITS,
+        "ASKED": list(ASKED),
+        "EXAMPLES": {model: [example.prompt for example in examples_of(model).values()] for model in BUILT_IN},
         "MAX_SEED": MAX_SEED,
         "BASELINE": BASELINE,
         "PARALLEL": PARALLEL,

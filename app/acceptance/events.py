@@ -21,6 +21,8 @@ from ptp_core.benchmark.questions import Question, load_questions, typed_questio
 from ptp_core.benchmark.result import BenchResult
 from ptp_core.benchmark.rows import Row
 from ptp_core.benchmark.runner import Bench, Lineup, iter_bench
+from ptp_core.decoding.thread_choice import Choice
+from ptp_core.decoding.threads import call_threads
 from ptp_core.methods import RACED
 from ptp_core.model.ptp_model import PTPModel
 
@@ -140,13 +142,14 @@ class LiveBench:
                 known = known or secrets.token_urlsafe(12)
                 self.results.put(known, Shown(result, name, "live"))
             told = {"result": known, "name": name, "done": step.done, "total": step.total}
-            yield {"event": "progress", **told, "doing": step.doing, "left": step.seconds_left}
+            share = step.done / step.total
+            yield {"event": "progress", **told, "doing": step.doing, "left": step.seconds_left, "reached": share}
         if known is not None and result.complete:
             yield {"event": "done", "result": known}
 
     def _environment(self, choice: ModelChoice) -> dict[str, Any]:
         """The facts of a run, with the costs that decoding plans by: measured where the model runs."""
-        return environment(self.shelf.get(choice), fresh_costs=False)
+        return environment(self.shelf.get(choice), fresh_costs=False, choice=Choice(call_threads(), "watched"))
 
     def _answer(
         self, choice: ModelChoice, config: BenchConfig, ticket: str, question: Question, ids: Sequence[int], job: Job,

@@ -10,7 +10,7 @@ from ptp_core.benchmark.rows import Row
 from ptp_core.folders import adapters_folder
 from ptp_core.methods import RACED, TABLE
 from ptp_core.storage.adapter_files import adapter_hashes
-from ptp_core.storage.load import DEFAULT_ADAPTER
+from ptp_core.storage.built_in import BUILT_IN, DEFAULT
 
 from .shown import Shown
 
@@ -46,6 +46,6 @@ def is_default(shown: Shown) -> bool:
 @lru_cache(maxsize=1)
 def _default_adapter() -> tuple[str, ...]:
     try:
-        return adapter_hashes(adapters_folder() / DEFAULT_ADAPTER)
+        return adapter_hashes(adapters_folder() / BUILT_IN[DEFAULT].adapter)
     except OSError:
         return ()

@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 
 from app import modules
-from app.serving.line import wait_place
-from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
+from app.serving.line import CONCURRENCY_ID, wait_place
+from app.serving.models import ModelChoice, ModelShelf, models_allowed
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import as_value
 from app.settings import BUDGETS, PAGE_RANGES, RunSettings
@@ -91,7 +91,15 @@ def build(shelf: ModelShelf, results: Results) -> None:
         trigger_mode="multiple", js=modules.call("core/tickets.js", "queued"), **private,
     )  # fmt: skip
     running.failure(None, js=modules.call("core/tickets.js", "refused"), queue=False, **private)
+    if models_allowed():
+        gr.on(None, _fields, name, [name, adapter], js=modules.call("core/tab.js", "modelHere"), queue=False, **private)
     source.change(
         lambda chosen: (gr.update(visible=chosen == SHIPPED), gr.update(visible=chosen == OWN)),
         source, [count, prompts], queue=False, **private,
     )  # fmt: skip
+
+
+def _fields(text: str) -> tuple[str, str]:
+    """What a visitor typed to load the model that they bring from another page of the lab."""
+    chosen = ModelChoice.of_text(text)
+    return chosen.name or "", chosen.adapter or ""

@@ -17,6 +17,8 @@ from .look import Look
 from .questions import questions_view
 from .results import Results, uploaded
 from .shown import Shown
+from .studies import csv_of, study_exhibits, study_view
+from .studies import entry_view as study_entry
 from .view import entry_view, result_view
 
 _ENOUGH_DRAFTS = 20
@@ -35,6 +37,8 @@ class Requests:
         if not shown:
             return {"event": "open", "list": [], "view": None, "exhibits": []}
         entries = [entry_view(name, entry) for name, entry in shown.items()]
+        studies = self._results.studies
+        entries += [study_entry(name, study) for name in studies.names() if (study := studies.find(name))]
         name, first = max(shown.items(), key=_opens)  # the first of those with most questions and drafting methods
         exhibits = exhibits_view(Look(first, *favourite(first)))
         return {"event": "open", "list": entries, **_drawn(name, first), "exhibits": exhibits}
@@ -49,10 +53,14 @@ class Requests:
     def fetch_result(self, request: Event) -> Event:
         """The figures of a result, and the method to open it with."""
         name = str(request["result"])
+        if study := self._results.studies.find(name):
+            return study_view(name, study)
         return _drawn(name, self._results.get(name))
 
     def fetch_exhibits(self, request: Event) -> Event:
-        """The exhibits of a method."""
+        """The exhibits of a method, or of a study."""
+        if study := self._results.studies.find(str(request["result"])):
+            return {"exhibits": study_exhibits(study)}
         return {"exhibits": exhibits_view(Look.parse(request, self._results))}
 
     def fetch_questions(self, request: Event) -> Event:
@@ -65,7 +73,14 @@ class Requests:
 
     def export_result(self, request: Event) -> Event:
         """The whole result as a file's content: kind "csv" or "json"."""
-        shown = self._results.get(str(request["result"]))
+        name = str(request["result"])
+        if study := self._results.studies.find(name):
+            is_table = request.get("kind") == "csv"
+            return {
+                "name": f"{name}.{'csv' if is_table else 'json'}",
+                "text": csv_of(study) if is_table else study.text(),
+            }
+        shown = self._results.get(name)
         if request.get("kind") == "csv":
             return {"name": f"{shown.name}.csv", "text": csv_text(shown.result.rows)}
         return {"name": f"{shown.name}.json", "text": json.dumps(shown.result.to_dict(), ensure_ascii=False)}

@@ -8,8 +8,10 @@ from pathlib import Path
 from app.serving.store import Store
 from app.serving.uploads import read_json
 from ptp_core.benchmark.result import BenchResult
+from ptp_core.packed_files import find_packed, plain_name
 
 from .shown import Shown
+from .studies import Studies
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "benchmarks"
 _KEPT_RESULTS = 60
@@ -22,6 +24,7 @@ class Results(Store[Shown]):
     def __init__(self, folder: Path = SHIPPED_FOLDER, capacity: int = _KEPT_RESULTS) -> None:
         super().__init__(capacity, _GONE, self._in_folder)
         self._folder = folder
+        self.studies = Studies(folder / "studies")
 
     def names(self) -> list[str]:
         """Names of the folder's results, "default" first."""
@@ -30,8 +33,7 @@ class Results(Store[Shown]):
     def _in_folder(self, name: str) -> Shown | None:
         if name not in self.names():
             return None
-        plain = self._folder / f"{name}.json"
-        return _read(plain if plain.is_file() else plain.with_suffix(".json.gz"))
+        return _read(find_packed(self._folder, f"{name}.json"))
 
 
 @lru_cache(maxsize=4)
@@ -52,7 +54,7 @@ def _read(path: Path) -> Shown:
 
 
 def _name(path: Path) -> str:
-    return path.name.removesuffix(".gz").removesuffix(".json")
+    return plain_name(path).removesuffix(".json")
 
 
 def uploaded(text: str, name: str) -> Shown:

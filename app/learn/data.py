@@ -6,7 +6,6 @@ race and the benchmark results that come with the lab, so that it follows them.
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any
 
 from app.race.races import LANES, PARALLEL, recorded_race
 from ptp_core.methods import BASELINE, BLIND_METHOD, PAPER_METHOD
+from ptp_core.packed_files import find_packed, plain_name, read_packed
 
 from .facts import DEFAULT, RESULT, RESULTS_FOLDER, SWEEPS, facts, head
 from .recordings import NAMES, recorded
@@ -80,7 +80,7 @@ def costs() -> dict[str, Any]:
     """Measured cost curves by device, and what the paper's slots bring at each budget of slots per call."""
     sweeps = _shipped(SWEEPS)
     curves: dict[str, tuple[int, Any]] = {}
-    names = sorted(path.name.removesuffix(".json.gz") for path in RESULTS_FOLDER.glob("*.json.gz"))
+    names = sorted(plain_name(path).removesuffix(".json") for path in RESULTS_FOLDER.glob("*.json*"))
     for name in sorted(names, key=lambda name: name != DEFAULT):
         environment = head(name)["environment"]
         if environment.get("cost_curve"):
@@ -106,7 +106,7 @@ def costs() -> dict[str, Any]:
 
 def _shipped(name: str) -> dict[str, Any]:
     """A shipped result's file as it is: its analysis need not be computed again."""
-    found: dict[str, Any] = json.loads(gzip.decompress((RESULTS_FOLDER / f"{name}.json.gz").read_bytes()))
+    found: dict[str, Any] = json.loads(read_packed(find_packed(RESULTS_FOLDER, f"{name}.json")))
     return found
 
 

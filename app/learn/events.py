@@ -49,7 +49,8 @@ def train(variant: Any, seed: Any, clock: Any = time.monotonic) -> Iterator[Even
     yield {"kind": "start", "variant": variant, "steps": STEPS}
     config = ToyConfig(variant, steps=STEPS, measure_every=EVERY, seed=int(seed), square=SIDE)
     for step in run_toy(config):
-        yield {"kind": "step", "variant": variant, "steps": STEPS, "step": measured(step)}
+        told = {"variant": variant, "steps": STEPS, "reached": step.step / STEPS}
+        yield {"kind": "step", **told, "step": measured(step)}
         if step.step < STEPS and clock() - start > MOST_SECONDS:
             seconds = round(clock() - start)
             yield {"kind": "done", "text": f"Stopped after {seconds} seconds, at step {step.step} of {STEPS}."}

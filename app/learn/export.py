@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app import modules
 from app.serving import theme
+from app.standalone import FRAME, THEME
 
 from .data import SOURCES, learn_data
 
@@ -29,7 +30,8 @@ def static_copy() -> str:
     data = {name: json.loads(learn_data(name)) for name in SOURCES}
     style = theme.variables() + (theme.STATIC / "learn.css").read_text(encoding="utf-8")
     return _PAGE.format(
-        style=style.replace("</", "<\\/"),
+        style=style.replace("</", "<\\/") + FRAME,
+        theme=THEME,
         imports=_script({"imports": addresses}),
         data=_script(data),
         entry=json.dumps(ENTRY),
@@ -74,21 +76,12 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>How a model can write ahead: parallel token prediction</title>
 <style>
-{style}
-html {{ background: var(--ptp-paper); }}
-body {{ margin: 0 auto; max-width: 1320px; padding: 12px clamp(12px, 3vw, 40px);
-  font-family: ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }}
-</style>
+{style}</style>
 <script type="importmap">{imports}</script>
 </head>
 <body>
 <script>
-const wanted = new URLSearchParams(location.search).get("__theme");
-const night = matchMedia("(prefers-color-scheme: dark)");
-const paint = () => document.documentElement.classList.toggle("dark", wanted ? wanted === "dark" : night.matches);
-night.addEventListener("change", paint);
-paint();
-</script>
+{theme}</script>
 <main id="learn"></main>
 <script type="application/json" id="learn-data">{data}</script>
 <script type="module">

@@ -6,27 +6,28 @@ number that is no longer there.
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 from typing import Any
 
 from ptp_core.methods import AHEAD_METHOD, BLIND_METHOD, PAPER_METHOD
+from ptp_core.packed_files import find_packed, open_packed
 
 from .recordings import recorded
 
 RESULTS_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "benchmarks"
 DEFAULT, RESULT, RESULT_BY_PICK, SWEEPS = "default", "default-budget-32", "default-budget-32-pick", "default-sweeps"
-_REST = '"questions":'
+RESULT_OF_THE_SMALL = "ptp-small-budget-32"
+_REST = b'"questions":'
 
 
 def head(name: str) -> dict[str, Any]:
     """A shipped result without its questions and rows, which come last and are nearly all of it."""
-    text = ""
-    with gzip.open(RESULTS_FOLDER / f"{name}.json.gz", "rt", encoding="utf-8") as file:
+    text = b""
+    with open_packed(find_packed(RESULTS_FOLDER, f"{name}.json")) as file:
         while _REST not in text and (part := file.read(1 << 16)):
             text += part
-    found: dict[str, Any] = json.loads(text.partition(_REST)[0].rstrip().rstrip(",") + "}")
+    found: dict[str, Any] = json.loads(text.partition(_REST)[0].rstrip().rstrip(b",") + b"}")
     return found
 
 
@@ -70,7 +71,10 @@ def _depth(nodes: list[list[int]]) -> int:
 def _drafts() -> dict[str, str]:
     found, by_pick = head(RESULT), head(RESULT_BY_PICK)
     told, blind = found["methods"][PAPER_METHOD], found["methods"][BLIND_METHOD]
+    small = head(RESULT_OF_THE_SMALL)["methods"]
     return {
+        "small_told": f"{small[PAPER_METHOD]['tokens_per_call']:.2f}",
+        "small_blind": f"{small[BLIND_METHOD]['tokens_per_call']:.2f}",
         "questions": str(told["num_questions"]),
         "temperature": f"{found['config']['temperature']:g}",
         "measured": found["environment"]["date"],

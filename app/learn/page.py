@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app import modules
-from app.serving.models import CONCURRENCY_ID
+from app.serving.line import CONCURRENCY_ID, wait_place
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import as_value
 
@@ -26,7 +26,7 @@ def build() -> None:
         as_value({"links": LINKS, "data": {name: json.loads(learn_data(name)) for name in OPENING}}),
         html_template="<div data-learn></div>",
         js_on_load=modules.mount("learn/index.js", "train"),
-        server_functions=[fetch_learn, stop_run],
+        server_functions=[fetch_learn, stop_run, wait_place],
         elem_id="ptp-learn",
         apply_default_css=False,
     )

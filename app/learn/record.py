@@ -10,7 +10,6 @@ contexts: words of the shipped results, in their sentences, by entropy and by ma
 from __future__ import annotations
 
 import bisect
-import gzip
 import json
 import random
 import sys
@@ -26,6 +25,7 @@ from ptp_core.decoding.drafters.branches import expected_gain
 from ptp_core.decoding.drafters.slots import allocator_runs
 from ptp_core.decoding.settings import DecodeSettings
 from ptp_core.methods import BASELINE, PAPER_METHOD
+from ptp_core.packed_files import find_packed, read_packed
 from ptp_core.sampling import candidates
 from ptp_core.toys.word_pairs import (
     FIRST,
@@ -193,7 +193,7 @@ def squares(model: PTPModel | None = None) -> dict[str, Any]:
 def contexts(model: PTPModel) -> dict[str, Any]:
     """Up to six tokens of each bin of entropy and of margin, told the dice: what stands around them, and whether
     the draft was right. The drafted words themselves are not in the results."""
-    found = json.loads(gzip.decompress((RESULTS_FOLDER / f"{RESULT}.json.gz").read_bytes()))
+    found = json.loads(read_packed(find_packed(RESULTS_FOLDER, f"{RESULT}.json")))
     method = next(iter(SERIES))
     bins: dict[str, list[list[dict[str, Any]]]] = {
         "entropy": [[] for _ in found["analysis"][method]["by_entropy"]],

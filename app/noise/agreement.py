@@ -14,13 +14,14 @@ from typing import Any
 
 import torch
 
-from app.race.examples import EXAMPLES
+from app.race.examples import examples_of
 from app.race.races import recorded_race
 from app.serving.models import ModelChoice, ModelShelf
 from app.serving.values import Event
 from ptp_core import analysis
 from ptp_core.maps.agreement import synthetic_pairs
 from ptp_core.maps.blind import blind_model
+from ptp_core.storage.built_in import DEFAULT
 
 from .recordings import FOLDER
 
@@ -86,7 +87,7 @@ def main() -> None:
     """Computes both kinds of pairs and writes them."""
     shelf, choice = ModelShelf(), ModelChoice()
     model = shelf.get(choice)
-    traces = [recorded_race(name).reference for name in EXAMPLES]
+    traces = [recorded_race(name).reference for name in examples_of(DEFAULT)]
     parts = [analysis.draft_pairs(model, trace, shelf.contexts(choice)) for trace in traces]
     p, q = (torch.cat([part[i] for part in parts]) for i in range(2))
     drawn = [

@@ -12,7 +12,7 @@ from app.race.races import LANES, RUNS, Race
 from app.race.requests import open_run
 from app.race.view import meta_view, summary_view
 from app.serving.gpu import gpu_seconds, on_gpu
-from app.serving.models import ModelChoice, ModelShelf, files_stamp
+from app.serving.models import ModelChoice, ModelShelf, files_stamp, model_of
 from app.serving.store import Store
 from app.serving.values import REFUSALS, Event, error_event
 from app.settings import MAX_NEW_TOKENS, RunSettings, default_budget
@@ -42,7 +42,7 @@ class NoiseRunner:
         """From a moved needle to the new text: the events of a race (see RaceRunner.run), on edited noise."""
         try:
             race = _race(request)
-            noise = edited_tape(race, request)
+            choice, noise = model_of(choice, race.reference), edited_tape(race, request)
             yield {"event": "start", "query": None, "tokens": race.limit}
             yield from self.shelf.loading_events(choice)
             fresh = Race(origin="live", limit=race.limit)
@@ -57,6 +57,7 @@ class NoiseRunner:
         try:
             race = _race(request)
             kind, run, position = _asked_map(request)
+            choice = model_of(choice, race.reference)
             key = (choice, files_stamp(choice), run, kind, position)
             found = MAPS.find(key)
             if found is None:

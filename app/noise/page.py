@@ -15,8 +15,8 @@ from app.race.examples import FIRST_TEXT
 from app.race.model_panel import kept_choice, model_panel
 from app.race.requests import export_run, fetch_steps, open_file
 from app.serving import theme
-from app.serving.line import wait_place
-from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
+from app.serving.line import CONCURRENCY_ID, wait_place
+from app.serving.models import ModelChoice, ModelShelf, models_allowed
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import Event, as_value
 from ptp_core.maps.staircase import Staircase
@@ -77,7 +77,7 @@ def build(shelf: ModelShelf) -> None:
     running = gr.on(
         [ask.run.click, ask.prompt.submit, ask.inputs["coupling"].input],
         run, [ask.ticket, choice, *ask.inputs.values()], noise,
-        js=modules.call("core/tickets.js", "queued"), **in_line,
+        js=modules.call("core/tickets.js", "asked"), **in_line,
     )  # fmt: skip
     editing = noise.edit(edit, choice, noise, **in_line)
     drawing = noise.draw(draw, choice, [noise, stairs], **in_line)
@@ -87,8 +87,11 @@ def build(shelf: ModelShelf) -> None:
     for name, button in ask.examples.items():
         button.click(partial(show_example, ask, noise, name), ask.inputs["method"], filled, **AT_ONCE)
 
-    def open_link(request: gr.Request) -> dict[Any, Any]:
-        return show_link(ask, noise, dict(request.query_params))[0]
+    def open_link(chosen: str, query: str, runs: str) -> dict[Any, Any]:
+        own = ModelChoice.of_text(chosen) != ModelChoice()
+        return {**show_link(ask, noise, own, query, bool(runs))[0], choice: chosen}
 
-    linked = gr.on(None, open_link, None, filled, **AT_ONCE)
+    linked = gr.on(
+        None, open_link, ask.arrived, [*filled, choice], js=modules.call("core/tab.js", "opening"), **AT_ONCE
+    )
     linked.then(ask.sentence, list(ask.adjustable.values()), ask.panel, **IN_TURN)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 
@@ -13,6 +15,7 @@ from app.serving.values import as_value
 from app.settings import (
     BUDGETS,
     COUPLING_LABELS,
+    MODEL_LABELS,
     NAMES,
     PAGE_RANGES,
     RANGES,
@@ -21,10 +24,12 @@ from app.settings import (
 )
 from ptp_core.methods import RACED, TABLE
 from ptp_core.sampling import COUPLINGS
+from ptp_core.storage.built_in import BUILT_IN, is_here
 
-from .examples import EXAMPLES, FIRST
+from .examples import EXAMPLES, FIRST, examples_of
 from .races import PARALLEL, RUNS, Race, recorded_for
 from .requests import open_run
+from .stand_ins import method_choices
 
 DEFAULTS = RunSettings(EXAMPLES[FIRST][1])
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -34,7 +39,10 @@ IN_TURN: dict[str, Any] = {**PRIVATE, "concurrency_id": "sentence", "concurrency
 
 @dataclass(frozen=True)
 class Ask:
-    """The components of the line. inputs: the name of a setting -> its component."""
+    """The components of the line. inputs: the name of a setting -> its component.
+
+    arrived: hidden fields for what the browser tells when the page opens (app/static/core/tab.js).
+    """
 
     prompt: gr.Textbox
     run: gr.Button
@@ -42,6 +50,7 @@ class Ask:
     examples: dict[str, gr.Button]
     panel: gr.Accordion
     ticket: gr.Textbox
+    arrived: list[gr.Textbox]
     inputs: dict[str, Any]
 
     @property
@@ -87,6 +96,8 @@ def settings_sentence(values: Mapping[str, Any]) -> str:
         f"drafts {values['num_speculative_tokens']:g}",
         f"budget {values['draft_budget']}",
     ]
+    if values["model"] != DEFAULTS.model:
+        parts.append(BUILT_IN[values["model"]].title)
     if values["method"] != DEFAULTS.method:
         parts.append(TABLE[values["method"]].label)
     if values["coupling"] != DEFAULTS.sampling.coupling:
@@ -116,28 +127,44 @@ def build_ask(run_label: str, first: str = FIRST) -> Ask:
         stop = gr.Button("Stop", elem_id="ptp-stop", min_width=70, scale=0)
     with gr.Row(elem_id="ptp-examples"):
         examples = {
-            name: gr.Button(label, size="sm", elem_id=f"ptp-example-{name}", min_width=60)
-            for name, (label, _) in EXAMPLES.items()
+            name: gr.Button(label, size="sm", elem_id=f"ptp-example-{name}", min_width=60, visible=of == DEFAULTS.model)
+            for name, (label, _, of) in EXAMPLES.items()
+            if is_here(of)
         }
+        model = gr.Dropdown(
+            [(MODEL_LABELS[name], name) for name in MODEL_LABELS if is_here(name)], value=DEFAULTS.model, label="Model",
+            show_label=False, container=False, elem_id="ptp-which", min_width=150, scale=0, filterable=False,
+        )  # fmt: skip
         method = gr.Dropdown(
-            [(TABLE[name].label, name) for name in RACED], value=DEFAULTS.method, label="Drafts by",
-            show_label=False, container=False, elem_id="ptp-method", min_width=272, scale=0, filterable=False,
+            method_choices(DEFAULTS.model), value=DEFAULTS.method, label="Drafts by",
+            show_label=False, container=False, elem_id="ptp-method", min_width=245, scale=0, filterable=False,
         )  # fmt: skip
         coupling = gr.Dropdown(
             [(COUPLING_LABELS[name], name) for name in COUPLINGS], value=DEFAULTS.sampling.coupling,
             label="Map from noise to tokens", show_label=False, container=False, elem_id="ptp-coupling",
-            min_width=250, scale=0, filterable=False,
+            min_width=215, scale=0, filterable=False,
         )  # fmt: skip
     with gr.Accordion(settings_sentence(page_values(DEFAULTS)), open=False, elem_id="ptp-settings") as panel:
-        inputs = {"prompt": prompt, "seed": seed, "method": method, "coupling": coupling, **_adjustable_inputs()}
+        inputs = {
+            "prompt": prompt,
+            "model": model,
+            "seed": seed,
+            "method": method,
+            "coupling": coupling,
+            **_adjustable_inputs(),
+        }
         reset = gr.Button("Reset settings", size="sm", elem_id="ptp-reset")
     ticket = gr.Textbox(visible=False)  # the browser's name for a run, by which it can stop it
-    ask = Ask(prompt, run, stop, examples, panel, ticket, inputs)
+    arrived = [gr.Textbox(visible=False) for _ in range(3)]  # the visitor's model, a query, and whether to run it
+    ask = Ask(prompt, run, stop, examples, panel, ticket, arrived, inputs)
     stop.click(None, js=modules.call("core/tickets.js", "stopped"), **AT_ONCE)
     method.input(default_budget, method, inputs["draft_budget"], **AT_ONCE)
     method.change(None, method, js=modules.call("core/tickets.js", "chose"), **AT_ONCE)
+    # in the browser: by the time at which a busy server answers, a visitor may have typed another prompt
+    model.change(None, [model, prompt], prompt, js=modules.call("core/tickets.js", "promptFor"), **AT_ONCE)
+    model.change(partial(_for_model, ask), model, [*examples.values(), method], **AT_ONCE)
     dice.click(None, outputs=seed, js="() => Math.floor(Math.random() * 1e6)", **AT_ONCE)
-    kept = (prompt, seed)
+    kept = (prompt, seed, model)
     reset.click(
         lambda: {component: value for component, value in ask.fill(DEFAULTS).items() if component not in kept},
         outputs=[component for component in ask.filled if component not in kept], **AT_ONCE,
@@ -149,6 +176,13 @@ def build_ask(run_label: str, first: str = FIRST) -> Ask:
     told = gr.on(changed, ask.sentence, adjustable, panel, trigger_mode="multiple", **IN_TURN)
     told.then(ask.sentence, adjustable, panel, trigger_mode="always_last", **IN_TURN)
     return ask
+
+
+def _for_model(ask: Ask, model: str) -> dict[Any, Any]:
+    """Another model's example buttons, and its menu of methods."""
+    mine = examples_of(model)
+    buttons = {button: gr.update(visible=name in mine) for name, button in ask.examples.items()}
+    return {**buttons, ask.inputs["method"]: gr.update(choices=method_choices(model))}
 
 
 def _adjustable_inputs() -> dict[str, Any]:
@@ -181,7 +215,8 @@ def _adjustable_inputs() -> dict[str, Any]:
 
 def show_example(ask: Ask, view: gr.HTML, name: str, method: str) -> dict[Any, Any]:
     """What fills the inputs, the sentence and the view with a recorded race; the visitor's method stays."""
-    settings = RunSettings.parse(prompt=EXAMPLES[name][1], method=method)
+    example = EXAMPLES[name]
+    settings = RunSettings.parse(prompt=example.prompt, model=example.model, method=method)
     return {**ask.fill(settings, "method"), view: as_value(open_run(f"recorded:{name}"))}
 
 
@@ -206,18 +241,21 @@ def settings_of(race: Race | None) -> RunSettings | None:
     return RunSettings.parse(prompt=trace.prompt, method=method, coupling=trace.sampling.coupling, **shown)
 
 
-def show_link(ask: Ask, view: gr.HTML, query: dict[str, str]) -> tuple[dict[Any, Any], str]:
+def show_link(ask: Ask, view: gr.HTML, own: bool, asked: str, runs: bool) -> tuple[dict[Any, Any], str]:
     """What fills the inputs, the sentence and the view as a link's query says, and the id of the run then shown.
 
     That is a recorded race of those settings, or an event by which the browser runs it. A link with settings and no
-    prompt takes the page's own.
+    prompt takes the page's own. own: runs are by a model of the visitor's own, of which no race is recorded. runs:
+    whether the browser runs what is not recorded.
     """
+    query = dict(parse_qsl(asked))
     if not NAMES & query.keys():
         return {view: gr.skip()}, f"recorded:{FIRST}"
     try:
         settings = RunSettings.of_query({"prompt": ask.prompt.value, **query})
     except ValueError as error:
         return {view: as_value({"event": "error", "message": f"This link does not work: {error}"})}, ""
-    name = recorded_for(settings)
-    shown = "" if name is None else f"recorded:{name}"
-    return {**ask.fill(settings), view: as_value(open_run(shown) if shown else {"event": "run"})}, shown
+    name = None if own else recorded_for(settings)
+    if name is not None:
+        return {**ask.fill(settings), view: as_value(open_run(f"recorded:{name}"))}, f"recorded:{name}"
+    return {**ask.fill(settings), view: as_value({"event": "run"}) if runs else gr.skip()}, ""

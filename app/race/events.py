@@ -5,20 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from app.serving.gpu import gpu_seconds, on_gpu
-from app.serving.models import ModelChoice, ModelShelf
+from app.serving.models import ModelChoice, ModelShelf, model_for
 from app.serving.values import REFUSALS, Event, error_event
-from app.settings import MAX_PROMPT_TOKENS, RunSettings, default_budget
+from app.settings import MAX_PROMPT_TOKENS, RunSettings
 from ptp_core import NoiseTape, SamplingConfig
 from ptp_core.decoding.decode import new_trace, start_decoding
-from ptp_core.methods import AHEAD, BRANCHES, LOOKUP, RACED, TABLE, TURNS, Method
 from ptp_core.model.ptp_model import PTPModel
 from ptp_core.speedup import STRETCH
 from ptp_core.trace import DecodeStep, Trace
 
-from .races import BASELINE, LANES, RUNS, Race
+from .races import BASELINE, LANES, PARALLEL, RUNS, Race
+from .stand_ins import as_it_can, why
 from .view import meta_view, steps_view, summary_view
 
 _UPDATE_SECONDS = 0.12  # Gradio merges updates that come faster
@@ -40,8 +41,9 @@ class RaceRunner:
         """
         try:
             settings = RunSettings.parse(**raw)
-            query = settings.query() if choice == ModelChoice() else None  # a link runs the default model
-            yield {"event": "start", "query": query, "tokens": settings.decoding.max_new_tokens}
+            choice, text = model_for(choice, settings.model), settings.query()
+            query = text if choice in (ModelChoice(), ModelChoice(settings.model)) else None  # no link leads elsewhere
+            yield {"event": "start", "query": query, "text": text, "tokens": settings.decoding.max_new_tokens}
             yield from self.shelf.loading_events(choice)
             prepare(self.shelf.get(choice), settings)  # says what is wrong before a GPU is asked for
             race = Race(query=query, limit=settings.decoding.max_new_tokens)
@@ -53,8 +55,10 @@ class RaceRunner:
 
     def steps(self, choice: ModelChoice, settings: RunSettings, race: Race) -> Iterator[tuple[str, DecodeStep]]:
         """Decodes both lanes in turns on the same noise into `race`; yields (lane, step)."""
-        lanes = (replace(settings, method=BASELINE), as_it_can(self.shelf.get(choice), settings))
-        return into(race, ((LANES[i], part) for i, part in self.decode(choice, lanes)))
+        model = self.shelf.get(choice)
+        lanes = (replace(settings, method=BASELINE), as_it_can(model, settings))
+        notes = {PARALLEL: why(model, settings.method)}
+        return into(race, ((LANES[i], part) for i, part in self.decode(choice, lanes)), notes)
 
     def _decode(self, choice: ModelChoice, lanes: Sequence[RunSettings]) -> Iterator[tuple[int, Part]]:
         """Decodes the runs in turns; yields (which, its trace without steps), later (which, step).
@@ -123,33 +127,13 @@ def decode_lane(model: PTPModel, settings: RunSettings, known: Sequence[int]) ->
     return new_trace(*told, settings.prompt, [], settings.decoding), start_decoding(*told, settings.decoding)
 
 
-def as_it_can(model: PTPModel, settings: RunSettings) -> RunSettings:
-    """The settings with a method that this model can decode by: slots in branches, else prompt lookup, stand in.
-
-    A budget of "auto" becomes the stand-in's own, since it was meant for a method that knows when to stop.
-    """
-    if _is_loaded(model, TABLE[settings.method]):
-        return settings
-    able = [name for name in RACED if _is_loaded(model, TABLE[name])]
-    method = min(able, key=lambda name: _STAND_INS.index(TABLE[name].drafts))
-    decoding = settings.decoding
-    if decoding.draft_budget == "auto":
-        decoding = replace(decoding, draft_budget=default_budget(method))
-    return replace(settings, method=method, decoding=decoding)
-
-
-_STAND_INS = (BRANCHES, TURNS, AHEAD, LOOKUP)  # ways to draft, the best first
-
-
-def _is_loaded(model: PTPModel, method: Method) -> bool:
-    """Whether the model has what the method needs."""
-    return model.offers(method.needs)
-
-
-def into(race: Race, parts: Iterator[tuple[str, Part]]) -> Iterator[tuple[str, DecodeStep]]:
-    """Puts each lane's trace and steps into `race`; yields (lane, step)."""
+def into(
+    race: Race, parts: Iterator[tuple[str, Part]], notes: Mapping[str, list[str]] = MappingProxyType({})
+) -> Iterator[tuple[str, DecodeStep]]:
+    """Puts each lane's trace and steps into `race`; yields (lane, step). notes: more of them, by lane."""
     for lane, part in parts:
         if isinstance(part, Trace):
+            part.notes.extend(notes.get(lane, []))
             race.lanes[lane] = part
         else:
             race.lanes[lane].steps.append(part)
@@ -166,7 +150,7 @@ def lane_events(run: str, race: Race, steps: Iterator[tuple[str, DecodeStep]]) -
         chunk = {"start": sent[lane], "steps": steps_view(known[sent[lane] :]), "total": len(known)}
         sent[lane] = len(known)
         told = {"meta": meta_view(race), "summary": summary_view(race)}
-        return {"event": "steps", "run": run, "lane": lane, "chunk": chunk, **told}
+        return {"event": "steps", "run": run, "lane": lane, "chunk": chunk, "reached": race.reached, **told}
 
     for lane, _ in steps:
         if lane != current:

@@ -8,7 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf
+from app import modules
+from app.serving.line import CONCURRENCY_ID
+from app.serving.models import ModelChoice, ModelShelf
 from app.serving.values import REFUSALS
 from ptp_core.refusals import sentence
 
@@ -25,7 +27,8 @@ def model_panel(shelf: ModelShelf, choice: gr.Textbox) -> None:
         gr.Markdown(
             "The default is SmolLM2-135M-Instruct with the adapter that comes with the lab. Any Llama-like causal "
             "language model works: a folder on this machine or a Hugging Face id. Without an adapter of its own, its "
-            "parallel lane drafts by prompt lookup. Links always lead to the default model."
+            "parallel lane drafts by prompt lookup. The other pages use it, too, in this tab. Links lead to the "
+            "default model."
         )
         with gr.Row():
             name = gr.Textbox(label="Model", placeholder="default, or org/name, or a folder", elem_id="ptp-model-name")
@@ -33,10 +36,22 @@ def model_panel(shelf: ModelShelf, choice: gr.Textbox) -> None:
             dtype = gr.Radio(["float32", "bfloat16"], value="float32", label="Precision", info="float32 is exact")
         load = gr.Button("Load", size="sm", elem_id="ptp-model-load")
         status = gr.Markdown(elem_id="ptp-model-status")
-    load.click(
-        partial(_load, shelf), [choice, name, adapter, dtype], [choice, status], api_visibility="private",
-        show_progress="hidden", concurrency_id=CONCURRENCY_ID, concurrency_limit=1,
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    loaded = load.click(
+        partial(_load, shelf), [choice, name, adapter, dtype], [choice, status], concurrency_id=CONCURRENCY_ID,
+        concurrency_limit=1, **private,
     )  # fmt: skip
+    loaded.success(None, choice, js=modules.call("core/address.js", "rememberModel"), queue=False, **private)
+    gr.on(None, _arrived, choice, status, js=modules.call("core/tab.js", "modelHere"), queue=False, **private)
+
+
+def _arrived(text: str) -> Any:
+    """A sentence about the model that the visitor brings from another page of the lab."""
+    chosen = ModelChoice.of_text(text)
+    if chosen == ModelChoice():
+        return gr.skip()
+    told = f"{chosen.name or 'the default model'}" + (f" with adapter {chosen.adapter}" if chosen.adapter else "")
+    return f"Runs on this page use your own model, too: {told}. To go back, empty both fields and press Load."
 
 
 def _load(shelf: ModelShelf, current: str, name: str, adapter: str, dtype: str) -> Iterator[tuple[Any, str]]:

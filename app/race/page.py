@@ -11,8 +11,8 @@ import gradio as gr
 
 from app import modules
 from app.serving import theme
-from app.serving.line import wait_place
-from app.serving.models import CONCURRENCY_ID, ModelChoice, ModelShelf, models_allowed
+from app.serving.line import CONCURRENCY_ID, wait_place
+from app.serving.models import ModelChoice, ModelShelf, models_allowed
 from app.serving.store import stop_run, until_stopped
 from app.serving.values import as_value
 
@@ -52,14 +52,15 @@ def build(shelf: ModelShelf) -> None:
     def open_example(name: str, method: str) -> dict[Any, Any]:
         return {**show_example(ask, race, name, method), shown: f"recorded:{name}"}
 
-    def open_link(request: gr.Request) -> dict[Any, Any]:
-        updates, run_shown = show_link(ask, race, dict(request.query_params))
-        return {**updates, shown: run_shown}
+    def open_link(chosen: str, query: str, runs: str) -> dict[Any, Any]:
+        own = ModelChoice.of_text(chosen) != ModelChoice()
+        updates, run_shown = show_link(ask, race, own, query, bool(runs))
+        return {**updates, shown: run_shown, choice: chosen}
 
     running = gr.on(
         [ask.run.click, ask.prompt.submit], run, [ask.ticket, choice, *ask.inputs.values()], [race, shown],
         concurrency_id=CONCURRENCY_ID, concurrency_limit=1, trigger_mode="multiple",
-        js=modules.call("core/tickets.js", "queued"), **PRIVATE,
+        js=modules.call("core/tickets.js", "asked"), **PRIVATE,
     )  # fmt: skip
     running.then(_charts, shown, plots, **AT_ONCE)
     running.failure(None, js=modules.call("core/tickets.js", "refused"), **AT_ONCE)
@@ -69,7 +70,9 @@ def build(shelf: ModelShelf) -> None:
     for name, button in ask.examples.items():
         opened = button.click(partial(open_example, name), ask.inputs["method"], filled, **AT_ONCE)
         opened.then(_charts, shown, plots, **AT_ONCE)
-    linked = gr.on(None, open_link, None, filled, **AT_ONCE)
+    linked = gr.on(
+        None, open_link, ask.arrived, [*filled, choice], js=modules.call("core/tab.js", "opening"), **AT_ONCE
+    )
     linked.then(ask.sentence, list(ask.adjustable.values()), ask.panel, **IN_TURN)
     linked.then(_charts, shown, plots, **AT_ONCE)
 

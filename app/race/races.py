@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +12,9 @@ from app.serving.store import Store
 from app.serving.uploads import read_json
 from app.settings import RunSettings
 from ptp_core.methods import BASELINE
+from ptp_core.packed_files import read_packed
 from ptp_core.speedup import Call, Comparison, compare_lanes
+from ptp_core.storage.built_in import BUILT_IN, DEFAULT
 from ptp_core.trace import DecodeStep, Trace, first_divergence
 
 FORMAT = "ptp-race-1"
@@ -34,6 +35,12 @@ class Race:
 
     def steps(self, lane: str) -> list[DecodeStep]:
         return self.lanes[lane].steps if lane in self.lanes else []
+
+    @property
+    def reached(self) -> float:
+        """The share of its tokens that are there; 0 where nothing says how many there may be."""
+        there = sum(len(step.emitted) for lane in LANES for step in self.steps(lane))
+        return there / (len(LANES) * self.limit) if self.limit else 0.0
 
     @property
     def first_divergence(self) -> int | None:
@@ -83,9 +90,14 @@ class Race:
         return race
 
 
+def recording_of(name: str) -> Path:
+    """Where the recorded race of this name lies."""
+    return RECORDED_FOLDER / f"{name}.json.xz"
+
+
 def recorded_names() -> list[str]:
     """Names of the races that come with the project."""
-    return sorted(path.name.removesuffix(".json.gz") for path in RECORDED_FOLDER.glob("*.json.gz"))
+    return sorted(path.name.partition(".")[0] for path in RECORDED_FOLDER.glob(recording_of("*").name))
 
 
 @lru_cache(maxsize=32)
@@ -93,7 +105,7 @@ def recorded_race(name: str) -> Race:
     """A race that comes with the project; KeyError if there is none of that name."""
     if name not in recorded_names():
         raise KeyError(name)
-    race = Race.from_dict(json.loads(gzip.decompress((RECORDED_FOLDER / f"{name}.json.gz").read_bytes())))
+    race = Race.from_dict(json.loads(read_packed(recording_of(name))))
     race.origin = "recorded"
     return race
 
@@ -111,6 +123,8 @@ def recorded_for(settings: RunSettings) -> str | None:
     """The name of a recorded race of exactly these settings, if there is one."""
     for name in recorded_names():
         trace = recorded_race(name).lanes[PARALLEL]
-        if settings == RunSettings(trace.prompt, seed=trace.noise.seed, sampling=trace.sampling):
+        model = trace.model if trace.model in BUILT_IN else DEFAULT
+        sampling = replace(trace.sampling, order=settings.sampling.order)  # the order is the adapter's
+        if settings == RunSettings(trace.prompt, model, seed=trace.noise.seed, sampling=sampling):
             return name
     return None

@@ -2,7 +2,7 @@
 
 Models are loaded lazily, in a thread, so that a visitor sees progress and can leave. On a ZeroGPU Space the default
 model is loaded by the main thread before the server starts, and there is no other. Decoding itself is serialised by
-Gradio's queue (one concurrency id for everything that runs a model).
+Gradio's queue: everything that runs a model has one concurrency id (line.py).
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from ptp_core.decoding.measure_costs import cost_curve
 from ptp_core.folders import adapters_folder
 from ptp_core.maps.contexts import Contexts
 from ptp_core.model.ptp_model import PTPModel
+from ptp_core.storage.built_in import BUILT_IN, DEFAULT, is_here
 from ptp_core.storage.default_target import Progress
 from ptp_core.storage.load import load_model
+from ptp_core.trace import Trace
 
 from .gpu import on_zero
+from .line import LINE
 from .values import Event
 
-CONCURRENCY_ID = "model"
 _POLL_SECONDS = 0.2
-_KEPT_MODELS = 2  # the default one and one of a visitor's own
+_KEPT_OWN = 1  # models that visitors brought; the lab's own never leave
 
 
 def models_allowed() -> bool:
@@ -74,12 +76,25 @@ class ModelChoice:
             raise ValueError("The page sent no model that can be read. Reload it.") from None
 
 
+def model_for(choice: ModelChoice, name: str) -> ModelChoice:
+    """The built-in model of this name; the default's name stands for the visitor's own model, where there is one."""
+    return choice if name == DEFAULT else ModelChoice(name)
+
+
+def model_of(choice: ModelChoice, trace: Trace) -> ModelChoice:
+    """What goes on with a text: the built-in model that wrote it, else the visitor's own or the default."""
+    return model_for(choice, trace.model if trace.model in BUILT_IN and is_here(trace.model) else DEFAULT)
+
+
 def _typed(text: str | None) -> str | None:
     wanted = (text or "").strip()
     return None if wanted in ("", "default") else wanted
 
 
 _DTYPES = {"float32": "auto"}  # "auto" is float32 too, and one choice has one name
+
+
+_BUILT_IN = (ModelChoice(), *(ModelChoice(name) for name in BUILT_IN if name != DEFAULT and is_here(name)))
 
 
 def files_stamp(choice: ModelChoice) -> tuple[Any, ...]:
@@ -136,12 +151,12 @@ def load_measured(*choice: Any, progress: Progress, **options: Any) -> PTPModel:
     model = load_model(*choice, progress=progress, cpu_first=on_zero(), **options)
     if model.adapter and not on_zero():
         progress(0.99, "measuring what a call costs here")
-        cost_curve(model)
+        LINE.expect(2 * cost_curve(model).ms(1) / 1000)  # a race of two lanes, at a call a token
     return model
 
 
 class ModelShelf:
-    """Loaded models; at most a few, the default never leaves. A folder that has changed on disk is loaded anew."""
+    """Loaded models; at most a few, the lab's own never leave. A folder that has changed on disk is loaded anew."""
 
     def __init__(self, load: Callable[..., PTPModel] = load_measured) -> None:
         self._load = load
@@ -151,11 +166,13 @@ class ModelShelf:
     def preload(self) -> None:
         """Begins to load the default model, so that the first visitor need not wait for it.
 
-        On ZeroGPU it returns when the model is there. It raises the load's own error, since no later load could help.
+        On ZeroGPU all of the lab's models are loaded, and it returns when they are there. It raises the load's own
+        error, since no later load could help.
         """
-        entry = self._entry(ModelChoice())
-        if on_zero() and entry.error is not None:
-            raise entry.error
+        for choice in _BUILT_IN if on_zero() else _BUILT_IN[:1]:
+            entry = self._entry(choice)
+            if on_zero() and entry.error is not None:
+                raise entry.error
 
     def loading(self, choice: ModelChoice) -> Iterator[tuple[float, str]]:
         """Yields progress until the model is there; then `get` returns it. Raises the load's own error."""
@@ -201,8 +218,7 @@ class ModelShelf:
             return self._loadings[choice]
 
     def _forget_oldest(self, newest: ModelChoice) -> None:
-        for choice in list(self._loadings):
-            if len(self._loadings) <= _KEPT_MODELS:
-                return
-            if choice not in (ModelChoice(), newest) and self._loadings[choice].is_done:
+        own = [choice for choice in self._loadings if choice not in _BUILT_IN]
+        for choice in own[: len(own) - _KEPT_OWN]:
+            if choice != newest and self._loadings[choice].is_done:
                 del self._loadings[choice]

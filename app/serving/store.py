@@ -8,8 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
-from .line import LINE
+import gradio as gr
+
+from .line import CONCURRENCY_ID, LINE
 from .values import Event
+from .waiting import Waiting
 
 T = TypeVar("T")
 
@@ -81,16 +84,25 @@ TICKETS = Tickets()
 
 
 def until_stopped(ticket: str, events: Iterator[Event]) -> Iterator[Event]:
-    """The events, each with the ticket of its run, up to the moment at which its visitor stops it."""
-    with LINE.run(ticket):
+    """The events, each with the ticket of its run, up to the moment at which its visitor stops it.
+
+    An event may have "tokens", how many the run may write, and "reached", the share of it that is done. Both are for
+    those who wait.
+    """
+    with LINE.run(ticket) as running:
         while not TICKETS.is_stopped(ticket):
             event = next(events, None)
             if event is None or TICKETS.is_stopped(ticket):
                 return
+            if event.get("tokens"):
+                running.may_write(event["tokens"])
+            running.reached(event.get("reached", 0.0))
             yield {**event, "ticket": ticket}
 
 
-def stop_run(request: Event) -> Event:
-    """Stops the run of a ticket, whether it is decoding or still waits for its turn."""
-    TICKETS.stop(str(request["ticket"]))
+async def stop_run(request: Event, asked: gr.Request) -> Event:
+    """Stops the run of a ticket. One that still waits leaves the queue at once, so that nobody waits behind it."""
+    ticket = str(request["ticket"])
+    TICKETS.stop(ticket)
+    await Waiting(asked.app.get_blocks()).leave(ticket, CONCURRENCY_ID)
     return {}

@@ -10,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
-STYLES = ("base.css", "race.css", "noise.css", "acceptance.css", "learn.css")
+STYLES = ("base.css", "race.css", "noise.css", "acceptance.css", "learn.css", "tab.css")
 
 LIGHT = {
     "paper": "#FBFAF7", "panel": "#FFFFFF", "ink": "#1B2230", "soft": "#5D6677", "line": "#E3E0D8", "block": "#E1DED5",

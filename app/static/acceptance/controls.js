@@ -17,6 +17,9 @@ export function drawControls({ state, view }) {
   offer(view.result, sorted.map(({ id, title, origin }) => [id, `${title} (${origin})`]), shown ? shown.id : "");
   view.result.disabled = false;
   if (!shown) return;
+  for (const one of [view.category, view.method, view.other]) {
+    /** @type {HTMLElement} */ (one.parentElement).hidden = shown.study;
+  }
   const points = Object.keys(shown.points).filter((one) => Object.keys(shown.points[one]).length);
   const methods = Object.keys(shown.points[point]);
   /** @type {Option[]} */

@@ -41,7 +41,7 @@ export function drawExhibits(page) {
     one.chart = chart(one.figure, one.exhibit, one.other, (index, series) => showBehind(page, one, index, series));
   }
   view.exhibits.style.minHeight = "";
-  view.none.hidden = state.exhibits.some(({ id }) => id === "position");
+  view.none.hidden = Boolean(state.view?.study) || state.exhibits.some(({ id }) => id === "position");
   const kind = state.category ? " for this kind of question" : "";
   const setting = state.view && Object.keys(state.view.points).length > 1 ? " or setting" : "";
   view.none.textContent = `${labelOf(state, state.method)} made no drafts here${kind}: it never does, or none was `
@@ -56,7 +56,7 @@ export function drawExhibits(page) {
  */
 function card(exhibit, other, names) {
   const { title } = exhibit, figure = el("div", { class: "ptp-figure-box" }), isTable = exhibit.kind === "tokens";
-  if (isTable) figure.append(failureTable(title, /** @type {any} */ (exhibit.items)));
+  if (isTable && exhibit.items.length) figure.append(failureTable(title, /** @type {any} */ (exhibit.items)));
   const tool = (/** @type {string} */ format) => el("button", {
     type: "button", class: "ptp-save", "data-save": format, text: format.toUpperCase(),
     "aria-label": `Save “${title}” as ${format.toUpperCase()}`,
@@ -84,6 +84,6 @@ function card(exhibit, other, names) {
 export function saveExhibit({ cards, state }, button) {
   const one = cards.find(({ node }) => node.contains(button));
   if (!one || !state.view) return;
-  const name = `ptp-${state.view.name}-${state.method}-${one.exhibit.id}`;
+  const name = [`ptp-${state.view.name}`, state.method, one.exhibit.id].filter(Boolean).join("-");
   saveChart(one.figure, one.sentences, name, button.dataset.save || "");
 }

@@ -2,11 +2,11 @@
 // Failed drafts in their contexts, as a table: the text so far, the draft, the text's own token, and the numbers.
 
 import { el } from "../core/dom.js";
-import { direction, flow, nodes } from "../core/text.js";
+import { direction, flow, nodes, plain } from "../core/text.js";
 
 /**
- * @typedef {{ before: string, wrong: string, instead: string, u: number, margin: number | null, confidence: number }}
- *   Failure
+ * @typedef {{ before: string, wrong: string, instead: string, link: string | null, u: number, margin: number | null,
+ *              confidence: number }} Failure wrong: "" where the result does not hold the draft's text
  */
 
 const HEADS = ["text so far", "draft", "text's token", "u", "margin", "confidence"];
@@ -23,13 +23,24 @@ export function failureTable(title, failures) {
 }
 
 /** @param {Failure} failure */
-function row({ before, wrong, instead, u, margin, confidence }) {
+function row({ before, wrong, instead, link, u, margin, confidence }) {
   const cell = (/** @type {string} */ text) => el("td", { text });
   const name = (/** @type {string} */ kind, /** @type {string} */ text) =>
     el("td", {}, el("span", { class: `ptp-chip is-${kind}` }, nodes(text)));
   return el("tr", {}, [
     el("td", { class: "ptp-before", dir: direction(before) }, ["…", ...flow(before)]),
-    name("rejected", wrong), name("recovered", instead),
+    wrong ? name("rejected", wrong) : el("td", {}, elsewhere(before, link)), name("recovered", instead),
     cell(u.toFixed(4)), cell(margin === null ? "–" : margin.toPrecision(2)), cell(confidence.toFixed(2)),
   ]);
+}
+
+/**
+ * What stands in place of a draft without a text: the way to its race.
+ * @param {string} before
+ * @param {string | null} link
+ */
+function elsewhere(before, link) {
+  if (!link) return el("span", { class: "ptp-soft", text: "not kept" });
+  const label = `See in its race which draft failed behind: ${plain(before.slice(-40))}`;
+  return el("a", { href: `./?${link}`, text: "see its race", "aria-label": label });
 }

@@ -62,7 +62,7 @@ function speedWords(speed, spread) {
 /** What is chosen, in one sentence. @param {State} state */
 export function summary(state) {
   const found = figuresOf(state);
-  if (!found) return "";
+  if (!found) return state.view?.study ? `${state.view.title}.` : "";
   const { perCall, speed, questions, same } = found;
   const what = [labelOf(state, state.method), ...(state.category ? [inWords(state.category)] : [])].join(", ");
   const over = counted(questions, "question");

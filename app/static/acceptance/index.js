@@ -5,6 +5,7 @@ import { Banner } from "../core/banner.js";
 import { closest, expose, find, takeRoot } from "../core/dom.js";
 import { leaveOnEscape, present } from "../core/present.js";
 import { hear, REFUSED, Run, WAITING } from "../core/run.js";
+import { cutText } from "../core/tab.js";
 import { closeBehind } from "./behind.js";
 import { drawControls, listenToControls, pick } from "./controls.js";
 import { drawExhibits, saveExhibit } from "./exhibits.js";
@@ -37,6 +38,7 @@ export function mount({ element, props, watch, server }) {
     view.empty.hidden = Boolean(state.view);
     view.body.hidden = !state.view;
     if (!state.view) return;
+    view.body.classList.toggle("is-study", state.view.study);
     drawFigures(page);
     drawTable(page);
     drawExhibits(page);
@@ -101,6 +103,7 @@ export function mount({ element, props, watch, server }) {
   }).observe(view.exhibits);
   expose("acceptanceState", state);
   hear(props, watch, (event) => { if (event && !run.isOver(event)) events[event.event]?.(event); });
+  if (cutText()) banner.say(cutText(), "info");
 }
 
 /** @param {number | null | undefined} seconds */

@@ -38,8 +38,10 @@ import { clamp, svg } from "../core/dom.js";
  */
 /** @typedef {Item & { value: number }} Shown an item that has a value */
 
-export const HEIGHT = 230, LINE = 13;
-export const LEFT = 46, EDGE = 8; // beside an upright plot
+export const HEIGHT = 230;
+export const LINE = 13;
+export const LEFT = 46;
+export const EDGE = 8; // beside an upright plot
 
 /** @param {number | null | undefined} value @returns {value is number} */
 export const given = (value) => value !== null && value !== undefined;

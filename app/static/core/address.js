@@ -3,6 +3,7 @@
 // from one another, and Back leads to what was shown before.
 
 import { findAll } from "./dom.js";
+import { ended, keep, keepModel, kept, ownModel } from "./tab.js";
 
 export const LONGEST_LINK = 8000; // characters; servers refuse longer addresses
 const LAST = "ptp-last"; // the query of the text that the visitor saw last, kept for the tab's other pages
@@ -28,7 +29,10 @@ let listening = false;
 
 /** Back and forth load what the address names. */
 function listenToBack() {
-  if (!listening) window.addEventListener("popstate", () => window.location.reload());
+  if (!listening) window.addEventListener("popstate", () => {
+    ended(); // what was under way is not what the visitor goes back to
+    window.location.reload();
+  });
   listening = true;
 }
 
@@ -37,25 +41,21 @@ function listenToBack() {
  * @param {string | null | undefined} wanted its query; null: no link leads there
  */
 export function rememberText(wanted) {
-  try {
-    if (wanted && wanted.length <= LONGEST_LINK) window.sessionStorage.setItem(LAST, wanted);
-    else window.sessionStorage.removeItem(LAST);
-  } catch (error) { // a browser that keeps nothing
-    return;
-  }
+  keep(LAST, wanted && wanted.length <= LONGEST_LINK ? wanted : null);
   linkPages();
 }
 
-/** Lets the links in the header lead to the text that the visitor saw last. */
+/** A model of the visitor's own was loaded: it goes to the other pages, too. @param {string} model as text */
+export function rememberModel(model) {
+  keepModel(model);
+  linkPages();
+}
+
+/** Lets the links in the header lead to the text that the visitor saw last, by the visitor's own model. */
 export function linkPages() {
-  let last = null;
-  try {
-    last = window.sessionStorage.getItem(LAST);
-  } catch (error) { // a browser that keeps nothing
-    return;
-  }
+  const last = kept(LAST), own = ownModel() ? "&own=1" : "";
   for (const link of findAll(document, ".ptp-header nav a[data-text]")) {
     const path = (link.getAttribute("href") || "").split("?")[0];
-    link.setAttribute("href", last ? `${path}?${last}` : path);
+    link.setAttribute("href", last ? `${path}?${last}${own}` : path);
   }
 }

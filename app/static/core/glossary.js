@@ -1,5 +1,6 @@
 // @ts-check
 // Dotted words and their cards: tap, Enter or hover opens one, Escape or a tap elsewhere closes it. One card at a time.
+// A card follows its word when the page scrolls, and closes where its word leaves the screen.
 // Any page may use them: a <button data-term="slot">, here or in a page's HTML, and the entries of docs/glossary.md.
 
 import { linkPages } from "./address.js";
@@ -15,7 +16,11 @@ let watching = false;
 /** Takes the glossary's entries and begins to listen. @param {Entry[]} list */
 export function define(list) {
   for (const entry of list) for (const name of [entry.name, ...entry.also]) entries.set(name.toLowerCase(), entry);
-  if (!watching) watch();
+  if (!watching) {
+    watch();
+    const early = /** @type {any} */ (window).ptpEarly; // tapped before this module was there (app/modules.py)
+    if (early?.isConnected) open(early, true);
+  }
   watching = true;
   document.documentElement.dataset.glossary = "ready"; // from now on a tap opens a card
 }
@@ -58,7 +63,15 @@ function watch() {
     },
     true,
   );
-  addEventListener("scroll", close, { passive: true });
+  addEventListener("scroll", follow, { passive: true, capture: true }); // what scrolls inside the page, too
+}
+
+/** Keeps the card at its word, for as long as the word can be seen. */
+function follow() {
+  if (!card || !owner) return;
+  const { top, bottom } = owner.getBoundingClientRect();
+  if (bottom > 0 && top < innerHeight) place(owner, card);
+  else close();
 }
 
 /** @param {HTMLElement} node @param {boolean} pinned stays until it is closed */

@@ -2,12 +2,13 @@
 // A visitor's run: one at a time on a page, under a ticket that is the browser's. Whatever comes with another
 // ticket is of a run that was stopped.
 
+import { again, ended, underWay } from "./tab.js";
 import { ticket } from "./tickets.js";
 
 export const WAITING = "Waiting for the model. Runs of all visitors take turns …";
 export const REFUSED = "The server did not run this. Its message says why.";
 export const UNREACHABLE = "The server cannot be reached: the network is gone, or the server was stopped. "
-  + "Run again once it is back.";
+  + "This page comes back by itself once the server answers.";
 export const RESTARTED = "The server was started anew, so this run has ended. Run it again.";
 export const NO_ANSWER = "The server did not answer.";
 
@@ -58,6 +59,7 @@ export class Run {
     this.state.ticket = name;
     Object.assign(this, { heard: false, patience: 0 });
     this.clock = setInterval(() => this.inquire(name), EVERY);
+    underWay(null);
     this.busy(true);
     return name;
   }
@@ -65,6 +67,7 @@ export class Run {
   /** The run came to its end. */
   end() {
     clearInterval(this.clock);
+    ended();
     this.state.ticket = null;
     this.busy(false);
   }
@@ -91,8 +94,25 @@ export class Run {
     if (this.state.ticket !== name) return;
     const fine = !found.error && (found.running || !this.heard);
     this.patience = fine ? 0 : this.patience + 1; // an answer may be on its way
-    if (this.patience >= PATIENCE) this.lost(found.error ? UNREACHABLE : RESTARTED);
+    if (this.patience >= PATIENCE && found.error) this.leave();
+    else if (this.patience >= PATIENCE) this.lost(RESTARTED);
     else if (fine && !found.running) this.waiting(inLine(found));
+  }
+
+  /**
+   * The server is gone. Once it answers, the page is loaded anew, with what it ran. Gradio does so by itself where a
+   * stream broke; the second answer is waited for, so that nothing is loaded twice.
+   */
+  leave() {
+    const was = ended();
+    let answers = 0;
+    this.lost(UNREACHABLE);
+    again(was);
+    this.clock = setInterval(async () => {
+      const found = await ask(this.server, "wait_place", { ticket: "" });
+      answers += found.error ? 0 : 1;
+      if (answers > 1 && !this.state.ticket) window.location.reload();
+    }, EVERY);
   }
 
   /**
@@ -112,9 +132,10 @@ export class Run {
 const EVERY = 2000; // ms
 const PATIENCE = 3;
 
-/** The place in the line in words. @param {{ place: number, seconds: number | null }} found */
-export function inLine({ place, seconds }) {
-  const time = seconds === null ? "" : `, about ${Math.max(1, Math.round(seconds))} s`;
+/** The place in the line in words. @param {{ place: number, seconds: number | null, timed: boolean }} found */
+export function inLine({ place, seconds, timed }) {
+  const about = timed ? "about" : "at most about";
+  const time = seconds === null ? "" : `, ${about} ${Math.max(1, Math.round(seconds))} s`;
   return place < 2 ? `Waiting for the model: yours is the next run${time} …`
     : `Waiting for the model: ${place - 1} ${place === 2 ? "run is" : "runs are"} before yours${time} …`;
 }

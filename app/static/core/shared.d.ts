@@ -9,6 +9,12 @@ export const LARGEST: Record<"trace" | "benchmark result", { bytes: number; says
 /** Digits of a u that a visitor sets. */
 export const U_DIGITS: number;
 
+/** The settings that the line of a text page asks with, in its order. */
+export const ASKED: string[];
+
+/** The example prompts for each of the lab's models. */
+export const EXAMPLES: Record<string, string[]>;
+
 /** The largest seed of a training on the Learn page. */
 export const MAX_SEED: number;
 

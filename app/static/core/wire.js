@@ -168,7 +168,8 @@ export const chunk = ({ start, steps, total }) => (
  *              drafting: { point: string, methods: string[] }[] }} Entry */
 /** @typedef {{ all: Figures, byCategory: Record<string, Figures> }} MethodFigures */
 /** @typedef {Entry & { where: Record<string, string>, complete: boolean, labels: Record<string, string>,
- *                      points: Record<string, Record<string, MethodFigures>> }} Result */
+ *                      points: Record<string, Record<string, MethodFigures>>, study: boolean }} Result
+ * study: it is charts alone, without methods and questions */
 
 /** @param {any} raw @returns {Figures} */
 export const figures = (raw) => ({
@@ -200,6 +201,6 @@ const mapped = (record, change) =>
 /** @param {any} raw @returns {Result} */
 export const result = (raw) => ({
   ...entry(raw), where: raw.where, complete: raw.complete, labels: raw.labels,
-  points: mapped(raw.points, (methods) => mapped(/** @type {any} */ (methods), (found) => (
+  study: Boolean(raw.study), points: mapped(raw.points, (methods) => mapped(/** @type {any} */ (methods), (found) => (
     { all: figures(found.all), byCategory: mapped(found.by_category, figures) }))),
 });

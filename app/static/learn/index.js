@@ -4,7 +4,8 @@ import { frame } from "./frame.js";
 import { define } from "../core/glossary.js";
 import { chapters } from "./book.js";
 import { filled } from "./facts.js";
-import { ticket } from "../core/tickets.js";
+import { Run } from "../core/run.js";
+import { cutText } from "../core/tab.js";
 import { el } from "./kit.js";
 
 /** Gradio's component: value is JSON {data, links}; further data comes from the server by name.
@@ -27,24 +28,36 @@ export function mount({ element, props, watch, server, trigger }) {
 /** Training on the server: starts and stops a run, and hands on what it streams. Values may merge on their way, so an
  * event counts by its ticket, never by its arrival. @param {any} parts */
 function training({ props, watch, server, trigger }) {
-  let own = "",
-    heard = (/** @type {any} */ _) => {};
+  let heard = (/** @type {any} */ _) => {};
+  const run = new Run({ ticket: null, busy: false }, server, () => {});
+  const done = (/** @type {string} */ text) => heard({ kind: "done", text });
   watch("value", () => {
     const event = JSON.parse(props.value);
-    if (event.ticket === own) heard(event);
+    if (run.isOver(event)) return;
+    if (event.kind === "done") run.end();
+    heard(event);
   });
-  document.addEventListener("ptp:refused", () =>
-    heard({ kind: "done", text: "The server could not take the run. Try again in a minute." }),
-  );
+  run.listen({
+    queued: () => {},
+    refused: () => {
+      run.halt();
+      done("The server could not take the run. Try again in a minute.");
+    },
+    waiting: (text) => heard({ kind: "waiting", text }),
+    lost: (why) => {
+      run.halt();
+      done(why);
+    },
+  });
   return {
+    cut: cutText(),
     train(/** @type {any} */ options, /** @type {(event: any) => void} */ listener) {
-      own = ticket();
       heard = listener;
-      trigger("train", { ...options, ticket: own });
+      trigger("train", { ...options, ticket: run.begin() });
     },
     stop() {
-      server.stop_run({ ticket: own }).then(() => heard({ kind: "done", text: "Stopped." }));
-      own = "";
+      run.halt();
+      done("Stopped.");
     },
   };
 }

@@ -7,9 +7,9 @@ import { network } from "./network.js";
 
 const NOTCHES = 32,
   OF_U = NOTCHES + 1;
-export const BATCH = 128,
-  STEPS = 160,
-  RATE = 0.006;
+export const BATCH = 128;
+export const STEPS = 160;
+export const RATE = 0.006;
 
 /** A roll as a network reads it: which of 32 notches it has passed, and the roll itself. @param {number} u */
 export function notched(u) {

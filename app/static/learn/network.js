@@ -4,8 +4,8 @@
 //
 //   D inputs    H hidden units    K outputs    weights lie row by row: weights[i * columns + j], input i to unit j
 
-export const BETAS = [0.9, 0.999],
-  EPSILON = 1e-8;
+export const BETAS = [0.9, 0.999];
+export const EPSILON = 1e-8;
 
 /** @typedef {{inputs: number, hidden: number, outputs: number}} Sizes */
 

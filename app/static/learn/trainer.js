@@ -11,7 +11,8 @@ const CHOICES = [
 ];
 
 /**
- * @typedef {{train: (options: any, heard: (event: any) => void) => void, stop: () => void}} Server
+ * @typedef {{train: (options: any, heard: (event: any) => void) => void, stop: () => void, cut: string | null}} Server
+ * cut: what to say of a run that ended with the page before this one
  * @param {Server | null} server null in the static copy
  * @param {import("./world.js").World} world @param {(run: {variant: string, frames: any[]} | null) => void} show
  */
@@ -27,14 +28,13 @@ export function trainer(server, world, show) {
   const says = el("p", {
     class: "learn-says",
     "aria-live": "polite",
-    text: "Recorded runs are shown. Start one of your own: half a minute on the server.",
+    text: server.cut || "Recorded runs are shown. Start one of your own: half a minute on the server.",
   });
   let frames = /** @type {any[]} */ ([]),
     busy = false;
   const start = button("Train on the server", () => {
     if (busy) {
       server.stop();
-      says.textContent = "Stopping …";
       return;
     }
     busy = true;
@@ -60,7 +60,8 @@ export function trainer(server, world, show) {
         `Step ${event.step.step} of ${event.steps}: ${(100 * event.step.invalid).toFixed(1)} % nonsense, ` +
         `loss ${event.step.loss.toFixed(3)}.`;
       show({ variant: event.variant, frames: [...frames] });
-    } else if (event.kind === "done") {
+    } else if (event.kind === "waiting") says.textContent = event.text;
+    else if (event.kind === "done") {
       busy = false;
       start.textContent = "Train on the server";
       back.hidden = frames.length === 0;

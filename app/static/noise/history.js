@@ -34,6 +34,7 @@ import { withBins } from "../core/wire.js";
  * @property {string | null} ticket
  * @property {"run" | "edit" | "open" | null} asked what the events that come belong to
  * @property {string | null} query of the link that wrote the text; null where no link can
+ * @property {string | null} words the query of the text, also by a model of the visitor's own
  * @property {import("./links.js").Link | null} link what the address asks for, until it is done
  * @property {{ position: number, maps: Record<string, any> } | null} recorded maps that came with the first text
  * @property {string | null} plotted the key of the map in the plot under the cards
@@ -60,8 +61,8 @@ import { withBins } from "../core/wire.js";
 /** @param {import("./links.js").Link | null} link @returns {State} */
 export const fresh = (link) => ({
   base: null, now: null, history: [], index: -1, old: null, position: null, u: null, clock: null, part: WHOLE,
-  busy: false,
-  ticket: null, asked: null, query: null, link, recorded: null, plotted: null, bins: new Map(), maps: new Map(),
+  busy: false, ticket: null, asked: null, query: null, words: null, link, recorded: null, plotted: null,
+  bins: new Map(), maps: new Map(),
   wanted: undefined, timer: undefined, dragging: false,
 });
 

@@ -5,6 +5,7 @@ import { Banner } from "../core/banner.js";
 import { closest, expose, takeRoot } from "../core/dom.js";
 import { leaveOnEscape, present } from "../core/present.js";
 import { hear, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
+import { cutText } from "../core/tab.js";
 import { BASELINE } from "../core/wire.js";
 import { plain } from "../core/text.js";
 import { listenToAgreement } from "./agreement.js";
@@ -50,7 +51,7 @@ export function mount({ element, props, watch, server, trigger }) {
     }
     if (event.event === "open") {
       halt(page);
-      Object.assign(state, { asked: "open", query: event.query });
+      Object.assign(state, { asked: "open", query: event.query, words: event.query });
       banner.say(null);
     }
     if (!state.now || event.run !== state.now.run) {
@@ -67,10 +68,10 @@ export function mount({ element, props, watch, server, trigger }) {
   const WITHOUT_RUN = {
     error: ({ message }) => fail(page, message),
     run: pressRun,
-    start: ({ query }) => {
+    start: ({ query, text }) => {
       banner.say("Starting …");
       banner.announce("Started.");
-      if (state.asked === "run") state.query = query;
+      if (state.asked === "run") Object.assign(state, { query, words: text });
     },
     loading: (event) => banner.loading(event),
     progress: ({ kind, share }) => { if (kind !== "bins") showProgress(view, kind, share); },
@@ -142,6 +143,7 @@ export function mount({ element, props, watch, server, trigger }) {
   leaveOnEscape(root);
   expose("noiseState", state);
   hear(props, watch, receive);
+  if (cutText()) banner.say(cutText(), "info");
 }
 
 /** @param {Page} page */
@@ -201,6 +203,11 @@ function listenToActions(page, actions) {
     else if (map) drawMap(page, map);
     else if (save) exportAs(page, save.split(" ")[0], save.split(" ")[1]);
     else if (name && actions[name]) actions[name]();
+  });
+  // While a text comes, its tokens are drawn anew: one that is pressed may be gone before it is let go.
+  root.addEventListener("pointerdown", (event) => {
+    const position = closest(event, ".nz-token")?.dataset.position;
+    if (state.busy && position !== undefined && event.pointerType === "mouse") choose(page, Number(position));
   });
   root.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {

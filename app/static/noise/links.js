@@ -3,6 +3,7 @@
 
 import { LONGEST_LINK, query, remember, rememberText } from "../core/address.js";
 import { U_DIGITS } from "../core/shared.js";
+import { arrived } from "../core/tab.js";
 import { lead } from "./history.js";
 
 /** @typedef {import("./history.js").State} State */
@@ -10,7 +11,7 @@ import { lead } from "./history.js";
 
 /** What the address asks for; null if that is nothing. @returns {Link | null} */
 export function linked() {
-  const wanted = query(), edits = editsIn(wanted.get("edits") || "");
+  const wanted = arrived(), edits = editsIn(wanted.get("edits") || "");
   const place = wanted.get("position"), prompt = wanted.get("prompt"), any = Object.keys(edits).length > 0;
   const position = place === null ? null : Math.max(0, Number(place) - 1 || 0);
   return prompt === null && position === null && !any ? null : { prompt, position, edits: any ? edits : null };
@@ -57,5 +58,5 @@ export function rememberLink(state) {
   if (first && !window.location.search) return;
   const link = linkOf(state), anew = state.index === 0 && query().get("prompt") !== state.now?.meta.prompt;
   remember(link, anew); // an edit changes the address and adds no step back
-  rememberText(state.query && link && state.query);
+  rememberText(state.query ? link && state.query : state.words);
 }

@@ -6,6 +6,7 @@ import { Banner } from "../core/banner.js";
 import { calm, expose, find, takeRoot } from "../core/dom.js";
 import { present } from "../core/present.js";
 import { ask, hear, leaveRun, markAsk, pressRun, REFUSED, Run, WAITING } from "../core/run.js";
+import { cutText } from "../core/tab.js";
 import { chunk, LANES } from "../core/wire.js";
 import { drawCall } from "./call.js";
 import { goTo, play, replay, setAxis, setSpeed, stepBy } from "./clock.js";
@@ -113,15 +114,15 @@ export function mount({ element, props, watch, server, trigger }) {
   const WITHOUT_RUN = {
     error: ({ message }) => {
       state.live = false;
-      run.busy(false);
+      run.end();
       banner.say(message, "error");
     },
     run: pressRun,
-    start: ({ tokens, query }) => {
+    start: ({ tokens, query, text }) => {
       run.busy(true);
       banner.say("Starting …");
       banner.announce("Started.");
-      Object.assign(state, { expected: tokens, link: query });
+      Object.assign(state, { expected: tokens, link: query, text });
     },
     loading: (event) => banner.loading(event),
   };
@@ -132,12 +133,12 @@ export function mount({ element, props, watch, server, trigger }) {
       run.busy(false);
       banner.say(null);
       Object.assign(state, { live: false, opened: first ? "first" : "again", expected: 0 });
-      if (!first) follow(query);
+      if (!first) follow(query, query);
       for (const name of LANES) if (meta.methods[name]) fetchFrom(name);
       if (complete(state)) settle(page); // the same race again: nothing is left to fetch
     },
     steps: (event) => {
-      if (!state.live) follow(state.link); // the address follows once there is a race that it names
+      if (!state.live) follow(state.link, state.text); // the address follows once there is a race that it names
       state.live = true;
       run.busy(true);
       banner.say("Decoding both lanes in turns, on the same noise …");
@@ -146,7 +147,7 @@ export function mount({ element, props, watch, server, trigger }) {
     },
     done: () => {
       state.live = false;
-      run.busy(false);
+      run.end();
       banner.say(null);
       for (const name of LANES) if (state.lanes[name].steps.length < callsOf(state, name)) fetchFrom(name);
       banner.announce(summaryText(state));
@@ -156,10 +157,10 @@ export function mount({ element, props, watch, server, trigger }) {
     },
   };
 
-  /** The address, and the other pages, lead to the race on screen. @param {string | null} link */
-  function follow(link) {
+  /** The address leads to the race, other pages to its text. @param {string | null} link @param {string | null} text */
+  function follow(link, text) {
     remember(link, true);
-    rememberText(link);
+    rememberText(text);
   }
 
   function halt() {
@@ -233,4 +234,5 @@ export function mount({ element, props, watch, server, trigger }) {
   new ResizeObserver(() => drawTimeline(page)).observe(view.bars.ar);
   expose("raceState", state);
   hear(props, watch, receive);
+  if (cutText()) banner.say(cutText(), "info");
 }

@@ -31,6 +31,7 @@ import { LANES } from "../core/wire.js";
  * @property {boolean} busy a run is under way or waits
  * @property {string | null} ticket of that run
  * @property {string | null} link its query
+ * @property {string | null} text the query of its text, also by a model of the visitor's own
  * @property {"first" | "again" | null} opened a race that was there already
  * @property {{ lane: LaneName, position: number } | null} pinned the token that a visitor chose
  * @property {Partial<Record<LaneName, boolean>>} fetching
@@ -57,7 +58,8 @@ const lane = () => ({ steps: [], tokens: [], ends: [0], shown: 0, calls: 0 });
 /** @returns {State} */
 export const fresh = () => ({
   run: null, meta: null, summary: null, lanes: { ar: lane(), ptp: lane() }, axis: "calls", head: 0, playing: false,
-  live: false, busy: false, ticket: null, link: null, opened: null, pinned: null, speed: 1, fetching: {}, expected: 0,
+  live: false, busy: false, ticket: null, link: null, text: null, opened: null,
+  pinned: null, speed: 1, fetching: {}, expected: 0,
   cut: false, chosen: null,
 });
 
@@ -67,8 +69,8 @@ export const fresh = () => ({
  * @param {string} run
  */
 export function clear(state, run) {
-  const { axis, speed, busy, ticket, expected, link, chosen } = state;
-  Object.assign(state, fresh(), { run, axis, speed, busy, ticket, expected, link, chosen });
+  const { axis, speed, busy, ticket, expected, link, text, chosen } = state;
+  Object.assign(state, fresh(), { run, axis, speed, busy, ticket, expected, link, text, chosen });
 }
 
 /**

@@ -56,7 +56,9 @@ export default {
     {
       take: "A draft must know the odds before the dice help it.",
       prose: [
-        "The paper trained far longer, and reports that its drafts do pay. That is why the lab " +
+        "The lab's second model is small and writes Python only. Its drafts saw far more words for their size, and " +
+          "know the odds better. There the dice pay: {small_told} [[tokens per call]] told, {small_blind} not told.",
+        "The paper trained far longer still, and reports that its drafts pay. That is why the lab " +
           "reports both, with and without u.",
       ],
       aside: {
@@ -72,7 +74,8 @@ export default {
   ],
   live: { page: "acceptance", text: "All results: by position, entropy, margin, kind of question" },
   notes:
-    "Do not hide this one: with today's small adapter the method's main idea brings nothing yet, and a " +
-    "careless baseline would have hidden it. Let the class say why a wrong slice makes the roll useless. " +
+    "Do not hide this one: on the chat model the method's main idea brings nothing yet, and a " +
+    "careless baseline would have hidden it. On the small Python model it does. " +
+    "Let the class say why a wrong slice makes the roll useless. " +
     "Four minutes.",
 };
