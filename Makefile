@@ -28,9 +28,10 @@ test: $(VENV)/.dev browser lint
 test-all: $(VENV)/.dev browser lint
 	$(TESTS)
 
-# make gpu-dry: rehearses a day with a GPU (docs/gpu.md) on the CPU, with a tiny model. The tests hold it, too
+# make gpu-dry: rehearses a day with a GPU (docs/gpu.md) on the CPU, with a tiny model. make test does, too
+# it takes half a minute of one core; the timeout is for machines that have much else to do
 gpu-dry: $(VENV)/.run
-	@scratch=$$(mktemp -d) && $(BIN)/python -m tools.gpu.day all --tiny --device cpu --timeout 150 --out $$scratch/out --store $$scratch/store; \
+	@scratch=$$(mktemp -d) && $(BIN)/python -m tools.gpu.day all --tiny --device cpu --timeout 1800 --out $$scratch/out --store $$scratch/store; \
 	  done=$$?; rm -rf $$scratch; exit $$done
 
 lint: $(VENV)/.dev
@@ -46,15 +47,15 @@ assets: $(VENV)/.run
 	$(MAKE) results
 
 results: $(VENV)/.run
-	$(BENCH) --limit 20 --repeats 3 --methods $(METHODS) --profile --json $(RESULTS)/default.json.gz
-	$(BENCH) --methods counted --draft-budget 32 --json $(RESULTS)/default-budget-32.json.gz
-	$(BENCH) --methods blind --draft-rule pick --draft-budget 32 --json $(RESULTS)/default-budget-32-pick.json.gz
+	$(BENCH) --limit 20 --repeats 3 --methods $(METHODS) --profile --json $(RESULTS)/default.json.xz
+	$(BENCH) --methods counted --draft-budget 32 --json $(RESULTS)/default-budget-32.json.xz
+	$(BENCH) --methods blind --draft-rule pick --draft-budget 32 --json $(RESULTS)/default-budget-32-pick.json.xz
 	$(BENCH) --methods counted --draft-budget 32 --sweep temperature=0,1 \
-	  --json $(RESULTS)/default-budget-32-temperatures.json.gz
-	$(BENCH) --limit 7 --max-new-tokens 48 --methods slots --draft-budget 16 --json $(RESULTS)/default-sweeps.json.gz \
+	  --json $(RESULTS)/default-budget-32-temperatures.json.xz
+	$(BENCH) --limit 7 --max-new-tokens 48 --methods slots --draft-budget 16 --json $(RESULTS)/default-sweeps.json.xz \
 	  --sweep draft_budget=0,4,8,16,32 --sweep num_speculative_tokens=1,2,4 --sweep chained=0,1 --sweep temperature=0,0.7,1
-	$(BENCH) --limit 20 --repeats 3 --methods timed --sweep temperature=0,0.7,1 --json $(RESULTS)/default-temperatures.json.gz
-	$(BIN)/python -m ptp_core results $(RESULTS)/default.json.gz --readme docs/results.md
+	$(BENCH) --limit 20 --repeats 3 --methods timed --sweep temperature=0,0.7,1 --json $(RESULTS)/default-temperatures.json.xz
+	$(BIN)/python -m ptp_core results $(RESULTS)/default.json.xz --readme docs/results.md
 	$(BIN)/python -m app.learn.record contexts
 
 # torch comes first and alone. Which build it is, is pip's choice; on Linux often one with gigabytes of CUDA. For the CPU build

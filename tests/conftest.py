@@ -13,7 +13,16 @@ from support.tiny_model import make_adapter, make_target, make_tokenizer
 from ptp_core.decoding import measure_costs as cost
 from ptp_core.model.ptp_model import PTPModel
 
-torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+# tiny models gain nothing from a second thread, and two wait for each other beside other programs
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+# the last bit of a product may hang on where its numbers lie in memory, and some tests compare bits
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+
+
+def pytest_report_header() -> str:
+    """What the tests take."""
+    return f"torch: {torch.get_num_threads()} thread(s)"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -30,7 +30,7 @@ ROOT = CORE.parent
 def test_the_table_is_whole():
     assert set(DRAFTERS) == set(METHODS)
     assert ptp_core.METHODS == METHODS
-    assert set(RACED) == set(METHODS) - {"ar"}
+    assert set(RACED) == {name for name in METHODS if name != "ar" and TABLE[name].needs != "parallel"}
     assert set(METHODS) | set(OUTSIDE_METHODS) == set(TABLE)
     for name, row in TABLE.items():
         assert row.name == name and row.label and row.short and row.sentence.endswith(".")
@@ -47,7 +47,8 @@ def test_sets_hold_methods_and_are_called_like_none():
     assert set(TABLE) - set(SETS["all"]) == {"hf_assisted"}
     assert SETS["counted"] == ("ar", "pqd", "shallow", "independent", "prompt_lookup")
     assert SETS["slots"] == ("ar", "pqd", "shallow", "independent")
-    assert SETS["timed"] == ("ar", "pqd", "shallow", "shallow_lookup", "prompt_lookup")
+    ahead = ("shallow", "shallow_lookup", "parallel_shallow", "parallel_shallow_lookup")
+    assert SETS["timed"] == ("ar", "pqd", *ahead, "prompt_lookup")
     assert SETS["blind"] == (BASELINE, BLIND_METHOD)
 
 
@@ -97,6 +98,7 @@ OTHERS = {
     "ptp": {"app/race/races.py", "app/static/core/shared.d.ts", "ptp_core/model/attention.py"},  # a lane, a kernel
     "pqd": {"app/learn/record.py", "app/learn/recordings.py"},  # a recording
 }
+LANES = ("app/tab/", "app/static/tab/")  # the tab has two lanes of its own, and no menu of methods
 
 
 def words_of(path: Path, text: str) -> set[str]:
@@ -117,7 +119,7 @@ def test_a_method_is_named_in_its_own_files_only():
     found = {}
     for path in paths:
         place = path.relative_to(ROOT).as_posix()
-        if not place.startswith((*NAMING, "app/static/learn/chapters/")):  # chapters name their recordings
+        if not place.startswith((*NAMING, "app/static/learn/chapters/", *LANES)):  # chapters name their recordings
             named = words_of(path, path.read_text(encoding="utf-8")) & names
             found[place] = {name for name in named if place not in OTHERS.get(name, ())}
     assert {place: named for place, named in found.items() if named} == {}

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from app import modules
+from app.joined import joined
 from app.shared import shared
 
 SOURCES = {name: text.decode() for name, text in modules.sources().items()}
@@ -80,9 +81,26 @@ def test_what_python_shares_has_types():
     assert set(re.findall(r"^export const (\w+) =", SOURCES["core/shared.js"], re.M)) == set(shared())
 
 
-def test_all_that_a_page_needs_is_known_beforehand():
-    for page in ("race", "noise", "acceptance"):
-        found = modules.needed(f"{page}/index.js")
-        assert len(found) == len(set(found)) > 20
-        assert all(other in found for module in found for other in IMPORTS[module])
-        assert all(f'"{modules.address(module)}"' in modules.mount(f"{page}/index.js") for module in found)
+def test_one_answer_holds_all_modules_and_every_page_asks_for_it_at_once():
+    text = modules.joined_module().decode()
+    assert all(f'"{name}": () => {{' in text for name in SOURCES if not name.startswith(modules.WORKER))
+    assert f'href="{modules.address(modules.JOINED)}"' in modules.preload()
+    for page in ("race", "noise", "acceptance", "learn"):
+        assert modules.address(modules.JOINED) in modules.mount(f"{page}/index.js")
+
+
+def test_a_form_of_import_or_export_that_cannot_be_joined_is_refused():
+    sources = {"a.js": "", "b.js": "export default 1;\n"}
+    for text in (
+        'import b, { c as d } from "./b.js";',
+        "export let x = 1;",
+        'export * from "./b.js";',
+        'import * as b from "./b.js";',
+        'import "./b.js";',
+    ):
+        with pytest.raises(ValueError, match="cannot be joined"):
+            joined({**sources, "a.js": text})
+    with pytest.raises(ValueError, match="imports d"):
+        joined({"a.js": 'import { d } from "./b.js";\n', "b.js": "export const c = 1, d = 2;\n"})
+    with pytest.raises(ValueError, match=r"a\.js > b\.js > a\.js"):
+        joined({"a.js": 'import { x } from "./b.js";', "b.js": 'import { y } from "./a.js";'})

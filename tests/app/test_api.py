@@ -33,7 +33,7 @@ def test_only_two_endpoints_are_public(address):
     assert set(names) == {"/race", "/generate"}
     assert [p["parameter_name"] for p in names["/race"]["parameters"]] == [
         "prompt", "seed", "max_new_tokens", "temperature", "top_k", "top_p", "num_speculative_tokens",
-        "draft_budget", "chat", "method", "coupling",
+        "draft_budget", "chat", "method", "coupling", "model",
     ]  # fmt: skip
 
 

@@ -2,10 +2,12 @@
 
 from urllib.parse import parse_qsl
 
+import gradio as gr
 import pytest
 
 from app.main import watch_threads
-from app.settings import RunSettings
+from app.race.ask import build_ask
+from app.settings import ASKED, RunSettings
 from ptp_core import SamplingConfig
 from ptp_core.methods import AHEAD, METHODS, RACED, TABLE
 
@@ -74,3 +76,8 @@ def test_a_number_of_threads_that_cannot_be_is_a_sentence(monkeypatch, value):
     monkeypatch.setenv("PTP_LAB_THREADS", value)
     with pytest.raises(SystemExit, match="PTP_LAB_THREADS"):
         watch_threads()
+
+
+def test_the_browser_knows_the_inputs_of_the_line_in_their_order():
+    with gr.Blocks():
+        assert tuple(build_ask("Run").inputs) == ASKED

@@ -13,12 +13,16 @@ from pathlib import Path
 import pytest
 from gradio import Blocks
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from support.pages import wait_for_gradio
 from support.server import free_port
+from support.studies import put_study
+from support.tab_model import write_adapter, write_blind, write_target
 from support.tiny_model import make_adapter, make_results, make_target, make_tokenizer
 
 from app.acceptance.results import Results
 from app.main import build_demo, launch_options
 from app.serving.models import ModelChoice, ModelShelf
+from app.tab.files import TabFiles
 from ptp_core.decoding.costs import CostCurve, DraftCosts
 from ptp_core.decoding.measure_costs import suppose
 from ptp_core.model.ptp_model import PTPModel
@@ -57,6 +61,7 @@ def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny model's results in place of those that come with the lab."""
     folder = tmp_path_factory.mktemp("benchmarks")
     make_results(folder, tiny_model(progress=lambda share, text: None))
+    put_study(folder)
     return folder
 
 
@@ -73,14 +78,23 @@ def shelf() -> ModelShelf:
 
 
 @pytest.fixture(scope="session")
-def demo(results: Results, shelf: ModelShelf) -> Blocks:
-    """The app that the server shows."""
-    return build_demo(shelf, results)
+def tab(tmp_path_factory: pytest.TempPathFactory) -> TabFiles:
+    """The model that runs in the browser."""
+    folder = tmp_path_factory.mktemp("tab-page")
+    target = write_target(folder / "target")
+    adapters = {"ptp": write_adapter(folder / "ptp", target), "blind": write_blind(folder / "blind", target)}
+    return TabFiles(target, adapters)
 
 
 @pytest.fixture(scope="session")
-def url(demo: Blocks) -> Iterator[str]:
-    options = {**launch_options(), "prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
+def demo(results: Results, shelf: ModelShelf, tab: TabFiles) -> Blocks:
+    """The app that the server shows."""
+    return build_demo(shelf, results, tab)
+
+
+@pytest.fixture(scope="session")
+def url(demo: Blocks, tab: TabFiles) -> Iterator[str]:
+    options = {**launch_options(tab), "prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
     _, address, _ = demo.launch(**options)
     yield address
     demo.close()
@@ -140,6 +154,7 @@ def open_page(browser: Browser, url: str) -> Iterator[OpenPage]:
         page.goto(url + query)
         if wait:
             page.wait_for_selector(".ptp-race .ptp-token")
+            wait_for_gradio(page)
         return page
 
     yield open_

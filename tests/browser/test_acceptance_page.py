@@ -9,7 +9,9 @@ import time
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.pages import slow
+from support.pages import at_width, counts, slow, wait_for_gradio
+
+from app.acceptance.exhibits import failures
 
 pytestmark = pytest.mark.browser
 
@@ -17,6 +19,8 @@ SHOWN = "() => { const s = PTPLab.acceptanceState; return {id: s.view && s.view.
 SHOWN += "category: s.category, other: s.other, origin: s.view && s.view.origin, complete: s.view && s.view.complete, "
 SHOWN += "exhibits: s.exhibits.map(e => e.id), busy: s.busy, "
 SHOWN += "origins: s.list.map(e => e.origin)} }"
+ROWS = """() => Object.values(Object.groupBy([...document.querySelectorAll(".ptp-exhibit")]
+  .map((n) => n.getBoundingClientRect()), (box) => Math.round(box.top))).map((row) => row.map((box) => box.width))"""
 MARK = ".ptp-chart .ptp-mark"
 
 
@@ -27,8 +31,9 @@ def open_acceptance(open_page):
 
     def open_(query: str = "", **options) -> Page:
         page = open_page("acceptance" + query, wait=False, **options)
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: errors.append(message.text) if counts(message) else None)
         page.wait_for_selector(".ptp-chart")
+        wait_for_gradio(page)
         return page
 
     yield open_
@@ -79,6 +84,26 @@ def test_failed_drafts_stand_in_their_contexts(open_acceptance):
     expect(table.locator("tbody tr .is-rejected").first).to_be_visible()
     assert 0 < table.locator("tbody tr").count() <= 24
     expect(page.locator('[data-exhibit="failures"] .ptp-says')).to_contain_text("failed")
+
+
+def test_a_failed_draft_without_a_text_leads_to_its_race(open_acceptance, monkeypatch):
+    """As in a result that does not hold the texts of drafts."""
+    plain = failures._item
+
+    def item(look, row, position, call):
+        query = "prompt=abc&seed=3" if position % 2 else None
+        return {**plain(look, row, position, call), "wrong": "", "link": query}
+
+    monkeypatch.setattr(failures, "_item", item)
+    page = open_acceptance()
+    page.click(".ptp-table [data-method=ptp]")
+    until(page, "s.method === 'ptp' && s.exhibits[0].over.startsWith('PTP, ')")
+    cells = page.locator('[data-exhibit="failures"] tbody td:nth-child(2)')
+    link = cells.locator("a").first
+    expect(link).to_have_text("see its race")
+    expect(link).to_have_attribute("href", "./?prompt=abc&seed=3")
+    expect(cells.filter(has_text="not kept").first).to_be_visible()
+    expect(page.locator('[data-exhibit="failures"] .ptp-says')).to_contain_text("a race shows the draft itself")
 
 
 def test_a_category_a_method_and_a_comparison_are_in_the_link(open_acceptance):
@@ -239,25 +264,24 @@ def test_bad_input_gets_a_sentence_and_loses_nothing(open_acceptance):
         assert not state(page)["busy"]
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        ("", "not whole JSON"),
-        ('{"kind": "ptp-lab-benchmark"', "not whole JSON"),
-        ('{"hello": 1}', "not a benchmark result"),
-        ('{"kind": "ptp-lab-benchmark", "schema_version": 1}', "schema version 1"),
-        ('{"kind": "ptp-lab-benchmark", "schema_version": 2}', "incomplete"),
-        ("x" * (25 << 20), "too large"),
-    ],
-    ids=["empty", "cut", "foreign", "old", "incomplete", "large"],
-)
-def test_a_damaged_file_gets_a_sentence_and_loses_nothing(open_acceptance, tmp_path, content, reason):
+DAMAGED = [  # each with another sentence than the one before
+    ("", "not whole JSON"),
+    ('{"hello": 1}', "not a benchmark result"),
+    ('{"kind": "ptp-lab-benchmark"', "not whole JSON"),
+    ('{"kind": "ptp-lab-benchmark", "schema_version": 1}', "schema version 1"),
+    ('{"kind": "ptp-lab-benchmark", "schema_version": 2}', "incomplete"),
+    ("x" * (25 << 20), "too large"),
+]
+
+
+def test_a_damaged_file_gets_a_sentence_and_loses_nothing(open_acceptance, tmp_path):
     page = open_acceptance()
-    (tmp_path / "bad.json").write_text(content)
-    page.set_input_files(".ptp-acceptance input[type=file]", tmp_path / "bad.json")
-    expect(page.locator(".ptp-banner.is-error")).to_contain_text(reason)
-    assert state(page)["id"] == "default"
-    assert page.locator(".ptp-exhibit").count() == len(state(page)["exhibits"])
+    for content, reason in DAMAGED:
+        (tmp_path / "bad.json").write_text(content)
+        page.set_input_files(".ptp-acceptance input[type=file]", tmp_path / "bad.json")
+        expect(page.locator(".ptp-banner.is-error")).to_contain_text(reason)
+        assert state(page)["id"] == "default"
+        assert page.locator(".ptp-exhibit").count() == len(state(page)["exhibits"])
 
 
 HOSTILE = "<img src=x onerror=window.hacked=1>{{value}}${1+41}\\ \u202e\u0000</script>"
@@ -345,6 +369,18 @@ def test_a_phone_sees_everything_without_scrolling_sideways(open_acceptance, que
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("query", ["", "?result=default&method=ptp", "?result=sweep&method=pqd"])
+def test_every_row_of_charts_is_full(open_acceptance, query):
+    page = open_acceptance(query, width=1366)
+    for width, columns in ((1366, 2), (1920, 3), (390, 1)):
+        at_width(page, width)
+        rows = page.evaluate(ROWS)
+        assert max(map(len, rows)) == columns
+        whole = page.locator(".ptp-exhibits").bounding_box()["width"]
+        for row in rows:
+            assert sum(row) + 12 * (len(row) - 1) == pytest.approx(whole, abs=2), rows
+
+
 def test_charts_follow_the_width(open_acceptance):
     page = open_acceptance()
     wide = page.locator(".ptp-chart").first.bounding_box()["width"]
@@ -361,3 +397,22 @@ def test_two_series_differ_by_more_than_colour(open_acceptance):
     )
     assert "ptp-hatch" in fills[1]
     assert "ptp-hatch" not in fills[0]
+
+
+def test_a_study_is_charts_alone(open_acceptance):
+    page = open_acceptance("?result=pays")
+    page.wait_for_selector("[data-exhibit=curve-tokens] .ptp-chart")
+    assert state(page)["exhibits"] == ["curve-tokens", "curve-places", "pair-tokens"]
+    assert page.locator(".ptp-exhibit .ptp-chart").count() == 3
+    for hidden in (".ptp-table-box", ".ptp-acceptance .ptp-figures", ".ptp-none", "[data-choose=method]"):
+        expect(page.locator(hidden)).to_be_hidden()
+    expect(page.locator("[data-exhibit=curve-tokens] .ptp-key")).to_contain_text("blind")
+    page.locator("[data-exhibit=curve-tokens] .ptp-mark").nth(1).focus()
+    expect(page.locator("[data-exhibit=curve-tokens] .ptp-tip")).to_contain_text("+0.100 beside u-blind")
+    with page.expect_download() as saved:
+        page.click("[data-exhibit=curve-tokens] [data-save=svg]")
+    assert saved.value.suggested_filename == "ptp-pays-curve-tokens.svg"
+    page.select_option("[data-choose=result]", "default")
+    until(page, "s.view && s.view.id === 'default' && s.method === 'pqd'")
+    for shown in (".ptp-table-box", "[data-choose=method]"):
+        expect(page.locator(shown)).to_be_visible()

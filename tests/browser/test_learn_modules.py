@@ -258,6 +258,7 @@ def test_the_dice_help_a_draft_that_knows_the_odds_and_no_other(lab):
     assert next(p for p in points[::-1] if p["known"] > 0.76 and p["dice"] > p["plain"] + 0.01)["known"] < 0.8
 
 
+@pytest.mark.slow
 def test_a_tree_of_dice_is_walked_as_it_was_written(lab):
     tree = recorded("dice")
     chance = random.Random(2)

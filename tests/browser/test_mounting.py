@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import urllib.error
 import urllib.request
@@ -19,6 +20,7 @@ from app import modules
 from app.acceptance.results import Results
 from app.main import build_demo, launch_options
 from app.serving.models import ModelShelf
+from app.tab.files import TabFiles
 
 pytestmark = pytest.mark.browser
 
@@ -27,6 +29,7 @@ MOUNTED = {  # path of a page: what its module draws
     "noise": ".ptp-noise .nz-token",
     "acceptance": ".ptp-acceptance .ptp-table td",
     "learn": ".learn .learn-opening h1",
+    "tab": ".tab-code .ptp-token",
 }
 ROOT = "/some/lab"
 
@@ -46,12 +49,12 @@ def serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def proxied(shelf: ModelShelf, results: Results) -> Iterator[str]:
+def proxied(shelf: ModelShelf, results: Results, tab: TabFiles) -> Iterator[str]:
     """A second server of the lab with GRADIO_ROOT_PATH, seen through a proxy that strips that path."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_ROOT_PATH", ROOT)
-        demo = build_demo(shelf, results)
-        options = {**launch_options(), "prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
+        demo = build_demo(shelf, results, tab)
+        options = {**launch_options(tab), "prevent_thread_lock": True, "quiet": True, "server_port": free_port()}
         _, address, _ = demo.launch(**options)
 
     class Proxy(Quiet):
@@ -108,24 +111,26 @@ def seen(browser: Browser, address: str, wanted: str, frame: bool = False) -> li
     (page.frame_locator("iframe") if frame else page).locator(wanted).first.wait_for()
     context.close()
     assert errors == []
-    return fetched
+    return [url for url in fetched if "/tab/worker/" not in url]  # a worker loads its own modules
 
 
-@pytest.mark.parametrize("path", MOUNTED)
+# one page each way in `make test`: what differs from page to page is seen by the pages' own tests
+ONE_OF_ALL = [pytest.param(path, marks=[pytest.mark.slow] if path else []) for path in MOUNTED]
+
+
+@pytest.mark.parametrize("path", ONE_OF_ALL)
 def test_a_page_mounts_at_the_root(browser, url, path):
     fetched = seen(browser, url + path, MOUNTED[path])
-    assert fetched
-    assert all(address.startswith(f"{url}{modules.PREFIX}/{modules.version()}/") for address in fetched)
+    assert fetched == [url + modules.address(modules.JOINED)], "all modules come in one answer"
 
 
-@pytest.mark.parametrize("path", MOUNTED)
+@pytest.mark.parametrize("path", ONE_OF_ALL)
 def test_a_page_mounts_behind_a_proxys_path(browser, proxied, path):
     fetched = seen(browser, proxied + path, MOUNTED[path])
-    assert fetched
-    assert all(address.startswith(f"{proxied}{modules.PREFIX}/{modules.version()}/") for address in fetched)
+    assert fetched == [proxied + modules.address(modules.JOINED)]
 
 
-@pytest.mark.parametrize("path", MOUNTED)
+@pytest.mark.parametrize("path", ONE_OF_ALL)
 def test_a_page_mounts_in_a_frame_of_another_origin(browser, framed, url, path):
     fetched = seen(browser, f"{framed}/?{path}", MOUNTED[path], frame=True)
     assert fetched
@@ -133,11 +138,14 @@ def test_a_page_mounts_in_a_frame_of_another_origin(browser, framed, url, path):
 
 
 def test_a_module_comes_with_its_type_and_may_be_kept_for_good(url):
-    for module in modules.sources():
+    for module, text in [*modules.sources().items(), (modules.JOINED, modules.joined_module())]:
         with urllib.request.urlopen(url + modules.address(module)) as answer:
             assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
             assert answer.headers["Cache-Control"] == modules.FOR_GOOD
-            assert answer.read() == modules.sources()[module]
+            assert answer.read() == text
+        packed = urllib.request.Request(url + modules.address(module), headers={"Accept-Encoding": "gzip"})
+        with urllib.request.urlopen(packed) as answer:
+            assert answer.headers["Content-Encoding"] == "gzip" and gzip.decompress(answer.read()) == text
 
 
 @pytest.mark.parametrize(

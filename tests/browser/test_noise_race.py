@@ -86,6 +86,7 @@ def test_keys_move_a_clock_and_the_link_leads_back(open_page, shelf):
     assert other.evaluate(TEXT) == text and other.evaluate("PTPLab.noiseState.now.meta.edits") == edits
 
 
+@pytest.mark.slow
 def test_the_nearest_flip_the_two_races_and_files(open_page, tmp_path):
     page = raced(open_page)
     own = next(c["id"] for c in clocks(page) if c["own"])

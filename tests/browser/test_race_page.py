@@ -8,12 +8,14 @@ import time
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.pages import CONTRASTS, hostile_race, slow
+from support.pages import CONTRASTS, at_width, hostile_race, slow
 
+from app.race.examples import EXAMPLES
 from app.race.races import RECORDED_FOLDER, Race, recorded_names, recorded_race
 from app.serving.models import ModelChoice
-from app.settings import RunSettings
+from app.settings import MODEL_LABELS, RunSettings
 from ptp_core.methods import TABLE
+from ptp_core.storage.built_in import DEFAULT
 
 pytestmark = pytest.mark.browser
 
@@ -91,6 +93,9 @@ def test_the_parallel_lane_drafts_as_the_visitor_chooses(open_page):
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".ptp-branches .ptp-branch.is-kept")).to_be_visible()
+    page.keyboard.press("p")
+    expect(page.locator(".is-presenting .ptp-branches .ptp-branch.is-kept")).to_be_visible()
+    page.keyboard.press("Escape")
     page.click("#ptp-example-sky")  # recorded by shallow slots: the visitor's method stays, for the next run
     expect(page.get_by_role("region", name="Parallel (shallow PTP)")).to_contain_text("next run: PQD")
     expect(page.locator("#ptp-method input")).to_have_value("PTP with branches (PQD)")
@@ -400,18 +405,68 @@ def test_who_waits_is_told_the_place_and_the_time(open_page, monkeypatch):
     two.click("#ptp-stop")
 
 
+def test_a_waiting_run_that_is_stopped_frees_its_place(open_page, monkeypatch):
+    slow(monkeypatch, 0.1)
+    one, two, three = open_page(), open_page(), open_page()
+    one.click("#ptp-run")
+    one.wait_for_function("PTPLab.raceState.live")
+    for page, says in ((two, "yours is the next run"), (three, "1 run is before yours")):
+        page.click("#ptp-run")
+        expect(page.locator(".ptp-banner")).to_contain_text(says)
+    two.click("#ptp-stop")
+    expect(three.locator(".ptp-banner")).to_contain_text("yours is the next run")
+    two.click("#ptp-run")
+    expect(two.locator(".ptp-banner")).to_contain_text("1 run is before yours")
+    for page in (one, three):
+        page.click("#ptp-stop")
+    two.wait_for_function("PTPLab.raceState.live")
+    two.click("#ptp-stop")
+
+
+def test_a_prompt_that_is_typed_while_the_server_is_busy_stays(open_page):
+    page, held = open_page(), []
+    page.route("**/gradio_api/run/**", lambda route: held.append(route))
+    first = EXAMPLES["small-function"]
+    page.click("#ptp-which input")
+    page.get_by_role("option", name=MODEL_LABELS[first.model]).click()
+    expect(page.locator("#ptp-prompt textarea")).to_have_value(first.prompt)
+    page.fill("#ptp-prompt textarea", "abc")
+    assert held, "the server has not answered yet"
+    for route in held:
+        route.continue_()
+    page.unroute("**/gradio_api/run/**")
+    expect(page.locator("#ptp-example-small-function")).to_be_visible()
+    expect(page.locator("#ptp-prompt textarea")).to_have_value("abc")
+    method = page.locator("#ptp-method input")
+    expect(method).to_have_value("shallow PTP (here: PQD)")  # this model has no shallow slots
+    page.click("#ptp-which input")
+    page.get_by_role("option", name=MODEL_LABELS[DEFAULT]).click()
+    expect(page.locator("#ptp-example-sky")).to_be_visible()
+    expect(page.locator("#ptp-prompt textarea")).to_have_value("abc")
+    expect(method).to_have_value("shallow PTP")
+
+
+def test_a_link_with_another_model_says_what_stands_in(open_page):
+    page = open_page("?prompt=def+f&model=ptp-small&chat=0")
+    expect(page.locator("#ptp-method input")).to_have_value("shallow PTP (here: PQD)")
+
+
 def test_a_lost_network_is_told_and_the_page_comes_back(open_page, monkeypatch):
-    monkeypatch.setattr("app.serving.line.LINE.place", lambda ticket: {"running": True})
+    monkeypatch.setattr("app.serving.line.LINE.place", lambda *_: {"running": True})
     slow(monkeypatch, 0.3)
     page = open_page()
+    page.fill("#ptp-seed input", "11")  # of which no race is recorded
     page.click("#ptp-run")
     page.wait_for_function("PTPLab.raceState.live")
+    page.evaluate("window.before = true")
     page.context.set_offline(True)
     expect(page.locator(".ptp-banner.is-error")).to_contain_text("The server cannot be reached")
     assert not page.evaluate("PTPLab.raceState.busy")
     page.context.set_offline(False)
-    monkeypatch.undo()
-    assert run(page, "abc")["texts"][0] != ""
+    monkeypatch.undo()  # the page is loaded anew, and asks for its race again
+    page.wait_for_function(
+        "!window.before && window.PTPLab?.raceState?.meta?.origin === 'live' && !PTPLab.raceState.live"
+    )
 
 
 def test_a_run_that_the_server_does_not_know_any_more_is_told(open_page, monkeypatch):
@@ -419,7 +474,7 @@ def test_a_run_that_the_server_does_not_know_any_more_is_told(open_page, monkeyp
     page = open_page()
     page.click("#ptp-run")
     page.wait_for_function("PTPLab.raceState.live")
-    monkeypatch.setattr("app.serving.line.LINE.place", lambda t: {"running": False, "place": 1, "seconds": None})
+    monkeypatch.setattr("app.serving.line.LINE.place", lambda *_: {"running": False, "place": 1, "seconds": None})
     expect(page.locator(".ptp-banner.is-error")).to_contain_text("started anew")
 
 
@@ -460,12 +515,17 @@ def test_a_broken_permalink_says_so(open_page):
     expect(page.locator(".ptp-banner.is-error")).to_contain_text("temperature must be a number")
 
 
-@pytest.mark.parametrize("name", recorded_names())
-def test_examples_open_at_once(open_page, name):
-    page = open_page()
-    page.click(f"#ptp-example-{name}")
-    page.wait_for_function(f"PTPLab.raceState.run === 'recorded:{name}'")
-    assert page.input_value("#ptp-prompt textarea") == recorded_race(name).lanes["ptp"].prompt
+def test_examples_open_at_once(open_page):
+    page, model = open_page(), DEFAULT
+    for name in sorted(recorded_names(), key=lambda name: EXAMPLES[name].model == model, reverse=True):
+        if EXAMPLES[name].model != model:
+            model = EXAMPLES[name].model
+            page.click("#ptp-which input")
+            page.get_by_role("option", name=MODEL_LABELS[model]).click()
+        page.click(f"#ptp-example-{name}")
+        page.wait_for_function(f"PTPLab.raceState.run === 'recorded:{name}'")
+        expect(page.locator("#ptp-prompt textarea")).to_have_value(recorded_race(name).lanes["ptp"].prompt)
+    assert model != DEFAULT
 
 
 def test_download_and_upload_round_trip(open_page, tmp_path):
@@ -485,23 +545,16 @@ def test_download_and_upload_round_trip(open_page, tmp_path):
     assert state(other)["texts"] == shown["texts"]
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        ("", "not whole JSON"),
-        ('{"format": "ptp-race-1"', "not whole JSON"),
-        ('{"hello": 1}', "not a PTP Lab trace"),
-        ("<html>", "not whole JSON"),
-    ],
-)
-def test_a_foreign_file_gets_a_sentence_and_loses_nothing(open_page, tmp_path, content, reason):
-    page = open_page()
+def test_a_foreign_file_gets_a_sentence_and_loses_nothing(open_page, tmp_path):
+    page, foreign = open_page(), ('{"hello": 1}', "not a PTP Lab trace")
     page.wait_for_function("PTPLab.raceState.lanes.ptp.steps.length > 10")
-    (tmp_path / "bad.json").write_text(content)
-    page.set_input_files(".ptp-tools input[type=file]", tmp_path / "bad.json")
-    expect(page.locator(".ptp-banner.is-error")).to_contain_text(reason)
-    assert state(page)["run"] == "recorded:code"
-    assert state(page)["ptp"] > 10
+    cut = [(content, "not whole JSON") for content in ("", '{"format": "ptp-race-1"', "<html>")]
+    for content, reason in (cut[0], foreign, cut[1], foreign, cut[2]):  # so that every sentence is a new one
+        (tmp_path / "bad.json").write_text(content)
+        page.set_input_files(".ptp-tools input[type=file]", tmp_path / "bad.json")
+        expect(page.locator(".ptp-banner.is-error")).to_contain_text(reason)
+        assert state(page)["run"] == "recorded:code"
+        assert state(page)["ptp"] > 10
 
 
 def test_an_uploaded_race_fills_prompt_and_settings(open_page, tmp_path):
@@ -659,17 +712,17 @@ def test_hostile_tokens_show_as_text(open_page, tmp_path):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1320])
-def test_nothing_overflows_and_text_has_contrast(open_page, theme, width):
-    page = open_page(f"?__theme={theme}", width=width)
+def test_nothing_overflows_and_text_has_contrast(open_page, theme):
+    page = open_page(f"?__theme={theme}")
     page.wait_for_function("PTPLab.raceState.lanes.ptp.steps.length > 10 && PTPLab.raceState.head > 0")
-    contrasts = page.evaluate(CONTRASTS)
-    assert len(contrasts) > 10
-    assert {name: round(ratio, 2) for name, ratio in contrasts.items() if ratio < 4.5} == {}
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    if width == 1320:
-        bottom = page.evaluate("document.querySelector('.ptp-detail').getBoundingClientRect().top")
-        assert bottom < 700, "the first screen shows figures, timeline, lanes and the current call"
+    top = page.evaluate("document.querySelector('.ptp-detail').getBoundingClientRect().top")
+    assert top < 700, "the first screen shows figures, timeline, lanes and the current call"
+    for width in (1320, 390):
+        at_width(page, width)
+        contrasts = page.evaluate(CONTRASTS)
+        assert len(contrasts) > 10
+        assert {name: round(ratio, 2) for name, ratio in contrasts.items() if ratio < 4.5} == {}
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_recorded_races_are_small_enough_for_git():

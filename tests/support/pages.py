@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+from playwright.sync_api import ConsoleMessage, Page
+
 from app.race.races import LANES, recorded_race
 
 HOSTILE = [
@@ -20,6 +22,29 @@ HOSTILE = [
     "`x`",
     "\n\n",
 ]
+
+# what Gradio writes when a page is left while it still listens to the server
+_LEFT = ("AbortError", "Connection errored out", "BodyStreamBuffer was aborted")
+
+
+UNVEILED = """() => document.querySelector(".ptp-header")
+  && !document.querySelector("[data-testid=status-tracker].full.translucent")"""
+
+
+def wait_for_gradio(page: Page) -> None:
+    """Waits until Gradio takes the veil off that it lays over a page while it loads; clicks meet it until then."""
+    page.wait_for_function(UNVEILED)
+
+
+def at_width(page: Page, width: int) -> None:
+    """Gives the page another width, and time to draw itself anew."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.wait_for_timeout(300)
+
+
+def counts(message: ConsoleMessage) -> bool:
+    """Whether a line of the console is an error of a page that was not left."""
+    return message.type == "error" and not any(part in message.text for part in _LEFT)
 
 
 def hostile_race():
@@ -52,7 +77,7 @@ CONTRASTS = """() => {
   const texts = ".ptp-race :is(span, b, h3, p, button, small, summary), .ptp-header *";
   for (const node of document.querySelectorAll(texts)) {
     const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own || node.closest(".is-future, [hidden], .ptp-spoken") || !node.offsetParent) continue;
+    if (!own || node.closest("[hidden], .ptp-spoken") || !node.offsetParent) continue;
     const [a, b] = [light(parse(getComputedStyle(node).color)), light(behind(node))].sort((x, y) => y - x);
     const name = node.className || node.tagName;
     found[name] = Math.min(found[name] ?? 21, (a + 0.05) / (b + 0.05));

@@ -15,7 +15,9 @@ from ptp_core.benchmark.questions import Question
 from ptp_core.benchmark.result import BenchResult
 from ptp_core.benchmark.runner import Lineup, run_bench
 from ptp_core.model.chain_head import ChainHead
-from ptp_core.model.config import Adapter, AdapterConfig, LoraConfig, ShallowConfig
+from ptp_core.model.config import Adapter, AdapterConfig, LoraConfig, ParallelConfig, ShallowConfig
+from ptp_core.model.parallel_slots import ParallelSlots
+from ptp_core.model.parts import PARTS
 from ptp_core.model.ptp_model import PTPModel, attention
 from ptp_core.model.shallow_slots import ShallowSlots
 from ptp_core.model.u_embedding import build_u_embedding
@@ -23,6 +25,7 @@ from ptp_core.storage.adapter_files import save_adapter
 
 ALPHABET = "abcdefgh .,"
 SHALLOW = ShallowConfig(1, 4, 10, 4, {"kind": "fourier", "hidden": 16}, (0.5, 0.3, 0.2, 0.1))
+PARALLEL = ParallelConfig(1, 4, 10, 4, {"kind": "temperature", "hidden": 16}, (0.5, 0.3, 0.2, 0.1), markov=8)
 CHAT = "{% for m in messages %}{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}.{% endif %}"
 
 
@@ -58,14 +61,17 @@ def make_target(seed: int = 0, vocab: int | None = None, spread: float = 0.35, c
 
 
 def make_adapter(seed: int = 1, layers: int = 2, size: float = 0.3, **changes: object) -> Adapter:
-    """A random adapter for make_target; size scales its delta. Shallow slots come with it but for shallow=None."""
-    shallow = changes.pop("shallow", SHALLOW)
+    """A random adapter for make_target; size scales its delta.
+
+    Shallow and parallel slots come with it, but for shallow=None and parallel=None.
+    """
+    shallow, parallel = changes.pop("shallow", SHALLOW), changes.pop("parallel", PARALLEL)
     kind = str(changes.pop("kind", "fourier"))
     options = {"hidden": 16} if kind == "fourier" else {}
     config = replace(
         AdapterConfig(
             window=5, u_embedding={"kind": kind, **options}, lora=LoraConfig(4, 8.0), name=f"tiny-{seed}",
-            draft_run=(0.5, 0.3, 0.2, 0.1), shallow=shallow,  # type: ignore[arg-type]
+            draft_run=(0.5, 0.3, 0.2, 0.1), shallow=shallow, parallel=parallel,  # type: ignore[arg-type]
         ),
         **changes,  # type: ignore[arg-type]
     )  # fmt: skip
@@ -80,7 +86,8 @@ def make_adapter(seed: int = 1, layers: int = 2, size: float = 0.3, **changes: o
                 lora[f"model.layers.{layer}.{part}.{name}"] = pair
     u_embed = build_u_embedding(kind, 32, config.start_slot, **options).state_dict()
     chain = make_chain(config.chain, size) if config.chain else {}
-    return Adapter(config, lora, u_embed, "tiny", chain, make_shallow(config.shallow, size) if config.shallow else {})
+    ahead = [make_shallow(part, size) if part else {} for part in (config.shallow, config.parallel)]
+    return Adapter(config, lora, u_embed, "tiny", chain, *ahead)
 
 
 def make_chain(width: int, size: float = 0.3) -> dict[str, torch.Tensor]:
@@ -92,16 +99,18 @@ def make_chain(width: int, size: float = 0.3) -> dict[str, torch.Tensor]:
 
 def make_shallow(config: ShallowConfig, size: float = 0.3) -> dict[str, torch.Tensor]:
     """Random shallow slots for make_target, that change drafts from the start; some tokens they cannot draft."""
-    slots = ShallowSlots(config, make_target())
+    kind = ParallelSlots if isinstance(config, ParallelConfig) else ShallowSlots
+    slots = kind(config, make_target())
     for name, parameter in slots.named_parameters():
-        if name.endswith(".B"):
+        if name.endswith((".B", "outer.weight")):
             torch.nn.init.normal_(parameter, std=size)
     slots.vocabulary.copy_(torch.tensor([0, *range(13 - config.vocabulary + 1, 13)]))
     return slots.state_dict()
 
 
 def save_whole(folder: Path, adapter: Adapter) -> None:
-    save_adapter(folder, adapter.config, adapter.lora, adapter.u_embed, adapter.chain, adapter.shallow)
+    parts = {name: getattr(adapter, name) for name in PARTS}
+    save_adapter(folder, adapter.config, **parts)
 
 
 def make_results(folder: Path, model: PTPModel) -> None:

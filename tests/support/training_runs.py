@@ -9,6 +9,8 @@ import textwrap
 import time
 from pathlib import Path
 
+import torch
+
 from ptp_core.training.config import TrainConfig
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -29,15 +31,21 @@ def losses(out):
 
 
 def stop_after(folders, out, step, **changes):
-    """Runs the training in a process of its own and kills it, hard, some time after a step was logged."""
+    """Runs the training in a process of its own and kills it, hard, some time after a step was logged.
+
+    It has as many threads as this one: sums over two differ from sums over one in their last digits. It waits at its
+    end to be killed.
+    """
     code = f"""
         import sys
         sys.path[:0] = [{str(ROOT)!r}]
         import torch
-        torch.set_num_threads(2)
+        import time
+        torch.set_num_threads({torch.get_num_threads()})
         from ptp_core.training.config import TrainConfig
         from ptp_core.training.train import train
         train(TrainConfig(**{config(folders, out, **changes).__dict__!r}))
+        time.sleep(120)
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120

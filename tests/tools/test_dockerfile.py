@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.dockerfile import assigned, instructions, run_steps, tracked
+from support.dockerfile import assigned, copy, instructions, run_steps, tracked
 from support.server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +54,22 @@ def test_it_is_the_space_and_the_makefile_once_more():
         assert f"`{name}`" in (ROOT / "docs" / "using-the-lab.md").read_text()
 
 
+def installed(lines) -> list[str]:
+    """What each `pip install` among the lines installs, options aside."""
+    found = (re.search(r"pip install (.+)", line) for line in lines)
+    return [re.sub(r"--[\w-]+ |[\"$()]", "", match[1]) for match in found if match]
+
+
+def test_make_and_so_continuous_integration_does_its_steps_in_a_clean_environment():
+    """`make test` from a clean clone installs what the image has, in the same order; what tests need comes behind."""
+    rules = (ROOT / "Makefile").read_text().splitlines()
+    ours = installed(step.rest for step in STEPS if step.word == "RUN")
+    assert ours == ["TORCH", "-r requirements.txt"]
+    made = [each for each in installed(rules) if each != "pip"]
+    assert [*ours, "-r requirements-dev.txt"] == made
+    assert "make test\n" in (ROOT / ".ci/run").read_text()
+
+
 def test_the_spaces_requirements_leave_torch_to_the_platform():
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     needed = [re.split(r"[\[=<>]", line)[0] for line in lines if line and line[0] != "#"]
@@ -71,30 +87,46 @@ def test_a_path_that_is_missing_would_be_found():
     assert tracked(ROOT, "one") == []
 
 
+def test_what_it_copies_serves_the_pages(tmp_path):
+    """The COPY steps and CMD, in the environment that `make` has installed as the image does."""
+    image = tmp_path / "image"
+    for step in STEPS:
+        if step.word == "COPY":
+            copy(step, ROOT, image)
+    assert not (image / "tests").exists() and not (image / "tools").exists()
+    assert_pages(image, Path(sys.executable).parent, tmp_path)
+
+
 @pytest.mark.slow
 def test_its_steps_in_a_clean_environment_serve_the_pages(tmp_path):
-    image, port = tmp_path / "image", free_port()
+    image = tmp_path / "image"
     image.mkdir()
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     programs = tmp_path / "venv" / "bin"
     done = list(run_steps(STEPS, ROOT, image, programs, {"TORCH": f"torch=={torch.__version__}"}))
     assert len(done) == 2
+    assert_pages(image, programs, tmp_path)
+    shutil.rmtree(tmp_path / "venv")
+
+
+def assert_pages(image: Path, programs: Path, folder: Path) -> None:
+    """CMD in the folder `image` serves all pages."""
+    port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
         **assigned(STEPS, "ENV"), "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port),
-        "PTP_LAB_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1",
+        "PTP_LAB_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1",
     }  # fmt: skip
     command = next(step for step in STEPS if step.word == "CMD").command
-    log = (tmp_path / "log").open("w")
+    log = (folder / "log").open("w")
     with subprocess.Popen(
         [programs / command[0], *command[1:]], cwd=image, env=environment, stdout=log, stderr=log
     ) as lab:
         try:
             for path in ("", "noise", "acceptance", "learn"):
-                assert "PTP Lab" in fetch(f"http://127.0.0.1:{port}/{path}", lab, tmp_path / "log")
+                assert "PTP Lab" in fetch(f"http://127.0.0.1:{port}/{path}", lab, folder / "log")
         finally:
             lab.terminate()
-    shutil.rmtree(tmp_path / "venv")
 
 
 def fetch(address: str, lab: subprocess.Popen, log: Path) -> str:

@@ -1,10 +1,13 @@
 """Hiding and showing in a repository of its own."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from tools.gpu.travel import PARTS_FOLDER, Unsafe, hide, is_hidden, show, travelling
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def git(root, *arguments):
@@ -65,3 +68,10 @@ def test_work_done_while_hidden_stays(repository):
     (repository / "code.py").write_text("changed")
     show(repository)
     assert git(repository, "status", "--porcelain").split() == ["M", "code.py"]
+
+
+def test_the_checkout_itself_travels_whole():
+    """62 MiB, so that a call that takes 64 MiB has room for what is added on the day."""
+    tracked = git(ROOT, "ls-files", "-z").split("\0")[:-1]
+    assert len(tracked) > 400
+    assert sum((ROOT / name).stat().st_size for name in tracked if (ROOT / name).is_file()) < 62 << 20

@@ -67,9 +67,9 @@ class Day:
     def data(self) -> Path:
         return self.store / "data"
 
-    @property
-    def run_folder(self) -> Path:
-        return self.store / "run"
+    def run_folder(self, name: str) -> Path:
+        """Of one of the settings' trainings."""
+        return self.store / "runs" / name
 
     @property
     def _state(self) -> Path:
@@ -91,16 +91,27 @@ class Day:
         part.write_text(json.dumps(self.results, default=str))
         part.replace(self._state)
         self.results["spent"] = round(self.clock.spent, 1)
-        self.outbox.save(self.results, self._records(), self.trained_adapter())
+        self.outbox.save(self.results, self._records(), self._small_adapters())
 
-    def trained_adapter(self) -> Path | None:
-        """The best adapter of the run by its evaluations, or the newest where there was none yet."""
-        folders = (self.run_folder / "adapter", self.run_folder / "newest")
-        return next((folder for folder in folders if (folder / "ptp_config.json").is_file()), None)
+    def trained_adapters(self) -> dict[str, Path]:
+        """By training: the best adapter of its run by evaluations, or the newest where there was none yet."""
+        return self._adapters("adapter", "newest")
+
+    def _small_adapters(self) -> dict[str, Path]:
+        """What may come back of them: in eight bits. Where the last was being replaced, the one before."""
+        return self._adapters("small", "small.old")
+
+    def _adapters(self, *folders: str) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for training in self.settings.trainings:
+            places = (self.run_folder(training.name) / folder for folder in folders)
+            there = next((place for place in places if (place / "ptp_config.json").is_file()), None)
+            found |= {training.name: there} if there else {}
+        return found
 
     def _records(self) -> list[Path]:
-        found = [self.run_folder / "metrics.jsonl", *sorted(self.store.glob("bench/*")), self.data / "recipe.json"]
-        return [file for file in found if file.is_file()]
+        found = [*sorted(self.store.glob("runs/*/metrics.jsonl")), *sorted(self.store.glob("bench/*"))]
+        return [file for file in (*found, self.data / "recipe.json") if file.is_file()]
 
     def run(self, stages: Sequence[Stage]) -> bool:
         """Runs what is not done yet; True if every stage is done."""

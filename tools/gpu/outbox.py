@@ -1,9 +1,10 @@
-"""What comes back from the machine: results, records and the adapter, in few files of a limited size.
+"""What comes back from the machine: results, records and adapters, in few files of a limited size.
 
-    python -m tools.gpu.outbox open FOLDER --into FOLDER     on the own machine, once the files are there
+    python -m tools.gpu.outbox open FOLDER --into FOLDER --start ADAPTER     # once the files are there
 
-results.json holds all figures and the hashes of the adapter's parts; records.zip the runs' metrics and benchmark
-rows; adapter.tar.1, .2, ... the newest adapter. All files of one save are written aside first and then renamed.
+Of adapters that were trained further only the trained parts come back; the others are copied from the start.
+results.json holds all figures and the hashes of the adapters' parts; records.zip the runs' metrics and benchmark
+rows; adapters.tar.1, .2, ... the newest adapters. All files of one save are written aside first and then renamed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 import time
 import zipfile
@@ -19,9 +21,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ptp_core.model.parts import PARTS
+
 PART_BYTES = 15 << 20  # of a file
 MOST_FILES = 8
-RESULTS, RECORDS, ADAPTER = "results.json", "records.zip", "adapter.tar"
+RESULTS, RECORDS, ADAPTERS = "results.json", "records.zip", "adapters.tar"
 EVERY = 60.0  # seconds between two saves
 
 
@@ -46,31 +50,38 @@ class Outbox:
     def is_due(self) -> bool:
         return self._now() - self._last >= self._every
 
-    def save(self, results: Mapping[str, Any], records: Iterable[Path], adapter: Path | None) -> None:
-        """Replaces what lies in the folder. Records that do not fit are named in results.json and stay behind."""
-        parts = {} if adapter is None else _split(_as_tar(adapter), self._part_bytes)
+    def save(self, results: Mapping[str, Any], records: Iterable[Path], adapters: Mapping[str, Path]) -> None:
+        """Replaces what lies in the folder. What does not fit is named in results.json and stays behind.
+
+        Of the adapters, folders by name, the first ones go first. ValueError where not even the first one fits.
+        """
         room = self._most_files - 2  # results and records have one each
-        if len(parts) > room:
-            raise ValueError(f"The adapter needs {len(parts)} files; {room} can come back.")
+        sent = dict(adapters)
+        while len(parts := _split(_as_tar(sent), self._part_bytes)) > room:
+            if len(sent) == 1:
+                raise ValueError(f"The adapter needs {len(parts)} files; {room} can come back.")
+            sent.popitem()
         zipped, left_out = _as_zip(records, self._part_bytes)
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
         told = {**results, "adapter_parts": hashes, "records_left_out": left_out}
+        told["adapters_left_out"] = [name for name in adapters if name not in sent]
         files = {RECORDS: zipped, **parts, RESULTS: json.dumps(told, indent=1, default=str).encode()}
         aside = {name: self._folder / f".{name}.part" for name in files}
         for name, data in files.items():
             aside[name].write_bytes(data)
         for name, path in aside.items():
             path.replace(self._folder / name)
-        for old in self._folder.glob(f"{ADAPTER}.*"):
+        for old in self._folder.glob(f"{ADAPTERS}.*"):
             if parts and old.name not in parts:
                 old.unlink()
         self._last = self._now()
 
 
-def open_outbox(folder: Path, into: Path) -> dict[str, Any]:
-    """Unpacks the adapter into into/adapter and the records into into/records; returns the results.
+def open_outbox(folder: Path, into: Path, start: Path | None = None) -> dict[str, Any]:
+    """Unpacks each adapter into into/adapters/NAME and the records into into/records; returns the results.
 
-    Raises ValueError where parts of the adapter are missing or come from two saves.
+    start: the folder of the day's own adapter, which has the parts that were not trained.
+    Raises ValueError where parts of the adapters are missing or come from two saves.
     """
     results: dict[str, Any] = json.loads((folder / RESULTS).read_text())
     with zipfile.ZipFile(folder / RECORDS) as archive:
@@ -84,22 +95,36 @@ def open_outbox(folder: Path, into: Path) -> dict[str, Any]:
         whole += data
     if names:
         with tarfile.open(fileobj=io.BytesIO(whole)) as archive:
-            archive.extractall(into / "adapter", filter="data")
+            archive.extractall(into / "adapters", filter="data")
+        for adapter in (into / "adapters").iterdir():
+            _complete(adapter, start)
     return results
 
 
-def _as_tar(folder: Path) -> bytes:
+def _complete(adapter: Path, start: Path | None) -> None:
+    """Copies the files of the parts that the adapter's configuration names and its folder lacks."""
+    told = adapter / "ptp_config.json"
+    config = json.loads(told.read_text()) if told.is_file() else {}
+    for part in PARTS.values():
+        there = start / part.file if start is not None else None
+        if config.get(part.setting) and not (adapter / part.file).is_file() and there is not None and there.is_file():
+            shutil.copyfile(there, adapter / part.file)
+
+
+def _as_tar(folders: Mapping[str, Path]) -> bytes:
+    """Nothing where there is no folder."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
-        for file in sorted(folder.iterdir()):
-            if not file.name.startswith("."):
-                archive.add(file, file.name)
-    return out.getvalue()
+        for name, folder in folders.items():
+            for file in sorted(folder.iterdir()):
+                if not file.name.startswith("."):
+                    archive.add(file, f"{name}/{file.name}")
+    return out.getvalue() if folders else b""
 
 
 def _split(data: bytes, size: int) -> dict[str, bytes]:
     starts = range(0, len(data), size)
-    return {f"{ADAPTER}.{i + 1}": data[start : start + size] for i, start in enumerate(starts)}
+    return {f"{ADAPTERS}.{i + 1}": data[start : start + size] for i, start in enumerate(starts)}
 
 
 def _as_zip(files: Iterable[Path], room: int) -> tuple[bytes, list[str]]:
@@ -122,8 +147,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     opening = parser.add_subparsers(dest="command", required=True).add_parser("open")
     opening.add_argument("folder", type=Path)
     opening.add_argument("--into", type=Path, required=True)
+    opening.add_argument("--start", type=Path, help="the adapter that the day began with, stored in eight bits")
     options = parser.parse_args(arguments)
-    results = open_outbox(options.folder, options.into)
+    results = open_outbox(options.folder, options.into, options.start)
     stages = {name: found.get("state") for name, found in results.get("stages", {}).items()}
     print(json.dumps(stages, indent=1))
 

@@ -17,6 +17,7 @@ from app.serving.store import TICKETS, until_stopped
 from app.serving.values import as_value
 from ptp_core.benchmark.questions import load_questions
 from ptp_core.benchmark.result import BenchResult
+from ptp_core.decoding import threads
 
 RAW = {
     "source": "own", "prompts": "abc\n\nhg fe", "count": 2, "methods": ["pqd"], "tokens": 8, "temperature": 0.7,
@@ -43,6 +44,21 @@ def test_a_live_run_streams_and_its_result_is_whole(bench):
     assert all(row.identical_to_ar for row in result.rows)
     assert BenchResult.from_dict(json.loads(json.dumps(result.to_dict()))).rows == result.rows
     assert all(len(as_value(event)) < 2_000 for event in events), "progress carries no result"
+
+
+def test_a_live_run_takes_the_threads_that_the_watch_had_chosen(bench, monkeypatch):
+    watch = threads.Watch(2)
+    watch.threads = 1  # the machine is busy
+    monkeypatch.setattr(threads, "_watch", watch)
+    result = bench.results.get(list(bench.run(ModelChoice(), "t8", RAW))[-1]["result"]).result
+    assert (result.environment["threads"], result.config.threads) == (1, 1)
+    assert result.environment["thread_choice"]["how"] == "watched"
+    taken = []
+    monkeypatch.setattr(threads.torch, "set_num_threads", taken.append)
+    watch.threads = 2  # quiet again, but a run keeps its number
+    monkeypatch.setattr(threads.torch, "get_num_threads", lambda: 1)
+    bench.answer(ModelChoice(), result.config, "t8", result.questions[0], [3, 4], result.config.jobs()[0], 1, {})
+    assert taken == []
 
 
 def test_a_live_run_of_shallow_slots_can_be_looked_at(bench):

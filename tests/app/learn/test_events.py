@@ -4,7 +4,7 @@ import pytest
 
 from app.learn import events
 from app.learn.events import fetch_learn, train
-from app.serving.store import stop_run, until_stopped
+from app.serving.store import TICKETS, until_stopped
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +25,7 @@ def test_a_training_streams_its_measurements(variant):
     assert found[-1]["text"].startswith("Done: 6 steps")
 
 
+@pytest.mark.slow
 def test_a_training_is_a_function_of_its_seed():
     first, again, other = (list(train("o-ptp", seed))[-2]["step"] for seed in (1, 1, 2))
     assert first == again != other
@@ -56,7 +57,7 @@ def test_two_visitors_do_not_mix_and_stop_ends_one():
     assert next(other)["ticket"] == "other"
     first, second = next(mine), next(other)
     assert first["step"] != second["step"]
-    stop_run({"ticket": "mine"})
+    TICKETS.stop("mine")
     assert list(mine) == []
     assert [event["kind"] for event in other] == ["step", "step", "done"]
 

@@ -9,11 +9,12 @@ from support.tiny_model import make_adapter, make_target, make_tokenizer
 from app.race import requests
 from app.race.events import RaceRunner, decode_seconds, in_turns
 from app.race.races import RUNS
+from app.race.stand_ins import method_choices
 from app.race.view import steps_view
 from app.serving.models import ModelChoice, ModelShelf
 from app.serving.values import as_value
 from app.settings import RunSettings
-from ptp_core.methods import RACED
+from ptp_core.methods import RACED, TABLE
 from ptp_core.model.ptp_model import PTPModel
 from ptp_core.speedup import STRETCH
 
@@ -115,6 +116,17 @@ def test_an_adapter_without_shallow_slots_drafts_in_branches():
     assert events[-1]["event"] == "done", events[-1]
     assert events[-1]["meta"]["methods"] == {"ar": "ar", "ptp": "pqd"}
     assert events[-1]["summary"]["drafted"]  # "auto" is for shallow slots, branches get slots of their own
+    note = "The adapter of plain has no shallow slots. So PQD drafts here in place of shallow PTP."
+    assert events[-1]["meta"]["notes"].count(note) == 1
+    events = list(runner.run(ModelChoice(), {"prompt": "abc", "method": "pqd", "max_new_tokens": 12}))
+    assert note not in events[-1]["meta"]["notes"]
+
+
+def test_the_menu_says_what_stands_in_for_a_method():
+    assert method_choices("smollm2-135m") == [(TABLE[name].label, name) for name in RACED]
+    found = {name: label for label, name in method_choices("ptp-small")}
+    assert list(found) == list(RACED)
+    assert found["shallow"] == "shallow PTP (here: PQD)" and found["pqd"] == TABLE["pqd"].label
 
 
 def test_a_model_without_an_adapter_races_by_prompt_lookup():
@@ -125,5 +137,6 @@ def test_a_model_without_an_adapter_races_by_prompt_lookup():
     events = list(runner.run(ModelChoice("plain"), {"prompt": "abcabcabcabc", "max_new_tokens": 24}))
     assert events[-1]["event"] == "done", events[-1]
     assert events[-1]["meta"]["methods"] == {"ar": "ar", "ptp": "prompt_lookup"}
+    assert any("no PTP adapter" in note and "prompt lookup drafts here" in note for note in events[-1]["meta"]["notes"])
     assert events[-1]["summary"]["divergence"] is None
     assert events[0]["query"] is None, "a link would run another model"

@@ -55,10 +55,12 @@ def visited(tmp_path_factory):
     return found, platform, (model, adapter)
 
 
+@pytest.mark.slow
 def test_the_packages_are_imported_in_the_order_that_zero_gpu_needs(visited):
     assert visited[0]["spaces before torch"] is True
 
 
+@pytest.mark.slow
 def test_a_race_over_http_is_that_of_the_cpu(visited):
     found, _, (model, adapter) = visited
     race = found["race"]
@@ -70,10 +72,12 @@ def test_a_race_over_http_is_that_of_the_cpu(visited):
     assert [token["token"] if isinstance(token, dict) else token for token in written] == plain.tokens
 
 
+@pytest.mark.slow
 def test_no_free_gpu_is_told_in_a_sentence(visited):
     assert visited[0]["refused"].strip("'\"") == "No GPU was available"
 
 
+@pytest.mark.slow
 def test_a_map_and_a_text_on_moved_noise(visited):
     found = visited[0]
     assert [e["event"] for e in found["events"] if e["event"] in ("done", "error")] == ["done", "done"]
@@ -81,12 +85,14 @@ def test_a_map_and_a_text_on_moved_noise(visited):
     assert found["map"]["map"]
 
 
+@pytest.mark.slow
 def test_a_refusal_where_the_gpu_is_reaches_the_visitor(visited):
     spoiled = visited[0]["spoiled"]
     assert spoiled["event"] == "error"
     assert "token" in spoiled["message"], "not the name of an exception"
 
 
+@pytest.mark.slow
 def test_a_live_benchmark_is_whole_and_exact(visited):
     found = visited[0]
     assert found["bench"][-1]["event"] == "done", found["bench"][-1]
@@ -98,6 +104,7 @@ def test_a_live_benchmark_is_whole_and_exact(visited):
     assert all(row.peak_memory_mb == 1 for row in result.rows), "read where the GPU is"
 
 
+@pytest.mark.slow
 def test_every_answer_is_a_short_request_of_its_own(visited):
     platform = visited[1]
     live = BenchConfig(("ar", "pqd"), max_new_tokens=zero_gpu.LIVE["tokens"])

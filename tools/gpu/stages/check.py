@@ -23,7 +23,7 @@ from ptp_core.training.objectives import Distiller
 
 from ..clock import Budget
 from ..day import Day
-from ..models import tiny_model
+from ..models import random_model, tiny_model
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "numpy", "triton", "tokenizers", "peft")
@@ -80,12 +80,12 @@ def attention_choice(day: Day, budget: Budget) -> None:
 
             choice = int(torch._fused_sdp_choice(q, k, k, attn_mask=mask, enable_gqa=True))
             kernel = {int(b.value): n for n, b in torch.nn.attention.SDPBackend.__members__.items()}.get(choice)
-            first, again = _milliseconds(run, day.device), _milliseconds(run, day.device)
+            first, again = milliseconds(run, day.device), milliseconds(run, day.device)
             rows.append({"rows": queries, "columns": columns, "kernel": kernel, "first_ms": first, "again_ms": again})
         day.found("attention", **{name: rows})
 
 
-def _milliseconds(run: Callable[[], object], device: str) -> float:
+def milliseconds(run: Callable[[], object], device: str) -> float:
     """One call, begun and ended with an idle device."""
     _wait(device)
     start = time.perf_counter()
@@ -113,7 +113,7 @@ def exactness(day: Day, budget: Budget) -> None:
             text = generate(there, prompt, method, NoiseTape(seed), _SAMPLING, max_new_tokens=24, **_options(method))
             found[method] += text.tokens == ours
     day.found("exactness", cases=len(cases), as_on_the_cpu=elsewhere, as_ar=found)
-    _require(elsewhere == len(cases) and set(found.values()) == {len(cases)}, f"{elsewhere}, {found} of {len(cases)}")
+    require(elsewhere == len(cases) and set(found.values()) == {len(cases)}, f"{elsewhere}, {found} of {len(cases)}")
 
 
 def _options(method: str) -> dict[str, Any]:
@@ -130,9 +130,9 @@ def maps(day: Day, budget: Budget) -> None:
         steps, square = staircase(model, trace, 1), unit_square(model, trace, 1)
         found.append((trace.tokens, steps.agreement, square.draft.agreement.pair if square.draft else None))
     day.found("maps", cpu=found[0], device=found[1])
-    _require(found[0][0] == found[1][0], "the texts differ")
+    require(found[0][0] == found[1][0], "the texts differ")
     for a, b in zip(found[0][1:], found[1][1:], strict=True):
-        _require(a is None or b is None or abs(a - b) < 0.02, f"the maps differ: {a} and {b}")
+        require(a is None or b is None or abs(a - b) < 0.02, f"the maps differ: {a} and {b}")
 
 
 def training_step(day: Day, budget: Budget) -> None:
@@ -151,19 +151,19 @@ def training_step(day: Day, budget: Budget) -> None:
         day.found("training step", **{objective: found})
         here, there = found
         close = all(abs(there[key] - here[key]) <= 1e-3 * abs(here[key]) for key in ("loss", "gradient"))
-        _require(close and here["targets"] == there["targets"], f"{objective}: {found}")
+        require(close and here["targets"] == there["targets"], f"{objective}: {found}")
 
 
 def calibration(day: Day, budget: Budget) -> None:
-    """Calibration runs on the device and gives the CPU's figures."""
+    """Calibration of many texts at once runs on the device and gives the CPU's figures, which takes one at a time."""
     found = []
-    for device in ("cpu", day.device):
+    for device, at_once in (("cpu", False), (day.device, True)):
         model, samplings = tiny_model(device, chain=8), [_SAMPLING] * len(_PROMPTS)
-        slots = calibrate(model, _PROMPTS, samplings, max_new_tokens=16, draft_budget=9)
+        slots = calibrate(model, _PROMPTS, samplings, max_new_tokens=16, draft_budget=9, at_once=at_once)
         shallow = calibrate_shallow(model, _PROMPTS, samplings, max_new_tokens=16)
         found.append([list(slots.draft_run), list(shallow.draft_run)])
     day.found("calibration", cpu=found[0], device=found[1])
-    _require(found[0] == found[1], "the figures differ")
+    require(found[0] == found[1], "the figures differ")
 
 
 def row_invariance(day: Day, budget: Budget) -> None:
@@ -172,7 +172,7 @@ def row_invariance(day: Day, budget: Budget) -> None:
     The model has the default target's size; the rehearsal takes the tiny one.
     """
     for name, dtype in DTYPES.items():
-        model = _random_model(day, dtype)
+        model = random_model(day, dtype)
         rows, context = day.settings.fixed_rows, 64
         cache = model.new_cache(context + rows)
         generator = torch.Generator().manual_seed(3)
@@ -218,33 +218,10 @@ def _call_ms(model: PTPModel, cache: Any, rows: int, device: str) -> float:
     def call() -> None:
         model.logits(model(tokens, positions=layout.positions, mask=layout.mask, cache=cache)[0]).argmax(-1).tolist()
 
-    times = sorted(_milliseconds(call, device) for _ in range(11))
+    times = sorted(milliseconds(call, device) for _ in range(11))
     return times[len(times) // 2]
 
 
-def _random_model(day: Day, dtype: torch.dtype) -> PTPModel:
-    """Random weights of the default target's sizes; the tiny model in the rehearsal."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    from ptp_core.model import attention
-
-    from ..models import support
-
-    if day.settings.tiny:
-        target = support().make_target(context=512)
-    else:
-        torch.manual_seed(0)
-        target = LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9,
-                num_key_value_heads=3, max_position_embeddings=2048, tie_word_embeddings=True, bos_token_id=None,
-            )
-        )  # fmt: skip
-    target = target.to(day.device, dtype).eval()
-    target.set_attn_implementation(attention.NAME)
-    return PTPModel(target, support().make_tokenizer(), name="random").eval()
-
-
-def _require(condition: bool, what: str) -> None:
+def require(condition: bool, what: str) -> None:
     if not condition:
         raise AssertionError(what)

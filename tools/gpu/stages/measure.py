@@ -17,6 +17,7 @@ from ..clock import Budget
 from ..day import Day
 from ..models import model_of, questions_of, write_tiny
 from ..parts import restore
+from .counting import CountingBench
 
 DTYPES = ("float32", "bfloat16")
 
@@ -76,25 +77,37 @@ def speed_bfloat16(day: Day, budget: Budget) -> None:
 def _speed(day: Day, budget: Budget, dtype: str) -> None:
     settings = day.settings
     config = BenchConfig(settings.methods, settings.max_new_tokens, repeats=settings.repeats)
-    bench(day, budget, f"speed {dtype}", f"speed-{dtype}", dtype, config, settings.questions)
+    day.found(f"speed {dtype}", **bench(day, budget, f"speed-{dtype}", dtype, config, settings.questions))
 
 
 def bench(
-    day: Day, budget: Budget, stage: str, file: str, dtype: str, config: BenchConfig, count: int, **model: Any
-) -> None:
-    """As many questions as the time allows; the result as `python -m ptp_core results` reads it, and a summary."""
+    day: Day, budget: Budget, file: str, dtype: str, config: BenchConfig, count: int, timed: bool = True, **model: Any
+) -> dict[str, Any]:
+    """As many questions as the time allows; writes the result as `python -m ptp_core results` reads it. A summary.
+
+    Timed answers are decoded one by one, others many at once.
+    """
     questions = questions_of(day, count)
     lineup = Lineup(model_of(day, day.device, dtype, **model))
     out = day.store / "bench" / f"{file}.json.gz"
     kept_rows = out.with_suffix(".rows.jsonl")
     kept_rows.unlink(missing_ok=True)  # a stage that was cut short measures anew
     rows, total = [], 0
-    for progress in iter_bench(lineup, questions, config, kept_rows, lambda: budget.over):
+    answers = None if timed else CountingBench(lineup, config, lambda: budget.over, questions)
+    for progress in iter_bench(lineup, questions, config, kept_rows, lambda: budget.over, answers):
         total = progress.total
         rows += [progress.row] if progress.row else []
         day.tick()
     result = BenchResult(environment(lineup.model), config, questions, rows, len(rows) == total)
     result.to_json(out)
-    kept = ("num_questions", "tokens_per_call", "ms_per_token", "speedup_vs_ar", "speedup_vs_hf", "identical_to_ar")
-    figures = {method: {key: found[key] for key in kept} for method, found in result.methods.items()}
-    day.found(stage, answers=len(rows), of=total, methods=figures)
+    kept = (
+        "num_questions",
+        "tokens_per_call",
+        "ms_per_token",
+        "speedup_vs_ar",
+        "speedup_vs_own_shape",
+        "speedup_vs_hf",
+        "identical_to_ar",
+    )
+    figures = {method: {key: found.get(key) for key in kept} for method, found in result.methods.items()}
+    return {"answers": len(rows), "of": total, "methods": figures}
