@@ -8,7 +8,7 @@ import time
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 from support.pages import CONTRASTS, HOSTILE, at_width, hostile_race, slow
 
 from app.race.races import recorded_race
@@ -22,6 +22,8 @@ STATE = """() => { const s = PTPLab.noiseState; const texts = s.now.lanes;
     ar: texts.ar.tokens.map(t => t.text), ptp: texts.ptp.tokens.map(t => t.text), u: texts.ar.tokens.map(t => t.u),
     lo: texts.ar.tokens.map(t => t.left), hi: texts.ar.tokens.map(t => t.right),
     bins: texts.ar.tokens.map(t => t.candidates)} }"""
+STANDS = """(s => [`index ${s.index}, busy ${s.busy}, asked for ${s.asked}, needle at ${s.u}`,
+    document.querySelector(".ptp-banner:not([hidden])")?.textContent])(PTPLab.noiseState)"""
 WHOLE = "(s => s && s.index >= 0 && !s.busy && s.history[s.index] === s.now)(PTPLab.noiseState)"
 
 
@@ -42,7 +44,10 @@ def write(open_page, prompt: str = "abc abc", seed: int = 3, query: str = "noise
 
 def edited(page: Page, index: int = 1) -> dict:
     """The state once the history stands at `index` and all is decoded."""
-    page.wait_for_function(f"{WHOLE} && PTPLab.noiseState.index === {index}")
+    try:
+        page.wait_for_function(f"{WHOLE} && PTPLab.noiseState.index === {index}")
+    except TimeoutError as error:
+        raise AssertionError(f"the text is not whole: {page.evaluate(STANDS)}") from error
     return state(page)
 
 
@@ -71,9 +76,11 @@ def text_on(prompt: str, noise: NoiseTape, shelf) -> list[str]:
 
 def drag(page: Page, u: float, release: bool = True) -> None:
     """Takes the needle and moves it to u on a strip that is not zoomed."""
-    box = page.locator(".nz-strip").bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 45)
+    strip = page.locator(".nz-strip")
+    strip.hover(position={"x": strip.bounding_box()["width"] * 0.5, "y": 45})  # once it stands still
     page.mouse.down()
+    assert page.evaluate("PTPLab.noiseState.dragging")
+    box = strip.bounding_box()
     page.mouse.move(box["x"] + box["width"] * u, box["y"] + 45, steps=6)
     if release:
         page.mouse.up()

@@ -85,18 +85,17 @@ export function receiveChunk(page, target, name, raw) {
 export async function complete(page, target) {
   if (target.fetching) return;
   target.fetching = true;
-  for (const name of LANES) {
-    const lane = target.lanes[name];
-    while (lane.calls < callsOf(target, name)) {
-      const request = { run: target.run, lane: name, start: lane.calls };
-      const found = await ask(page.server, "fetch_steps", request, LOST);
-      if (found.error || !found.steps.length) {
-        target.fetching = false;
-        page.banner.say(found.error || "A part of this text is missing.", "error");
-        return;
-      }
-      receiveChunk(page, target, name, found);
+  /** @type {import("../core/wire.js").LaneName | undefined} */
+  let name;
+  while ((name = LANES.find((lane) => target.lanes[lane].calls < callsOf(target, lane)))) { // more may be lost meanwhile
+    const request = { run: target.run, lane: name, start: target.lanes[name].calls };
+    const found = await ask(page.server, "fetch_steps", request, LOST);
+    if (found.error || !found.steps.length) {
+      target.fetching = false;
+      page.banner.say(found.error || "A part of this text is missing.", "error");
+      return;
     }
+    receiveChunk(page, target, name, found);
   }
   target.fetching = false;
   if (target === page.state.now && !page.state.busy) finish(page);
