@@ -38,7 +38,7 @@ def assert_same_text(reference, trace):
 @pytest.mark.parametrize("chain", [0, 16], ids=["alone", "chained"])
 def test_every_method_gives_the_autoregressive_text(make_model, sampling, quick, chain):
     accepted = 0
-    for seed in range(10):  # hundreds are slow, and a test of their own
+    for seed in range(6):  # hundreds are slow, and a test of their own
         model = make_model(seed=seed % 3, quick=quick, order=sampling.order, chain=chain)
         ids, options = prompt_of(seed), {"noise": NoiseTape(seed), "sampling": sampling, "max_new_tokens": 24}
         reference = generate(model, ids, "ar", **options)
@@ -47,7 +47,7 @@ def test_every_method_gives_the_autoregressive_text(make_model, sampling, quick,
             trace = generate(model, ids, method, **options, **budget)
             assert_same_text(reference, trace)
             accepted += sum(step.num_accepted for step in trace.steps)
-    assert accepted > 20, "hardly any draft was accepted: the test would prove little"
+    assert accepted > 10, "hardly any draft was accepted: the test would prove little"
 
 
 @pytest.mark.parametrize("chain", [0, 16], ids=["alone", "chained"])
@@ -59,7 +59,7 @@ def test_every_variant_of_adapter_is_exact(make_model, variant, num_speculative_
     kind = "blank" if "independent" in variant else "fourier"
     model = make_model(variant=variant.split()[0], start_slot="start" in variant, kind=kind, chain=chain)
     sampling = SamplingConfig(temperature=0.4)
-    for seed in range(6):
+    for seed in range(4):
         options = {"noise": NoiseTape(seed), "sampling": sampling, "max_new_tokens": 20}
         reference = generate(model, prompt_of(seed), "ar", **options)
         for method, budget in itertools.product(("ptp", "pqd", "independent"), (4, 16)):

@@ -87,7 +87,8 @@ export async function complete(page, target) {
   target.fetching = true;
   /** @type {import("../core/wire.js").LaneName | undefined} */
   let name;
-  while ((name = LANES.find((lane) => target.lanes[lane].calls < callsOf(target, lane)))) { // more may be lost meanwhile
+  // more may be lost meanwhile
+  while ((name = LANES.find((lane) => target.lanes[lane].calls < callsOf(target, lane)))) {
     const request = { run: target.run, lane: name, start: target.lanes[name].calls };
     const found = await ask(page.server, "fetch_steps", request, LOST);
     if (found.error || !found.steps.length) {
