@@ -25,6 +25,7 @@ from ..engine.many_texts import columns_of_texts
 from ..engine.network import obstacle
 from ..engine.pen import Pen
 from ..engine.seats import Report, Rules, Text
+from ..model.attention import KVCache
 from ..model.ptp_model import PTPModel
 from ..noise import NoiseTape
 from ..sampling import SamplingConfig, candidates
@@ -32,6 +33,7 @@ from ..trace import DecodeStep
 
 _MAX_CELLS = {"cpu": 48_000}  # tokens of a batch, padding included: bounds the memory of the first call
 _MAX_CELLS_ELSEWHERE = 400_000
+_CPU_ROWS = 2048  # tokens of prompts that the CPU reads at once
 _SHRINK_AT = 0.75  # finished rows leave the cache when fewer than this share are going on
 _pens: WeakKeyDictionary[PTPModel, Pen] = WeakKeyDictionary()  # what the engine needs to write, by model
 _pens_lock = threading.Lock()
@@ -155,10 +157,12 @@ def _complete_batch(model: PTPModel, requests: Sequence[Request], stop: bool, re
     def finished(i: int) -> bool:
         return len(texts[i]) >= requests[i].limit or (stop and bool(texts[i]) and texts[i][-1] in model.eos_tokens)
 
+    hidden = _read_prompts(model, tokens, padding, cache)
     for step in range(limit):
-        positions, mask = _left_padded(padding, cache.length, tokens.shape[1], model.dtype)
-        hidden = model(tokens, positions=positions, mask=mask, cache=cache)[:, -1]
-        cache.keep(cache.length + tokens.shape[1])
+        if step:
+            positions, mask = _left_padded(padding, cache.length, 1, model.dtype)
+            hidden = model(tokens, positions=positions, mask=mask, cache=cache)[:, -1]
+            cache.keep(cache.length + 1)
         picked = _pick(model.logits(hidden), groups, [NoiseAt(tapes[i], [step]) for i in active], forbidden)
         said = picked.tolist()
         for k in going:
@@ -177,6 +181,25 @@ def _complete_batch(model: PTPModel, requests: Sequence[Request], stop: bool, re
             going = list(range(len(active)))
         tokens = picked[:, None]
     return texts
+
+
+def _read_prompts(model: PTPModel, tokens: Tensor, padding: Tensor, cache: KVCache) -> Tensor:
+    """Last hidden states (B, E) of prompts (B, T), padding on the left; fills the empty cache.
+
+    The CPU reads some at a time. What lies between the layers then fits its caches.
+    """
+    width = tokens.shape[1]
+    most = max(_CPU_ROWS // width, 1) if tokens.device.type == "cpu" else len(tokens)
+    states, read = [], []
+    for some, pad in zip(tokens.split(most), padding.split(most), strict=True):
+        own = model.new_cache(width) if most < len(tokens) else cache
+        positions, mask = _left_padded(pad, 0, width, model.dtype)
+        states.append(model(some, positions=positions, mask=mask, cache=own)[:, -1])
+        own.keep(width)
+        read.append(own)
+    if most < len(tokens):
+        cache.stack(read, width)
+    return torch.cat(states)
 
 
 def _left_padded(padding: Tensor, context: int, rows: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,14 @@
+import pytest
 import torch
 
 from ptp_core import NoiseTape, SamplingConfig, generate
+from ptp_core.training import batch_sampling
 from ptp_core.training.batch_sampling import Request, complete
 
 
-def test_batched_continuations_are_those_of_one_by_one(make_model):
+@pytest.mark.parametrize("at_once", [2048, 16])
+def test_batched_continuations_are_those_of_one_by_one(make_model, monkeypatch, at_once):
+    monkeypatch.setattr(batch_sampling, "_CPU_ROWS", at_once)
     model = make_model(adapter=False, context=128)
     prompts = [[3], [4, 5, 6, 7, 8, 9], [2, 2, 2], [10, 11, 12, 3, 4, 5, 6, 7, 8, 9, 2]]
     raced = SamplingConfig(1.0, coupling="gumbel")
