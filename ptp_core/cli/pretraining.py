@@ -16,8 +16,12 @@ def _add_texts(parser: argparse.ArgumentParser) -> None:
 
 
 def _texts(options: argparse.Namespace) -> None:
+    import json
+    from dataclasses import asdict
+
     import numpy as np
 
+    from ..training.pretraining.sequences import openings
     from ..training.pretraining.texts import fetch, read_texts, sources
     from ..training.pretraining.vocabulary import as_tokens, save_tokenizer, train_tokenizer
 
@@ -30,6 +34,8 @@ def _texts(options: argparse.Namespace) -> None:
         row = as_tokens(tokenizer, texts)
         np.save(out / f"{name}.npy", row)
         print(f"{name}: {len(texts)} texts, {len(row)} tokens, {sum(map(len, texts)) / len(row):.2f} characters each")
+    begun = "".join(f"{json.dumps(asdict(each))}\n" for each in openings(row))  # of the last row, which is held out
+    (out / "openings.jsonl").write_text(begun)
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:

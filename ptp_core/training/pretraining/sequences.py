@@ -8,7 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..conversations import Conversation
 from .processes import Crew
+
+_LONGEST_OPENING = 96
 
 
 class Sequences:
@@ -37,6 +40,17 @@ def held_out_sequences(tokens: Any, length: int, most: int = 192) -> Tensor:
     count = min((len(tokens) - 1) // length, most)
     step = (len(tokens) - 1) // count
     return torch.from_numpy(np.stack([_piece(tokens, i * step, length) for i in range(count)]))
+
+
+def openings(tokens: Any, end: int = 0, count: int = 1000) -> list[Conversation]:
+    """At most `count` beginnings of 16 to 95 tokens to calibrate on, spread evenly over the held-out row.
+
+    Pieces that hold the token `end`, at which one text ends and the next begins, are left out.
+    """
+    step = max((len(tokens) - _LONGEST_OPENING) // count, 1)
+    starts = range(0, len(tokens) - _LONGEST_OPENING, step)
+    pieces = [_piece(tokens, start, 15 + 7 * i % 80).tolist() for i, start in enumerate(starts[:count])]
+    return [Conversation(piece, len(piece), "code") for piece in pieces if end not in piece]
 
 
 def _piece(tokens: Any, start: int, length: int) -> Any:

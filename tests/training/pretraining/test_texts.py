@@ -3,8 +3,10 @@ import hashlib
 import re
 import zipfile
 
+import numpy as np
 import pytest
 
+from ptp_core.training.pretraining.sequences import openings
 from ptp_core.training.pretraining.texts import HELD_OUT, clean, fetch, read_texts, sources
 from ptp_core.training.pretraining.vocabulary import END, as_tokens, train_tokenizer
 
@@ -73,3 +75,14 @@ def test_tokens_give_the_texts_back():
     assert tokenizer.token_to_id(END) == 0 and list(row).count(0) == 2 and row[0] == 0
     cut = list(row).index(0, 1)
     assert [tokenizer.decode([int(t) for t in part]) for part in (row[1:cut], row[cut + 1 :])] == texts
+
+
+def test_openings_are_spread_over_the_held_out_texts_and_cross_no_end():
+    row = np.arange(1, 5001)
+    row[::50] = 0
+    found = openings(row, count=100)
+    assert 10 < len(found) < 100
+    assert {len(each.ids) for each in found} <= set(range(16, 96))
+    assert all(0 not in each.ids and each.p == len(each.ids) for each in found)
+    assert found[0].ids[0] < 1000 and found[-1].ids[0] > 4000
+    assert len(openings(np.arange(1, 9001), count=100)) == 100
