@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ptp_core.training.pretraining.study import Experiment, Point, Study
 
-CURVE, AHEAD = "ptp-small-two", "ptp-small-four"  # experiments
+CURVE, AHEAD = "ptp-small-longer", "ptp-small-four"  # experiments
 _PANEL, _HEIGHT, _LEFT, _TOP, _BOTTOM = 420, 300, 46, 46, 42
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2a33 } .soft { fill: #5b6472 } .title { font-weight: 600 }
@@ -58,7 +58,7 @@ def picture(study: Study) -> str:
     found = {one.id: one for one in study.experiments}
     names = list(dict.fromkeys([*found[AHEAD].kinds, *found[CURVE].kinds]))
     parts = [
-        *_panel(0, found[CURVE], "Tokens per call, from fresh deltas", level, names),
+        *_panel(0, found[CURVE], "Tokens per call, two kinds", level, names),
         *_panel(_PANEL, found[AHEAD], "Tokens per call ahead of u-blind, one start", ahead, names),
     ]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * _PANEL} {_HEIGHT}" role="img">'
